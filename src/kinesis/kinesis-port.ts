@@ -1,0 +1,60 @@
+// The calls we make to Kinesis, in our own types. `sdk-kinesis.ts` carries them out; the testing kit has them in memory.
+//
+// Every method rejects with ThrottledError or ServiceError and with nothing else, and stops early when its signal aborts.
+import type { KinesisRecord } from '../model/record.ts'
+import type { ChildShard, Shard } from '../model/shard.ts'
+
+export type StreamStatus = 'CREATING' | 'DELETING' | 'ACTIVE' | 'UPDATING'
+
+export interface StreamDescription {
+  readonly streamName: string
+  readonly streamArn: string
+  readonly status: StreamStatus
+  /** When the stream was created, in epoch seconds. Tells a stream from an earlier one of the same name. */
+  readonly creationEpoch: number
+}
+
+/** Which shards a listing is to have. Absent: every shard that Kinesis still knows, closed ones too. */
+export interface ShardFilter {
+  readonly type: 'AT_TIMESTAMP'
+  /** The shards that were open at this time, in epoch milliseconds. */
+  readonly timestampMs: number
+}
+
+/** Where a shard iterator begins. */
+export type IteratorStart =
+  | { readonly type: 'TRIM_HORIZON' }
+  | { readonly type: 'LATEST' }
+  | { readonly type: 'AT_TIMESTAMP'; readonly timestampMs: number }
+  | { readonly type: 'AT_SEQUENCE_NUMBER' | 'AFTER_SEQUENCE_NUMBER'; readonly sequenceNumber: string }
+
+/** One answer of GetRecords. */
+export interface RecordsAnswer {
+  readonly records: readonly KinesisRecord[]
+  /** Absent: the shard is closed and everything in it has been read. */
+  readonly nextIterator?: string
+  /** How far the answer is behind the tip of the shard, in milliseconds. */
+  readonly millisBehindLatest: number
+  /** The shards that continue this one. Only at its end, and only from services that send it. */
+  readonly childShards?: readonly ChildShard[]
+}
+
+export interface CallOptions {
+  readonly signal?: AbortSignal | undefined
+}
+
+/** One stream of Kinesis. Which one, by name or by ARN, the implementation knows. */
+export interface KinesisPort {
+  /** What the stream is called in messages: its name. */
+  readonly streamName: string
+  /** DescribeStreamSummary. ServiceError `not-found` if there is no such stream. */
+  describeStream(options?: CallOptions): Promise<StreamDescription>
+  /** ListShards, all pages. */
+  listShards(options?: CallOptions & { filter?: ShardFilter }): Promise<Shard[]>
+  /** GetShardIterator. ServiceError `not-found` if the shard has expired, `invalid-argument` if the start is refused. */
+  getShardIterator(shardId: string, start: IteratorStart, options?: CallOptions): Promise<string>
+  /** GetRecords. ServiceError `expired-iterator` if the iterator is more than five minutes old. */
+  getRecords(iterator: string, options: CallOptions & { limit: number }): Promise<RecordsAnswer>
+  /** Lets connections go. Nothing may be called after it. */
+  close(): void
+}

@@ -1,0 +1,133 @@
+// Every error class and code that Millrace throws. Imports nothing, so that nothing can form a cycle through it.
+// A subclass exists only where a caller would catch it separately; everything else is told apart by `code`.
+
+/** What every Millrace error carries: a stable `code`, and whether trying the same thing again can help. */
+export abstract class ConsumerError extends Error {
+  /** Stable, machine-readable kind of the error. Branch on this or on `instanceof`, never on the message. */
+  abstract readonly code: string
+  /** Whether the same call may succeed later without anybody changing anything. */
+  abstract readonly retryable: boolean
+
+  constructor(message: string, options?: { cause?: unknown }) {
+    super(message, options)
+    this.name = new.target.name
+  }
+}
+
+/** An option is missing, of the wrong type or out of its range. The message names the option, the value and the range. */
+export class OptionError extends ConsumerError {
+  static readonly code = 'BAD_OPTION'
+  readonly code = OptionError.code
+  readonly retryable = false
+  /** Path of the option, such as `leases.durationMs`. */
+  readonly option: string
+
+  constructor(option: string, problem: string, options?: { cause?: unknown }) {
+    super(`Option ${option}: ${problem}`, options)
+    this.option = option
+  }
+}
+
+/**
+ * The lease table, or what is in it, does not belong to this application and stream: another key schema, the leases of
+ * another stream, or the leases of an earlier stream of the same name.
+ */
+export class TableMismatchError extends ConsumerError {
+  static readonly code = 'TABLE_MISMATCH'
+  readonly code = TableMismatchError.code
+  readonly retryable = false
+}
+
+/** A write was refused because another worker has the lease, or this worker could not prove in time that it still has it. */
+export class LeaseLostError extends ConsumerError {
+  static readonly code = 'LEASE_LOST'
+  readonly code = LeaseLostError.code
+  readonly retryable = false
+  readonly leaseKey: string
+
+  constructor(leaseKey: string, reason: string, options?: { cause?: unknown }) {
+    super(`The lease of ${leaseKey} is lost: ${reason}`, options)
+    this.leaseKey = leaseKey
+  }
+}
+
+/** A checkpoint was asked for that would go back, or past what has been delivered. Nothing was written. */
+export class CheckpointRefusedError extends ConsumerError {
+  static readonly code = 'CHECKPOINT_REFUSED'
+  readonly code = CheckpointRefusedError.code
+  readonly retryable = false
+  /** Why, in one word: `behind` the stored checkpoint, `ahead` of what was delivered, or `malformed`. */
+  readonly because: string
+
+  constructor(because: string, message: string) {
+    super(message)
+    this.because = because
+  }
+}
+
+/** Kinesis or DynamoDB said to slow down. */
+export class ThrottledError extends ConsumerError {
+  static readonly code = 'THROTTLED'
+  readonly code = ThrottledError.code
+  readonly retryable = true
+}
+
+/** What a failed service call was about, so that the caller can decide without reading messages. */
+export type ServiceErrorKind =
+  | 'not-found' /** the stream, shard or table does not exist */
+  | 'expired-iterator' /** a shard iterator was older than five minutes */
+  | 'invalid-argument' /** the service understood the call and rejects what it asks for */
+  | 'in-use' /** the resource is being created, changed or used by somebody else */
+  | 'access-denied' /** credentials are missing, expired or lack a permission */
+  | 'timeout' /** no answer in time; the call may or may not have been carried out */
+  | 'other'
+
+/** Any other failed call to Kinesis or DynamoDB. `cause` is the error of the SDK. */
+export class ServiceError extends ConsumerError {
+  static readonly code = 'SERVICE'
+  readonly code = ServiceError.code
+  readonly retryable: boolean
+  readonly kind: ServiceErrorKind
+
+  constructor(kind: ServiceErrorKind, message: string, options: { retryable: boolean; cause?: unknown }) {
+    super(message, 'cause' in options ? { cause: options.cause } : undefined)
+    this.kind = kind
+    this.retryable = options.retryable
+  }
+}
+
+/** The user's record processor threw. Carries where and how often; never the records. */
+export class ProcessorError extends ConsumerError {
+  static readonly code = 'PROCESSOR'
+  readonly code = ProcessorError.code
+  readonly retryable = true
+  readonly shardId: string
+  /** Which of the processor's methods threw. */
+  readonly method: string
+  /** How often in a row it has failed at this point; starts at 1. */
+  readonly attempt: number
+
+  constructor(shardId: string, method: string, attempt: number, cause: unknown) {
+    const reason = cause instanceof Error ? cause.message : String(cause)
+    super(`${method} of ${shardId} failed (attempt ${attempt}): ${reason}`, { cause })
+    this.shardId = shardId
+    this.method = method
+    this.attempt = attempt
+  }
+}
+
+/** An invariant of Millrace itself broke. */
+export class BugError extends ConsumerError {
+  static readonly code = 'BUG'
+  readonly code = BugError.code
+  readonly retryable = false
+
+  constructor(message: string, options?: { cause?: unknown }) {
+    super(`${message}. This is a bug in Millrace: please report it with the log around it`, options)
+  }
+}
+
+/** Whether an error says that the same call may succeed later. Unknown errors count as not retryable. */
+export function isRetryable(error: unknown): boolean {
+  return error instanceof ConsumerError && error.retryable
+}

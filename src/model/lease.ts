@@ -1,0 +1,112 @@
+// A lease: one row of the lease table, which says who reads a shard and how far it has come. Immutable; every change is
+// a copy. Each copy that an owner writes counts the lease counter up by one: that counter is the fencing token.
+import type { HashKeyRange } from './hash-key-range.ts'
+import { type ExtendedSequenceNumber, isShardEnd, SHARD_END } from './sequence-number.ts'
+
+/** A checkpoint that was prepared but not yet made: the first half of a two-phase commit of the application's own. */
+export interface PendingCheckpoint {
+  readonly position: ExtendedSequenceNumber
+  /** Whatever the application needs to finish its commit. Bytes. */
+  readonly state?: Uint8Array
+}
+
+/** Which stream a lease is of: its ARN, and when it was created in epoch seconds (KCL's "creation epoch"). */
+export interface StreamIdentity {
+  readonly streamArn: string
+  readonly creationEpoch: number
+}
+
+export interface Lease {
+  /** Key of the row: the shard id. */
+  readonly leaseKey: string
+  readonly shardId: string
+  /** The session that holds the lease. Absent: nobody does. */
+  readonly owner?: string
+  /** The fencing token: every owner's write tests it and counts it up by one. */
+  readonly counter: number
+  readonly checkpoint: ExtendedSequenceNumber
+  readonly pendingCheckpoint?: PendingCheckpoint
+  /** How often the owner has changed since the last checkpoint. Informational. */
+  readonly ownerSwitchesSinceCheckpoint: number
+  readonly parentShardIds: readonly string[]
+  readonly childShardIds: readonly string[]
+  readonly hashKeyRange?: HashKeyRange
+  /** KCL 3.x: the worker that still processes while `owner` already names the next one. */
+  readonly checkpointOwner?: string
+  /** A session that would like to have this lease. A hint: the owner drains and releases, or ignores it. */
+  readonly wantedBy?: string
+  /** Which stream the lease was created for. Absent in rows that KCL created. */
+  readonly stream?: StreamIdentity
+  /** Epoch milliseconds from which to read while the checkpoint is LATEST or AT_TIMESTAMP. */
+  readonly startTimestampMs?: number
+}
+
+/** What a new lease needs; everything else begins empty. */
+export type NewLease = Pick<Lease, 'shardId' | 'checkpoint'> &
+  Partial<Pick<Lease, 'parentShardIds' | 'hashKeyRange' | 'stream' | 'startTimestampMs'>>
+
+/** A lease that nobody holds yet. Its key is the shard id. */
+export function newLease(from: NewLease): Lease {
+  return {
+    leaseKey: from.shardId,
+    counter: 0,
+    ownerSwitchesSinceCheckpoint: 0,
+    parentShardIds: [],
+    childShardIds: [],
+    ...from
+  }
+}
+
+/** The lease once `owner` has claimed it. Any request for it and any hand-off mark are gone. */
+export function claimed(lease: Lease, owner: string): Lease {
+  const { wantedBy: _, checkpointOwner: __, ...kept } = lease
+  const switched = lease.owner !== undefined && lease.owner !== owner
+  return {
+    ...kept,
+    owner,
+    counter: lease.counter + 1,
+    ownerSwitchesSinceCheckpoint: lease.ownerSwitchesSinceCheckpoint + (switched ? 1 : 0)
+  }
+}
+
+/** The lease with one more sign of life from its owner. */
+export function renewed(lease: Lease): Lease {
+  return { ...lease, counter: lease.counter + 1 }
+}
+
+/** The lease with a new checkpoint; a pending one is settled by it. */
+export function checkpointed(lease: Lease, checkpoint: ExtendedSequenceNumber): Lease {
+  const { pendingCheckpoint: _, ...kept } = lease
+  return { ...kept, checkpoint, counter: lease.counter + 1, ownerSwitchesSinceCheckpoint: 0 }
+}
+
+/** The lease with a prepared checkpoint, which replaces an earlier prepared one. */
+export function prepared(lease: Lease, pendingCheckpoint: PendingCheckpoint): Lease {
+  return { ...lease, pendingCheckpoint, counter: lease.counter + 1 }
+}
+
+/** The lease with nobody holding it. */
+export function released(lease: Lease): Lease {
+  const { owner: _, wantedBy: __, checkpointOwner: ___, ...kept } = lease
+  return { ...kept, counter: lease.counter + 1 }
+}
+
+/** The lease with a last checkpoint and nobody holding it, in one change, so that no successor can start before it. */
+export function checkpointedAndReleased(lease: Lease, checkpoint: ExtendedSequenceNumber): Lease {
+  return { ...released(checkpointed(lease, checkpoint)), counter: lease.counter + 1 }
+}
+
+/** The lease of a shard in which everything is processed, continued by `childShardIds`. Nobody holds it any more. */
+export function finished(lease: Lease, childShardIds: readonly string[]): Lease {
+  return { ...checkpointedAndReleased(lease, SHARD_END), childShardIds }
+}
+
+/** The lease with a request by `session` to have it. Not an owner's write: the counter stays. */
+export function wanted(lease: Lease, session: string): Lease {
+  return { ...lease, wantedBy: session }
+}
+
+/** Whether everything in the shard has been processed. */
+export function isFinished(lease: Lease): boolean {
+  return isShardEnd(lease.checkpoint)
+}

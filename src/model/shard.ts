@@ -1,0 +1,37 @@
+// A shard as Kinesis lists it.
+import type { HashKeyRange } from './hash-key-range.ts'
+
+export interface Shard {
+  readonly shardId: string
+  /** The shard this one was split from, or the first of the two it was merged from. May have expired already. */
+  readonly parentShardId?: string
+  /** The second shard this one was merged from. */
+  readonly adjacentParentShardId?: string
+  readonly hashKeyRange: HashKeyRange
+  readonly startingSequenceNumber: string
+  /** Present once the shard is closed by a split or a merge: nothing is written to it any more. */
+  readonly endingSequenceNumber?: string
+}
+
+/** A child as GetRecords names it at the end of its parent. */
+export interface ChildShard {
+  readonly shardId: string
+  readonly parentShardIds: readonly string[]
+  readonly hashKeyRange: HashKeyRange
+}
+
+export function isClosed(shard: Shard): boolean {
+  return shard.endingSequenceNumber !== undefined
+}
+
+/** The ids of the shards that this one continues: none, one after a split, two after a merge. */
+export function parentsOf(shard: Pick<Shard, 'parentShardId' | 'adjacentParentShardId'>): string[] {
+  return [shard.parentShardId, shard.adjacentParentShardId].filter(id => id !== undefined)
+}
+
+/** The shards among `shards` that continue `shardId`. */
+export function childrenOf(shardId: string, shards: readonly Shard[]): ChildShard[] {
+  return shards
+    .filter(shard => parentsOf(shard).includes(shardId))
+    .map(shard => ({ shardId: shard.shardId, parentShardIds: parentsOf(shard), hashKeyRange: shard.hashKeyRange }))
+}

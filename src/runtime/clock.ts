@@ -1,0 +1,29 @@
+// The only door to time. Nothing else in src names Date.now, performance.now or setTimeout, so that the whole library
+// can run in virtual time.
+
+/** Where time comes from. */
+export interface Clock {
+  /** Milliseconds since some moment, never going back. The only thing that durations and leases are judged by. */
+  monotonicMs(): number
+  /** Milliseconds since 1970. May jump; only for timestamps that leave the process. */
+  epochMs(): number
+  /** Waits `ms` milliseconds, or less if `signal` aborts. Never rejects: look at the signal afterwards. */
+  sleep(ms: number, signal?: AbortSignal): Promise<void>
+}
+
+/** Real time. */
+export const systemClock: Clock = {
+  monotonicMs: () => performance.now(),
+  epochMs: () => Date.now(),
+  sleep: (ms, signal) =>
+    new Promise(resolve => {
+      if (signal?.aborted) return resolve()
+      const done = (): void => {
+        clearTimeout(timer)
+        signal?.removeEventListener('abort', done)
+        resolve()
+      }
+      const timer = setTimeout(done, Math.max(0, ms))
+      signal?.addEventListener('abort', done, { once: true })
+    })
+}

@@ -1,0 +1,38 @@
+// Bounds one piece of work in time. Every call to a service goes through here, so that none can hang for ever.
+import type { Clock } from './clock.ts'
+
+/**
+ * Runs `work` and rejects with `onTimeout()` once `ms` milliseconds have passed, or with the reason of `signal` once that
+ * aborts. The signal given to `work` aborts in both cases; work that ignores it is left behind.
+ */
+export function withDeadline<T>(
+  clock: Clock,
+  ms: number,
+  signal: AbortSignal | undefined,
+  work: (signal: AbortSignal) => Promise<T>,
+  onTimeout: () => Error
+): Promise<T> {
+  return new Promise((resolve, reject) => {
+    if (signal?.aborted) return reject(signal.reason)
+    const working = new AbortController()
+    const timer = new AbortController()
+    const finish = (settle: () => void): void => {
+      timer.abort()
+      signal?.removeEventListener('abort', stop)
+      settle()
+    }
+    const fail = (error: unknown): void => {
+      working.abort(error)
+      finish(() => reject(error))
+    }
+    const stop = (): void => fail(signal?.reason)
+    signal?.addEventListener('abort', stop, { once: true })
+    work(working.signal).then(
+      value => finish(() => resolve(value)),
+      error => finish(() => reject(error))
+    )
+    void clock.sleep(ms, timer.signal).then(() => {
+      if (!timer.signal.aborted) fail(onTimeout())
+    })
+  })
+}

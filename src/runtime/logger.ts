@@ -1,0 +1,41 @@
+// The only door to the console. A log line is a constant sentence and an object; payloads never go into either.
+
+/** One log line: an object with the facts, then a constant sentence. */
+export type LogLine = (fields: object, message: string) => void
+
+/** Where log lines go. A pino logger fits as it is. */
+export interface Logger {
+  readonly debug: LogLine
+  readonly info: LogLine
+  readonly warn: LogLine
+  readonly error: LogLine
+}
+
+export type LogLevel = 'debug' | 'info' | 'warn' | 'error'
+
+const LEVELS: readonly LogLevel[] = ['debug', 'info', 'warn', 'error']
+
+/** Drops everything. */
+export const silentLogger: Logger = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} }
+
+/** Writes JSON lines to standard error, from `level` upwards. Standard output stays the application's own. */
+export function consoleLogger(level: LogLevel = 'info'): Logger {
+  const from = LEVELS.indexOf(level)
+  const lineOf =
+    (name: LogLevel): LogLine =>
+    (fields, message) => {
+      if (LEVELS.indexOf(name) < from) return
+      console.error(JSON.stringify({ level: name, msg: message, ...fields }, printable))
+    }
+  return { debug: lineOf('debug'), info: lineOf('info'), warn: lineOf('warn'), error: lineOf('error') }
+}
+
+function printable(_key: string, value: unknown): unknown {
+  if (value instanceof Error) {
+    const { name, message, stack } = value
+    const code = 'code' in value ? value.code : undefined
+    return { name, message, ...(code !== undefined && { code }), ...(stack !== undefined && { stack }) }
+  }
+  if (value instanceof Uint8Array) return `<${value.length} bytes>`
+  return typeof value === 'bigint' ? value.toString() : value
+}

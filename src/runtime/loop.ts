@@ -1,0 +1,46 @@
+// A background job: run, wait, run. One run at a time; stops between runs.
+import type { Clock } from './clock.ts'
+
+export interface LoopOptions {
+  readonly clock: Clock
+  /** One run. What it throws goes to `onError`; the loop goes on. */
+  readonly run: (signal: AbortSignal) => Promise<void>
+  /** How long to wait after a run, in milliseconds. Asked after each run. */
+  readonly delayMs: () => number
+  readonly onError: (error: unknown) => void
+}
+
+export interface Loop {
+  /** Cuts the present wait short. During a run: there will be another one at once. */
+  nudge(): void
+  /** Resolves when the run under way, if any, is over. No run starts after that. */
+  stop(): Promise<void>
+}
+
+/** Starts a loop with a first run at once. */
+export function startLoop({ clock, run, delayMs, onError }: LoopOptions): Loop {
+  const stopping = new AbortController()
+  let wake = new AbortController()
+
+  const turn = async (): Promise<void> => {
+    while (!stopping.signal.aborted) {
+      wake = new AbortController()
+      try {
+        await run(stopping.signal)
+      } catch (error) {
+        if (!stopping.signal.aborted) onError(error)
+      }
+      if (!stopping.signal.aborted) await clock.sleep(delayMs(), wake.signal)
+    }
+  }
+  const done = turn()
+
+  return {
+    nudge: () => wake.abort(),
+    stop: () => {
+      stopping.abort()
+      wake.abort()
+      return done
+    }
+  }
+}

@@ -1,0 +1,34 @@
+// Tries a piece of work again while its failures are of the kind that pass.
+import { isRetryable } from '../model/errors.ts'
+import { type Backoff, backoffMs } from './backoff.ts'
+import type { Clock } from './clock.ts'
+import type { Random } from './random.ts'
+
+export interface RetryPolicy {
+  /** How often at most; at least 1. */
+  readonly attempts: number
+  readonly backoff: Backoff
+}
+
+export interface RetryContext {
+  readonly clock: Clock
+  readonly random: Random
+  readonly signal?: AbortSignal | undefined
+}
+
+/** Runs `work` until it succeeds, fails for good, has had its attempts, or `signal` aborts. Rejects with the last error. */
+export async function retry<T>(
+  work: (attempt: number) => Promise<T>,
+  policy: RetryPolicy,
+  context: RetryContext
+): Promise<T> {
+  for (let attempt = 1; ; attempt++) {
+    context.signal?.throwIfAborted()
+    try {
+      return await work(attempt)
+    } catch (error) {
+      if (attempt >= policy.attempts || !isRetryable(error)) throw error
+      await context.clock.sleep(backoffMs(attempt, policy.backoff, context.random.next()), context.signal)
+    }
+  }
+}
