@@ -1,0 +1,176 @@
+// Turns what the Kinesis client of the AWS SDK throws into our errors. The only place that looks at the names of its
+// errors. Messages name the call, the shard and the stream and say what to do; they never quote a payload.
+import { ServiceError, type ServiceErrorKind, ThrottledError } from '../model/errors.ts'
+
+/** Which call failed. */
+export interface FailedCall {
+  /** The API's name of it, such as `GetRecords`. */
+  readonly name: string
+  readonly streamName: string
+  readonly shardId?: string | undefined
+}
+
+interface Rule {
+  readonly kind: ServiceErrorKind | 'throttled'
+  readonly retryable: boolean
+  readonly advice: (call: FailedCall) => string
+}
+
+const throttled: Rule = { kind: 'throttled', retryable: true, advice: () => 'Kinesis asks to slow down' }
+
+const notFound: Rule = {
+  kind: 'not-found',
+  retryable: false,
+  advice: ({ shardId }) => `there is no such ${shardId === undefined ? 'stream' : 'shard or stream'} (any more)`
+}
+
+const invalid: Rule = { kind: 'invalid-argument', retryable: false, advice: () => 'Kinesis rejects the request' }
+
+const expiredIterator: Rule = {
+  kind: 'expired-iterator',
+  retryable: false,
+  advice: () => 'the shard iterator is more than five minutes old; get a new one'
+}
+
+const inUse: Rule = {
+  kind: 'in-use',
+  retryable: true,
+  advice: () => 'the stream is being created, changed or deleted'
+}
+
+const denied: Rule = {
+  kind: 'access-denied',
+  retryable: false,
+  advice: ({ name }) => `allow kinesis:${name} on the stream to the role or user whose credentials these are`
+}
+
+const noKey: Rule = {
+  kind: 'access-denied',
+  retryable: false,
+  advice: () => 'allow kms:Decrypt on the key that encrypts the stream, and see that the key is enabled'
+}
+
+const noCredentials: Rule = {
+  kind: 'access-denied',
+  retryable: false,
+  advice: () => 'there are no usable AWS credentials; set them in the environment or pass `credentials` to the client'
+}
+
+// The next attempt signs with fresh credentials, and with a clock that the SDK has set right from the answer.
+const staleSignature: Rule = {
+  kind: 'access-denied',
+  retryable: true,
+  advice: () => 'the credentials have expired or do not match, or the clock of this machine is wrong'
+}
+
+const noRegion: Rule = {
+  kind: 'access-denied',
+  retryable: false,
+  advice: () =>
+    'no AWS region is configured; set AWS_REGION, pass `region` to the client, or name the stream by its ARN'
+}
+
+const timeout: Rule = { kind: 'timeout', retryable: true, advice: () => 'there was no answer in time' }
+
+const unreachable: Rule = {
+  kind: 'other',
+  retryable: true,
+  advice: () => 'Kinesis could not be reached, or the connection broke'
+}
+
+const garbled: Rule = { kind: 'other', retryable: true, advice: () => 'the answer could not be read' }
+
+const serverFault: Rule = { kind: 'other', retryable: true, advice: () => 'Kinesis had a fault of its own' }
+
+const listAgain: Rule = { kind: 'other', retryable: true, advice: () => 'the listing took too long; begin it again' }
+
+const unexpected: Rule = { kind: 'other', retryable: false, advice: () => 'the call failed' }
+
+const RULES_BY_NAME: ReadonlyMap<string, Rule> = new Map([
+  ['ProvisionedThroughputExceededException', throttled],
+  ['LimitExceededException', throttled],
+  ['ThrottlingException', throttled],
+  ['Throttling', throttled],
+  ['TooManyRequestsException', throttled],
+  ['RequestLimitExceeded', throttled],
+  ['KMSThrottlingException', throttled],
+  ['ResourceNotFoundException', notFound],
+  ['ExpiredIteratorException', expiredIterator],
+  ['ExpiredNextTokenException', listAgain],
+  ['InvalidArgumentException', invalid],
+  ['ValidationException', invalid],
+  ['ResourceInUseException', inUse],
+  ['AccessDeniedException', denied],
+  ['AccessDenied', denied],
+  ['NotAuthorized', denied],
+  ['OptInRequired', denied],
+  ['KMSAccessDeniedException', noKey],
+  ['KMSDisabledException', noKey],
+  ['UnrecognizedClientException', noCredentials],
+  ['InvalidClientTokenId', noCredentials],
+  ['IncompleteSignature', noCredentials],
+  ['MissingAuthenticationTokenException', noCredentials],
+  ['CredentialsProviderError', noCredentials],
+  ['TokenProviderError', noCredentials],
+  ['InvalidSignatureException', staleSignature],
+  ['SignatureDoesNotMatch', staleSignature],
+  ['ExpiredTokenException', staleSignature],
+  ['ExpiredToken', staleSignature],
+  ['RequestExpired', staleSignature],
+  ['RequestTimeTooSkewed', staleSignature],
+  ['TimeoutError', timeout],
+  ['RequestTimeout', timeout],
+  ['RequestTimeoutException', timeout],
+  ['SyntaxError', garbled]
+])
+
+const NETWORK_CODES: ReadonlySet<unknown> = new Set([
+  ...['ECONNRESET', 'ECONNREFUSED', 'ECONNABORTED', 'EPIPE', 'ETIMEDOUT', 'EHOSTUNREACH', 'EHOSTDOWN'],
+  ...['ENETUNREACH', 'ENETDOWN', 'ENETRESET', 'EADDRNOTAVAIL', 'ENOTFOUND', 'EAI_AGAIN', 'EMFILE', 'ENFILE'],
+  ...['ERR_STREAM_PREMATURE_CLOSE', 'ERR_HTTP2_STREAM_ERROR', 'ERR_HTTP2_SESSION_ERROR', 'ERR_SSL_WRONG_VERSION_NUMBER']
+])
+
+/** The error to throw for what the SDK threw in `call`. */
+export function kinesisErrorOf(error: unknown, call: FailedCall): ThrottledError | ServiceError {
+  const rule = ruleFor(error)
+  const said = rule === garbled ? '' : saidBy(error)
+  const message = `${nameOf(call)}: ${rule.advice(call)}${said}`
+  // What JSON.parse complains about quotes the answer, which is made of payloads.
+  const cause = rule === garbled ? {} : { cause: error }
+  if (rule.kind === 'throttled') return new ThrottledError(message, cause)
+  return new ServiceError(rule.kind, message, { retryable: rule.retryable, ...cause })
+}
+
+/** The error to throw when `call` has had no answer for `ms` milliseconds. */
+export function kinesisTimeout(call: FailedCall, ms: number): ServiceError {
+  return new ServiceError('timeout', `${nameOf(call)}: there was no answer within ${ms} ms`, { retryable: true })
+}
+
+function nameOf({ name, streamName, shardId }: FailedCall): string {
+  return shardId === undefined ? `${name} of stream ${streamName}` : `${name} of ${shardId} in stream ${streamName}`
+}
+
+function saidBy(error: unknown): string {
+  if (!(error instanceof Error)) return ''
+  return error.message === '' ? ` (${error.name})` : ` (${error.name}: ${error.message})`
+}
+
+function ruleFor(error: unknown): Rule {
+  if (!(error instanceof Error)) return unexpected
+  const byName = RULES_BY_NAME.get(error.name)
+  if (byName !== undefined) return byName
+  const status = httpStatusOf(error)
+  if (status === 429) return throttled
+  if (status === 401 || status === 403) return denied
+  if (status !== undefined && status >= 500) return serverFault
+  if ('code' in error && NETWORK_CODES.has(error.code)) return unreachable
+  if (error.message.includes('Region is missing')) return noRegion
+  if (error.message.includes('credential object is not valid')) return noCredentials
+  return unexpected
+}
+
+/** The status of the answer, where there was one. The SDK types none of this on the errors it has no class for. */
+function httpStatusOf(error: Error): number | undefined {
+  const { $metadata } = error as { $metadata?: { httpStatusCode?: unknown } }
+  return typeof $metadata?.httpStatusCode === 'number' ? $metadata.httpStatusCode : undefined
+}
