@@ -85,9 +85,9 @@ export function prepared(lease: Lease, pendingCheckpoint: PendingCheckpoint): Le
   return { ...lease, pendingCheckpoint, counter: lease.counter + 1 }
 }
 
-/** The lease with nobody holding it. */
+/** The lease with nobody holding it. A request for it stays: whoever asked comes first. */
 export function released(lease: Lease): Lease {
-  const { owner: _, wantedBy: __, checkpointOwner: ___, ...kept } = lease
+  const { owner: _, checkpointOwner: __, ...kept } = lease
   return { ...kept, counter: lease.counter + 1 }
 }
 

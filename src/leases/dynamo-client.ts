@@ -1,0 +1,76 @@
+// Calls to DynamoDB about one table, each bounded in time and with errors of ours. Knows nothing of leases.
+import { DynamoDBClient, type DynamoDBClientConfig } from '@aws-sdk/client-dynamodb'
+import { NodeHttpHandler } from '@smithy/node-http-handler'
+import type { Clock } from '../runtime/clock.ts'
+import { withDeadline } from '../runtime/deadline.ts'
+import { dynamoError, timeoutError } from './dynamo-errors.ts'
+
+/** A client, which is used as it is and never destroyed here; or the configuration of one that is made for the purpose. */
+export type DynamoDBClientOption = DynamoDBClient | DynamoDBClientConfig
+
+/** What `send` of the client takes besides the command. */
+export interface SendOptions {
+  readonly abortSignal: AbortSignal
+}
+
+/** Calls about one table. */
+export interface TableCalls {
+  readonly client: DynamoDBClient
+  readonly tableName: string
+  /**
+   * Makes one call. `name` is that of the call and `leaseKey` that of the item it is about, for messages. Rejects with a
+   * ThrottledError, a ServiceError, or the reason of `signal` once that aborts.
+   */
+  call<T>(
+    name: string,
+    leaseKey: string | undefined,
+    send: (options: SendOptions) => Promise<T>,
+    signal?: AbortSignal
+  ): Promise<T>
+  /** Frees the connections of a client made here. */
+  close(): void
+}
+
+/** How a table is reached. */
+export interface TableCallsOptions {
+  readonly tableName: string
+  readonly client?: DynamoDBClientOption | undefined
+  readonly clock: Clock
+  /** How long one call may take, retries of the SDK included. Milliseconds. */
+  readonly requestTimeoutMs: number
+}
+
+/** Calls about the table `tableName`, with the given client or one of our own. */
+export function tableCalls({ tableName, client: option, clock, requestTimeoutMs }: TableCallsOptions): TableCalls {
+  const given = isClient(option)
+  const client = given ? option : ownClient(option ?? {})
+  return {
+    client,
+    tableName,
+    call(name, leaseKey, send, signal) {
+      const about = `${name}${leaseKey === undefined ? '' : ` of ${leaseKey}`} in table ${tableName}`
+      const work = async (abortSignal: AbortSignal) => {
+        try {
+          return await send({ abortSignal })
+        } catch (error) {
+          throw dynamoError(error, about)
+        }
+      }
+      return withDeadline(clock, requestTimeoutMs, signal, work, () => timeoutError(about, requestTimeoutMs))
+    },
+    close() {
+      if (!given) client.destroy()
+    }
+  }
+}
+
+// By its shape: with two copies of the SDK installed, a client may be of another class.
+function isClient(option: DynamoDBClientOption | undefined): option is DynamoDBClient {
+  return option !== undefined && 'send' in option && typeof option.send === 'function'
+}
+
+function ownClient(config: DynamoDBClientConfig): DynamoDBClient {
+  const agent = { keepAlive: true, maxSockets: 100 }
+  const requestHandler = new NodeHttpHandler({ httpAgent: agent, httpsAgent: agent, connectionTimeout: 2_000 })
+  return new DynamoDBClient({ requestHandler, ...config })
+}

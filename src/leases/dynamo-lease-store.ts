@@ -1,0 +1,149 @@
+// The lease table in DynamoDB: the calls, each conditional write with its outcome. What is in an item is the business of
+// dynamo-item.ts, how a table comes to be that of dynamo-table.ts. Decides nothing and repeats nothing.
+import {
+  DeleteItemCommand,
+  GetItemCommand,
+  PutItemCommand,
+  ScanCommand,
+  type ScanCommandInput,
+  UpdateItemCommand
+} from '@aws-sdk/client-dynamodb'
+import type { Lease } from '../model/lease.ts'
+import type { Clock } from '../runtime/clock.ts'
+import type { Logger } from '../runtime/logger.ts'
+import { type DynamoDBClientOption, type SendOptions, type TableCalls, tableCalls } from './dynamo-client.ts'
+import { isConditionFailure } from './dynamo-errors.ts'
+import { creationOf, deletionOf, keyOf, parseItem, replacementOf, requestOf } from './dynamo-item.ts'
+import { type LeaseTableOptions, prepareTable } from './dynamo-table.ts'
+import type { LeaseStore, SkippedRow, WriteOutcome } from './lease-store.ts'
+
+export type { DynamoDBClientOption } from './dynamo-client.ts'
+export type { LeaseTableOptions, TableBilling } from './dynamo-table.ts'
+
+/** The lease table and how to reach it. */
+export interface DynamoLeaseStoreOptions extends LeaseTableOptions {
+  /** Default a client of our own with the SDK's defaults for region and credentials, over HTTP/1.1. */
+  readonly client?: DynamoDBClientOption | undefined
+  readonly clock: Clock
+  readonly logger: Logger
+  /** How long one call may take, retries of the SDK included. Milliseconds; default 5,000. */
+  readonly requestTimeoutMs?: number
+}
+
+/** A lease table in DynamoDB. */
+export interface DynamoLeaseStore extends LeaseStore {
+  /** Frees the connections, unless they are those of a client that was given. */
+  close(): void
+}
+
+/**
+ * The lease table in DynamoDB, in the schema of KCL. Nothing happens before the first call. A row that is no lease never
+ * disturbs the others.
+ */
+export function dynamoLeaseStore(options: DynamoLeaseStoreOptions): DynamoLeaseStore {
+  const { tableName, client, clock, logger, requestTimeoutMs = 5_000 } = options
+  const calls = tableCalls({ tableName, client, clock, requestTimeoutMs })
+  return {
+    tableName,
+    prepare: signal => prepareTable(options, { calls, clock, logger }, signal),
+    ...readsOf(calls, logger),
+    ...writesOf(calls, logger),
+    close: () => calls.close()
+  }
+}
+
+function readsOf(calls: TableCalls, logger: Logger): Pick<LeaseStore, 'get' | 'list'> {
+  const { client, tableName } = calls
+  return {
+    get: (leaseKey, signal) => readLease(calls, logger, leaseKey, signal),
+
+    async list(signal) {
+      const leases: Lease[] = []
+      const skipped: SkippedRow[] = []
+      let from: ScanCommandInput['ExclusiveStartKey']
+      do {
+        const command = new ScanCommand({ TableName: tableName, ExclusiveStartKey: from })
+        const page = await calls.call('Scan', undefined, sending => client.send(command, sending), signal)
+        for (const item of page.Items ?? []) {
+          const parsed = parseItem(item)
+          if (parsed.kind === 'lease') leases.push(parsed.lease)
+          else skipped.push(parsed.row)
+        }
+        from = page.LastEvaluatedKey
+      } while (from !== undefined)
+      return { leases, skipped }
+    }
+  }
+}
+
+function writesOf(calls: TableCalls, logger: Logger): Pick<LeaseStore, 'create' | 'replace' | 'request' | 'remove'> {
+  const { client, tableName } = calls
+  const showingRow = { TableName: tableName, ReturnValuesOnConditionCheckFailure: 'ALL_OLD' } as const
+
+  const write = async (
+    name: string,
+    leaseKey: string,
+    send: (sending: SendOptions) => Promise<unknown>
+  ): Promise<WriteOutcome> => {
+    const refusal = await calls.call(name, leaseKey, sending => send(sending).then(landed, refused))
+    if (refusal === undefined) return { kind: 'written' }
+    const { row } = refusal
+    // A refusal without a row: there is none, or this is an emulator that does not show it.
+    const current = row === undefined ? await readLease(calls, logger, leaseKey) : readable(row, tableName, logger)
+    return current === undefined ? { kind: 'refused' } : { kind: 'refused', current }
+  }
+
+  return {
+    async create(lease) {
+      const command = new PutItemCommand({ ...showingRow, ...creationOf(lease) })
+      return write('PutItem', lease.leaseKey, sending => client.send(command, sending))
+    },
+
+    async replace(before, after) {
+      const command = new UpdateItemCommand({ ...showingRow, ...replacementOf(before, after) })
+      return write('UpdateItem', before.leaseKey, sending => client.send(command, sending))
+    },
+
+    async request(lease, session) {
+      const command = new UpdateItemCommand({ ...showingRow, ...requestOf(lease, session) })
+      return write('UpdateItem', lease.leaseKey, sending => client.send(command, sending))
+    },
+
+    async remove(lease) {
+      const command = new DeleteItemCommand({ ...showingRow, ...deletionOf(lease) })
+      return write('DeleteItem', lease.leaseKey, sending => client.send(command, sending))
+    }
+  }
+}
+
+async function readLease(
+  calls: TableCalls,
+  logger: Logger,
+  leaseKey: string,
+  signal?: AbortSignal
+): Promise<Lease | undefined> {
+  const { client, tableName } = calls
+  const command = new GetItemCommand({ TableName: tableName, Key: keyOf(leaseKey), ConsistentRead: true })
+  const { Item } = await calls.call('GetItem', leaseKey, sending => client.send(command, sending), signal)
+  return Item && readable(Item, tableName, logger)
+}
+
+function readable(item: Readonly<Record<string, unknown>>, tableName: string, logger: Logger): Lease | undefined {
+  const parsed = parseItem(item)
+  if (parsed.kind === 'lease') return parsed.lease
+  logger.warn({ tableName, ...parsed.row }, 'A row of the lease table could not be read as a lease')
+  return undefined
+}
+
+interface Refusal {
+  readonly row: Readonly<Record<string, unknown>> | undefined
+}
+
+function landed(): undefined {
+  return undefined
+}
+
+function refused(error: unknown): Refusal {
+  if (!isConditionFailure(error)) throw error
+  return { row: error.Item }
+}

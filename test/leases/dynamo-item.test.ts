@@ -1,0 +1,381 @@
+import { expect } from 'chai'
+import {
+  creationOf,
+  deletionOf,
+  type Item,
+  parseItem,
+  replacementOf,
+  requestOf,
+  toItem
+} from '../../src/leases/dynamo-item.ts'
+import type { SkippedRow } from '../../src/leases/lease-store.ts'
+import { BugError } from '../../src/model/errors.ts'
+import { MAX_HASH_KEY } from '../../src/model/hash-key-range.ts'
+import { checkpointed, claimed, type Lease, newLease, prepared, released, renewed } from '../../src/model/lease.ts'
+import { TRIM_HORIZON } from '../../src/model/sequence-number.ts'
+
+const KEY = 'shardId-000000000000'
+const SEQUENCE_NUMBER = '49590338271490256608559692538361571095921575989136588898'
+const bare = newLease({ shardId: KEY, checkpoint: TRIM_HORIZON })
+const bareItem: Item = toItem(bare)
+
+const full: Lease = {
+  leaseKey: KEY,
+  shardId: KEY,
+  owner: 'worker-1/1',
+  counter: 42,
+  checkpoint: { sequenceNumber: SEQUENCE_NUMBER, subSequenceNumber: 7 },
+  pendingCheckpoint: {
+    position: { sequenceNumber: SEQUENCE_NUMBER, subSequenceNumber: 9 },
+    state: new Uint8Array([1, 2])
+  },
+  ownerSwitchesSinceCheckpoint: 3,
+  parentShardIds: ['shardId-000000000001', 'shardId-000000000002'],
+  childShardIds: ['shardId-000000000003'],
+  hashKeyRange: { start: 0n, end: MAX_HASH_KEY },
+  checkpointOwner: 'worker-2/1',
+  wantedBy: 'worker-3/1',
+  stream: { streamArn: 'arn:aws:kinesis:us-east-1:123456789012:stream/orders', creationEpoch: 1_700_000_000 },
+  startTimestampMs: 1_700_000_000_123
+}
+
+/** The row that a parsed item is skipped as; fails the test for a lease. */
+function skipped(item: Readonly<Record<string, unknown>>): SkippedRow {
+  const parsed = parseItem(item)
+  if (parsed.kind === 'lease') throw new Error(`Expected a skipped row, got the lease ${parsed.lease.leaseKey}`)
+  return parsed.row
+}
+
+describe('toItem', () => {
+  it('writes the attributes and types of KCL, and ours under names of their own', () => {
+    expect(toItem(full)).to.deep.equal({
+      leaseKey: { S: KEY },
+      entityType: { S: 'LEASE' },
+      leaseOwner: { S: 'worker-1/1' },
+      leaseCounter: { N: '42' },
+      checkpoint: { S: SEQUENCE_NUMBER },
+      checkpointSubSequenceNumber: { N: '7' },
+      pendingCheckpoint: { S: SEQUENCE_NUMBER },
+      pendingCheckpointSubSequenceNumber: { N: '9' },
+      pendingCheckpointState: { B: new Uint8Array([1, 2]) },
+      ownerSwitchesSinceCheckpoint: { N: '3' },
+      parentShardId: { SS: ['shardId-000000000001', 'shardId-000000000002'] },
+      childShardIds: { SS: ['shardId-000000000003'] },
+      startingHashKey: { S: '0' },
+      endingHashKey: { S: '340282366920938463463374607431768211455' },
+      checkpointOwner: { S: 'worker-2/1' },
+      millraceWantedBy: { S: 'worker-3/1' },
+      millraceStreamArn: { S: 'arn:aws:kinesis:us-east-1:123456789012:stream/orders' },
+      millraceStreamEpoch: { N: '1700000000' },
+      millraceStartTimestamp: { N: '1700000000123' }
+    })
+  })
+
+  it('leaves out what is not there, and never writes an empty set', () => {
+    expect(toItem(bare)).to.deep.equal({
+      leaseKey: { S: KEY },
+      entityType: { S: 'LEASE' },
+      leaseCounter: { N: '0' },
+      checkpoint: { S: 'TRIM_HORIZON' },
+      checkpointSubSequenceNumber: { N: '0' },
+      ownerSwitchesSinceCheckpoint: { N: '0' }
+    })
+  })
+
+  it('leaves out a hash range of a single key, which KCL cannot read', () => {
+    const item = toItem({ ...bare, hashKeyRange: { start: 5n, end: 5n } })
+    expect(item).to.deep.equal(bareItem)
+  })
+})
+
+describe('parseItem', () => {
+  it('reads back what toItem wrote', () => {
+    for (const lease of [bare, full]) expect(parseItem(toItem(lease))).to.deep.equal({ kind: 'lease', lease })
+  })
+
+  it('reads a lease of KCL 2.x', () => {
+    const item = {
+      leaseKey: { S: KEY },
+      leaseOwner: { S: '10.0.0.1:7f1c5bd0-7c3e-4ed1-8f0d-1f0e3f3a2b11' },
+      leaseCounter: { N: '1318' },
+      ownerSwitchesSinceCheckpoint: { N: '0' },
+      checkpoint: { S: SEQUENCE_NUMBER },
+      checkpointSubSequenceNumber: { N: '0' },
+      startingHashKey: { S: '170141183460469231731687303715884105728' },
+      endingHashKey: { S: '340282366920938463463374607431768211455' },
+      parentShardId: { SS: ['shardId-000000000004'] }
+    }
+    expect(parseItem(item)).to.deep.equal({
+      kind: 'lease',
+      lease: {
+        leaseKey: KEY,
+        shardId: KEY,
+        owner: '10.0.0.1:7f1c5bd0-7c3e-4ed1-8f0d-1f0e3f3a2b11',
+        counter: 1318,
+        ownerSwitchesSinceCheckpoint: 0,
+        checkpoint: { sequenceNumber: SEQUENCE_NUMBER, subSequenceNumber: 0 },
+        hashKeyRange: { start: 2n ** 127n, end: MAX_HASH_KEY },
+        parentShardIds: ['shardId-000000000004'],
+        childShardIds: []
+      }
+    })
+  })
+
+  it('reads a lease of KCL 3.x that is being handed over', () => {
+    const item = {
+      leaseKey: { S: KEY },
+      entityType: { S: 'LEASE' },
+      leaseOwner: { S: 'next' },
+      checkpointOwner: { S: 'previous' },
+      leaseCounter: { N: '7' },
+      throughputKBps: { N: '12.482913' },
+      ownerSwitchesSinceCheckpoint: { N: '1' },
+      checkpoint: { S: 'SHARD_END' },
+      checkpointSubSequenceNumber: { N: '0' },
+      childShardIds: { SS: ['shardId-000000000009', 'shardId-000000000008'] },
+      startingHashKey: { S: '0' },
+      endingHashKey: { S: '340282366920938463463374607431768211455' }
+    }
+    expect(parseItem(item)).to.deep.equal({
+      kind: 'lease',
+      lease: {
+        leaseKey: KEY,
+        shardId: KEY,
+        owner: 'next',
+        checkpointOwner: 'previous',
+        counter: 7,
+        ownerSwitchesSinceCheckpoint: 1,
+        checkpoint: { sequenceNumber: 'SHARD_END', subSequenceNumber: 0 },
+        hashKeyRange: { start: 0n, end: MAX_HASH_KEY },
+        parentShardIds: [],
+        childShardIds: ['shardId-000000000008', 'shardId-000000000009']
+      }
+    })
+  })
+
+  it('does without everything but key, counter and checkpoint', () => {
+    const item = { leaseKey: { S: KEY }, leaseCounter: { N: '0' }, checkpoint: { S: 'TRIM_HORIZON' } }
+    expect(parseItem(item)).to.deep.equal({ kind: 'lease', lease: bare })
+  })
+
+  it('takes half a hash range, or the place of a pending checkpoint without one, for none', () => {
+    const item = { ...bareItem, startingHashKey: { S: '0' }, pendingCheckpointSubSequenceNumber: { N: '3' } }
+    expect(parseItem(item)).to.deep.equal({ kind: 'lease', lease: bare })
+  })
+
+  it('reads own attributes only, whatever they are called', () => {
+    const named = JSON.parse(`{ "__proto__": { "leaseOwner": { "S": "nobody" } }, "constructor": { "S": "x" } }`)
+    expect(parseItem({ ...bareItem, ...named })).to.deep.equal({ kind: 'lease', lease: bare })
+    const inherited = Object.assign(Object.create({ leaseOwner: { S: 'nobody' } }), bareItem)
+    expect(parseItem(inherited)).to.deep.equal({ kind: 'lease', lease: bare })
+    expect(parseItem(Object.assign(Object.create(null), bareItem))).to.deep.equal({ kind: 'lease', lease: bare })
+  })
+
+  it('hands out bytes that do not share memory with the item', () => {
+    const bytes = Buffer.from([1, 2])
+    const parsed = parseItem({ ...toItem(full), pendingCheckpointState: { B: bytes } })
+    bytes.fill(0)
+    expect(parsed).to.deep.equal({ kind: 'lease', lease: full })
+  })
+})
+
+describe('parseItem, on a row of another kind', () => {
+  const rows: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {
+    'the leader lock': {
+      leaseKey: { S: 'Leader' },
+      entityType: { S: 'LEADER' },
+      ownerName: { S: 'worker-1' },
+      leaseDuration: { S: '120000' },
+      recordVersionNumber: { S: '0d8e5f0e-5c3f-4a7c-9f43-6a1e1d2c3b4a' }
+    },
+    'the leader lock without a type': { leaseKey: { S: 'Leader' }, ownerName: { S: 'worker-1' } },
+    'the client version': { leaseKey: { S: 'Migration3.0' }, cv: { S: 'CLIENT_VERSION_3X' }, mts: { N: '1' } },
+    'the table migration': { leaseKey: { S: 'TableMigration3.5' }, tm: { S: 'TABLE_MIGRATION_STATUS_COMPLETE' } },
+    'the metrics of a worker': {
+      leaseKey: { S: 'worker-1' },
+      entityType: { S: 'WORKER_METRIC_STATS' },
+      lut: { N: '1700000000' },
+      sts: { M: { C: { L: [{ N: '12.5' }] } } }
+    },
+    'metrics without a type': { leaseKey: { S: 'worker-1' }, lut: { N: '1700000000' }, sup: { N: '1' } },
+    'a stream': { leaseKey: { S: '123456789012:orders:1' }, entityType: { S: 'STREAM' }, streamId: { S: 'orders' } },
+    'a type of the future': { ...bareItem, entityType: { S: 'SOMETHING_NEW' } },
+    'a lease of one of several streams': {
+      ...bareItem,
+      leaseKey: { S: `123456789012:orders:1:${KEY}` },
+      streamName: { S: '123456789012:orders:1' },
+      shardId: { S: KEY }
+    }
+  }
+  for (const [name, item] of Object.entries(rows)) {
+    it(`skips ${name}`, () => {
+      const row = skipped(item)
+      expect(row.because).to.equal('another-kind')
+      expect({ S: row.key }).to.deep.equal(item.leaseKey)
+      expect(row.problem).to.not.equal('')
+    })
+  }
+})
+
+describe('parseItem, on a broken row', () => {
+  const { leaseCounter: _, ...withoutCounter } = bareItem
+  const { checkpoint: __, ...withoutCheckpoint } = bareItem
+  const rows: readonly [string, Readonly<Record<string, unknown>>, string][] = [
+    ['without a counter', withoutCounter, 'leaseCounter is missing'],
+    ['without a checkpoint', withoutCheckpoint, 'checkpoint is missing'],
+    ['with a counter of text', { ...bareItem, leaseCounter: { S: '5' } }, 'leaseCounter is S "5"'],
+    ['with a counter below zero', { ...bareItem, leaseCounter: { N: '-1' } }, 'leaseCounter is N "-1"'],
+    ['with a fraction for a counter', { ...bareItem, leaseCounter: { N: '1.5' } }, 'leaseCounter is N "1.5"'],
+    ['with a counter too large', { ...bareItem, leaseCounter: { N: '9007199254740992' } }, 'leaseCounter is N "9007'],
+    ['with an unknown word for a checkpoint', { ...bareItem, checkpoint: { S: 'NOWHERE' } }, 'checkpoint is S "NOWHE'],
+    ['with a negative checkpoint', { ...bareItem, checkpoint: { S: '-1' } }, 'checkpoint is S "-1"'],
+    ['with a number for a checkpoint', { ...bareItem, checkpoint: { N: '1' } }, 'checkpoint is N "1"'],
+    ['with a null for a checkpoint', { ...bareItem, checkpoint: { NULL: true } }, 'checkpoint is of type NULL'],
+    ['with the sub-sequence number of nothing', { ...bareItem, checkpointSubSequenceNumber: { N: '-2' } }, 'N "-2"'],
+    ['with an empty owner', { ...bareItem, leaseOwner: { S: '' } }, 'leaseOwner is S ""'],
+    ['with a text for parents', { ...bareItem, parentShardId: { S: 'shardId-1' } }, 'parentShardId is S "shardId-1"'],
+    ['with a list for children', { ...bareItem, childShardIds: { L: [] } }, 'childShardIds is of type L'],
+    ['with a range that is upside down', range('9', '3'), 'startingHashKey is 9, expected less than endingHashKey, 3'],
+    ['with an empty range', range('7', '7'), 'startingHashKey is 7, expected less than'],
+    ['with a hash key beyond 128 bits', range('0', String(MAX_HASH_KEY + 1n)), 'endingHashKey is S "3402'],
+    ['with a hash key in hexadecimal', range('0', '0xff'), 'endingHashKey is S "0xff"'],
+    ['with a broken pending checkpoint', { ...bareItem, pendingCheckpoint: { S: '' } }, 'pendingCheckpoint is S ""'],
+    ['with a number for pending state', { ...bareItem, pendingCheckpointState: { N: '1' } }, 'pendingCheckpointState'],
+    ['with a stream but no epoch', { ...bareItem, millraceStreamArn: { S: 'arn' } }, 'millraceStreamEpoch is missing'],
+    ['with a text for a start time', { ...bareItem, millraceStartTimestamp: { S: '1' } }, 'millraceStartTimestamp'],
+    ['with a number for a type', { ...bareItem, entityType: { N: '1' } }, 'entityType is N "1"'],
+    ['of values that are none', { ...bareItem, leaseCounter: null, checkpoint: 5 }, 'leaseCounter is of type object']
+  ]
+  for (const [name, item, problem] of rows) {
+    it(`skips one ${name} and says so`, () => {
+      expect(skipped(item)).to.deep.include({ key: KEY, because: 'malformed' })
+      expect(skipped(item).problem).to.include(problem)
+    })
+  }
+
+  it('names everything that is wrong', () => {
+    const { problem } = skipped({ ...bareItem, leaseCounter: { N: '-1' }, checkpoint: { S: 'NOWHERE' } })
+    expect(problem).to.include('leaseCounter').and.to.include('checkpoint')
+  })
+
+  it('has no key to name if the row has none', () => {
+    const { leaseKey: ___, ...keyless } = bareItem
+    expect(skipped(keyless)).to.deep.include({ key: '?', because: 'malformed' })
+    expect(skipped(keyless).problem).to.include('leaseKey is missing')
+  })
+
+  it('shows no payloads', () => {
+    const { problem } = skipped({
+      ...bareItem,
+      leaseCounter: { B: Buffer.from('secret') },
+      leaseOwner: { M: { a: 1 } }
+    })
+    expect(problem).to.include('leaseCounter is of type B').and.to.include('leaseOwner is of type M')
+  })
+
+  function range(start: string, end: string): Item {
+    return { ...bareItem, startingHashKey: { S: start }, endingHashKey: { S: end } }
+  }
+})
+
+describe('creationOf', () => {
+  it('writes the whole item if there is none', () => {
+    expect(creationOf(bare)).to.deep.equal({
+      Item: bareItem,
+      ConditionExpression: 'attribute_not_exists(#leaseKey)',
+      ExpressionAttributeNames: { '#leaseKey': 'leaseKey' }
+    })
+  })
+})
+
+describe('replacementOf', () => {
+  const held: Lease = { ...bare, owner: 'worker-1/1', counter: 5 }
+  const updateOf = (before: Lease, after: Lease) => replacementOf(before, after).UpdateExpression
+
+  it('writes what differs, if owner, counter and checkpoint owner are as before', () => {
+    expect(replacementOf(held, renewed(held))).to.deep.equal({
+      Key: { leaseKey: { S: KEY } },
+      UpdateExpression: 'SET #leaseCounter = :leaseCounter',
+      ConditionExpression:
+        'attribute_exists(#leaseKey) AND #leaseOwner = :was_leaseOwner AND #leaseCounter = :was_leaseCounter' +
+        ' AND attribute_not_exists(#checkpointOwner)',
+      ExpressionAttributeNames: {
+        '#leaseKey': 'leaseKey',
+        '#leaseOwner': 'leaseOwner',
+        '#leaseCounter': 'leaseCounter',
+        '#checkpointOwner': 'checkpointOwner'
+      },
+      ExpressionAttributeValues: {
+        ':leaseCounter': { N: '6' },
+        ':was_leaseOwner': { S: 'worker-1/1' },
+        ':was_leaseCounter': { N: '5' }
+      }
+    })
+  })
+
+  it('tests that there is no owner if there was none, and the checkpoint owner if there was one', () => {
+    const handingOver: Lease = { ...bare, checkpointOwner: 'previous' }
+    const { ConditionExpression, ExpressionAttributeValues } = replacementOf(handingOver, claimed(handingOver, 'me'))
+    expect(ConditionExpression).to.include('attribute_not_exists(#leaseOwner)')
+    expect(ConditionExpression).to.include('#checkpointOwner = :was_checkpointOwner')
+    expect(ExpressionAttributeValues).to.deep.include({ ':was_checkpointOwner': { S: 'previous' } })
+  })
+
+  it('removes what is gone', () => {
+    expect(updateOf(held, released(held))).to.equal('SET #leaseCounter = :leaseCounter REMOVE #leaseOwner')
+    expect(updateOf(full, { ...full, parentShardIds: [], childShardIds: [] })).to.equal(
+      'REMOVE #parentShardId, #childShardIds'
+    )
+  })
+
+  it('settles the whole of a pending checkpoint', () => {
+    const pending = prepared(held, { position: full.checkpoint, state: new Uint8Array([1]) })
+    expect(updateOf(pending, checkpointed(pending, full.checkpoint))).to.match(
+      /REMOVE #pendingCheckpoint, #pendingCheckpointSubSequenceNumber, #pendingCheckpointState$/
+    )
+    expect(updateOf(pending, { ...pending, pendingCheckpoint: { position: full.checkpoint } })).to.match(
+      /REMOVE #pendingCheckpointState$/
+    )
+  })
+
+  it('writes nothing if nothing differs, in whatever order shard ids are listed', () => {
+    const again = { ...full, parentShardIds: [...full.parentShardIds].reverse() }
+    expect(replacementOf(full, again)).to.not.have.property('UpdateExpression')
+  })
+
+  it('throws if the key is to change', () => {
+    expect(() => replacementOf(bare, { ...bare, leaseKey: 'other' })).to.throw(BugError)
+  })
+})
+
+describe('requestOf', () => {
+  it('writes the name of who asks if the owner is the same and nobody else has asked', () => {
+    const { UpdateExpression, ConditionExpression, ExpressionAttributeValues } = requestOf(full, 'worker-9/1')
+    expect(UpdateExpression).to.equal('SET #millraceWantedBy = :millraceWantedBy')
+    expect(ConditionExpression).to.equal(
+      'attribute_exists(#leaseKey) AND #leaseOwner = :was_leaseOwner' +
+        ' AND (attribute_not_exists(#millraceWantedBy) OR #millraceWantedBy = :was_millraceWantedBy)'
+    )
+    expect(ExpressionAttributeValues).to.deep.equal({
+      ':millraceWantedBy': { S: 'worker-9/1' },
+      ':was_millraceWantedBy': { S: 'worker-9/1' },
+      ':was_leaseOwner': { S: 'worker-1/1' }
+    })
+  })
+})
+
+describe('deletionOf', () => {
+  it('deletes if there is nothing, or owner and counter are the same', () => {
+    expect(deletionOf(bare)).to.deep.equal({
+      Key: { leaseKey: { S: KEY } },
+      ConditionExpression:
+        'attribute_not_exists(#leaseKey) OR (attribute_not_exists(#leaseOwner) AND #leaseCounter = :was_leaseCounter)',
+      ExpressionAttributeNames: {
+        '#leaseKey': 'leaseKey',
+        '#leaseOwner': 'leaseOwner',
+        '#leaseCounter': 'leaseCounter'
+      },
+      ExpressionAttributeValues: { ':was_leaseCounter': { N: '0' } }
+    })
+  })
+})
