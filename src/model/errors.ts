@@ -116,6 +116,13 @@ export class ProcessorError extends ConsumerError {
   }
 }
 
+/** A worker that has stopped was asked to start. */
+export class WorkerStoppedError extends ConsumerError {
+  static readonly code = 'WORKER_STOPPED'
+  readonly code = WorkerStoppedError.code
+  readonly retryable = false
+}
+
 /** An invariant of Millrace itself broke. */
 export class BugError extends ConsumerError {
   static readonly code = 'BUG'

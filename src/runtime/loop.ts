@@ -8,6 +8,8 @@ export interface LoopOptions {
   /** How long to wait after a run, in milliseconds. Asked after each run. */
   readonly delayMs: () => number
   readonly onError: (error: unknown) => void
+  /** Whether the first run is at once (default), or after a first wait. */
+  readonly runAtOnce?: boolean
 }
 
 export interface Loop {
@@ -17,12 +19,13 @@ export interface Loop {
   stop(): Promise<void>
 }
 
-/** Starts a loop with a first run at once. */
-export function startLoop({ clock, run, delayMs, onError }: LoopOptions): Loop {
+/** Starts a loop. */
+export function startLoop({ clock, run, delayMs, onError, runAtOnce = true }: LoopOptions): Loop {
   const stopping = new AbortController()
   let wake = new AbortController()
 
   const turn = async (): Promise<void> => {
+    if (!runAtOnce) await clock.sleep(delayMs(), wake.signal)
     while (!stopping.signal.aborted) {
       wake = new AbortController()
       try {

@@ -1,0 +1,22 @@
+// What a refused write of a lease owner means: the lease is lost, or an earlier write of our own landed without an answer.
+import type { Lease } from '../model/lease.ts'
+
+export type RefusalVerdict =
+  /** The row is ours and exactly one step ahead: our own earlier write. Take the row as it is and go on from there. */
+  | { readonly kind: 'ours'; readonly lease: Lease }
+  /** Somebody deleted the row. */
+  | { readonly kind: 'gone' }
+  /** Somebody else has the lease, or had it in between. */
+  | { readonly kind: 'lost'; readonly because: string }
+
+/**
+ * Judges a refused write. Sound because a session id is used by one process only, writes of one lease follow one
+ * another, and every one of them counts the counter up by exactly one.
+ */
+export function judgeRefusal(before: Lease, session: string, current: Lease | undefined): RefusalVerdict {
+  if (current === undefined) return { kind: 'gone' }
+  if (current.owner === undefined) return { kind: 'lost', because: 'nobody has it any more' }
+  if (current.owner !== session) return { kind: 'lost', because: `${current.owner} has it` }
+  if (current.counter === before.counter + 1) return { kind: 'ours', lease: current }
+  return { kind: 'lost', because: `its counter is ${current.counter}, expected ${before.counter} or one more` }
+}
