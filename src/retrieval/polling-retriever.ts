@@ -1,0 +1,140 @@
+// Reads one shard with GetShardIterator and GetRecords. Owns the iterator and the place it stands for; decides nothing
+// about pacing (read-rules.ts) and knows nothing of leases or checkpoints.
+import type { IteratorStart, KinesisPort, RecordsAnswer } from '../kinesis/kinesis-port.ts'
+import { isRetryable, ServiceError } from '../model/errors.ts'
+import { unlessAborted } from '../runtime/abort.ts'
+import { backoffMs } from '../runtime/backoff.ts'
+import type { Clock } from '../runtime/clock.ts'
+import type { Random } from '../runtime/random.ts'
+import { afterRead, NO_DEBT, type ReadDebt, readDelayMs } from './read-rules.ts'
+import type { ReadReport, Retrieved, Retriever } from './retriever.ts'
+
+export interface PollingRetrieverOptions {
+  readonly kinesis: KinesisPort
+  readonly shardId: string
+  readonly start: IteratorStart
+  /** Kinesis records per read, 1 to 10,000. */
+  readonly maxRecords: number
+  /** Wait between reads at the tip of the shard. Milliseconds. */
+  readonly idleMs: number
+  readonly clock: Clock
+  readonly random: Random
+  readonly onRead: (report: ReadReport) => void
+  /** A read failed in a way that passes; it is tried again in `retryInMs` milliseconds. */
+  readonly onRetry: (error: unknown, retryInMs: number) => void
+}
+
+const RETRY = { firstMs: 250, maxMs: 10_000 }
+
+export class PollingRetriever implements Retriever {
+  readonly #options: PollingRetrieverOptions
+  readonly #closing = new AbortController()
+  #position: IteratorStart
+  #iterator: string | undefined
+  #debt: ReadDebt = NO_DEBT
+  /** What to report once everything read so far has been fetched. */
+  #end: Retrieved | undefined
+  #last: { isBehind: boolean; atMs: number } | undefined
+  /** The read under way, or done and not yet fetched. At most one: that bounds what is held in memory. */
+  #ahead: Promise<Retrieved> | undefined
+
+  constructor(options: PollingRetrieverOptions) {
+    this.#options = options
+    this.#position = options.start
+  }
+
+  async next(signal: AbortSignal): Promise<Retrieved> {
+    signal.throwIfAborted()
+    this.#ahead ??= this.#read()
+    const retrieved = await unlessAborted(this.#ahead, signal)
+    this.#ahead = retrieved.kind === 'records' ? this.#read() : undefined
+    return retrieved
+  }
+
+  continueAfterEnd(): void {
+    this.#iterator = undefined
+    this.#end = undefined
+    this.#ahead = undefined
+  }
+
+  close(): void {
+    this.#closing.abort(new ServiceError('other', 'The retriever was closed', { retryable: false }))
+  }
+
+  #read(): Promise<Retrieved> {
+    const reading = this.#readOn()
+    // Whoever calls next() sees the failure; a read ahead that nobody fetches any more must not be an unhandled one.
+    reading.catch(() => {})
+    return reading
+  }
+
+  async #readOn(): Promise<Retrieved> {
+    const { clock, idleMs, random, onRetry } = this.#options
+    for (let failures = 0; this.#end === undefined; ) {
+      const nowMs = clock.monotonicMs()
+      const last = this.#last && { isBehind: this.#last.isBehind, agoMs: nowMs - this.#last.atMs }
+      await this.#sleep(readDelayMs(this.#debt, last, idleMs, nowMs))
+      try {
+        const answer = await this.#readOnce()
+        failures = 0
+        const retrieved = this.#accept(answer)
+        if (retrieved !== undefined) return retrieved
+      } catch (error) {
+        this.#closing.signal.throwIfAborted()
+        if (error instanceof ServiceError && error.kind === 'not-found') return { kind: 'end' }
+        if (!this.#mayReadOn(error)) throw error
+        failures += 1
+        const retryInMs = backoffMs(failures, RETRY, random.next())
+        onRetry(error, retryInMs)
+        await this.#sleep(retryInMs)
+      }
+    }
+    return this.#end
+  }
+
+  /** Whether a failure passes; makes ready for the next try. */
+  #mayReadOn(error: unknown): boolean {
+    if (isRetryable(error)) return true
+    if (!(error instanceof ServiceError)) return false
+    if (this.#iterator !== undefined) {
+      // An iterator lives five minutes; the position it stood for is still known.
+      const isStale = error.kind === 'expired-iterator' || error.kind === 'invalid-argument'
+      if (isStale) this.#iterator = undefined
+      return isStale
+    }
+    // By the clock of the service this time is still to come: nothing at or after it has been written yet.
+    const isFuture = error.kind === 'invalid-argument' && this.#position.type === 'AT_TIMESTAMP'
+    if (isFuture) this.#position = { type: 'LATEST' }
+    return isFuture
+  }
+
+  async #readOnce(): Promise<RecordsAnswer> {
+    const { kinesis, shardId, maxRecords, clock } = this.#options
+    const { signal } = this.#closing
+    this.#iterator ??= await kinesis.getShardIterator(shardId, this.#position, { signal })
+    // Even a read that fails counts: the service may have counted it.
+    this.#debt = afterRead(this.#debt, 0, clock.monotonicMs())
+    return kinesis.getRecords(this.#iterator, { limit: maxRecords, signal })
+  }
+
+  /** Takes an answer in. Only here the position moves; `undefined`: nothing to hand on yet. */
+  #accept(answer: RecordsAnswer): Retrieved | undefined {
+    const { clock, maxRecords, onRead } = this.#options
+    const { records, millisBehindLatest, nextIterator, childShards } = answer
+    const bytes = records.reduce((sum, record) => sum + record.data.length + record.partitionKey.length, 0)
+    const nowMs = clock.monotonicMs()
+    this.#debt = { ...this.#debt, bytes: this.#debt.bytes + bytes }
+    this.#last = { isBehind: millisBehindLatest > 0 || records.length >= maxRecords, atMs: nowMs }
+    const newest = records.at(-1)
+    if (newest) this.#position = { type: 'AFTER_SEQUENCE_NUMBER', sequenceNumber: newest.sequenceNumber }
+    this.#iterator = nextIterator
+    onRead({ records: records.length, bytes, millisBehindLatest })
+    if (nextIterator === undefined) this.#end = { kind: 'end', ...(childShards && { childShards }) }
+    return newest === undefined ? this.#end : { kind: 'records', records, millisBehindLatest }
+  }
+
+  async #sleep(ms: number): Promise<void> {
+    if (ms > 0) await this.#options.clock.sleep(ms, this.#closing.signal)
+    this.#closing.signal.throwIfAborted()
+  }
+}
