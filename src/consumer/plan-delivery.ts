@@ -1,0 +1,28 @@
+// What of a read is delivered: everything after the checkpoint.
+import type { ConsumedRecord } from '../model/record.ts'
+import { comparePositions, type ExtendedSequenceNumber, positionOf } from '../model/sequence-number.ts'
+
+export interface Delivery {
+  /** In the order of the shard; empty if everything was processed before. */
+  readonly records: readonly ConsumedRecord[]
+  /** Position of the last record of the read, whether delivered or not. */
+  readonly upTo: ExtendedSequenceNumber
+}
+
+/**
+ * Plans the delivery of one read. Reading begins at the checkpointed Kinesis record, so the first read may bring records,
+ * or parts of an aggregated record, that are done already.
+ *
+ * @param last position of the last user record of the read, delivered or dropped, if it brought any
+ */
+export function planDelivery(
+  records: readonly ConsumedRecord[],
+  last: ExtendedSequenceNumber | undefined,
+  settled: ExtendedSequenceNumber
+): Delivery {
+  const first = records.findIndex(record => comparePositions(record, settled) > 0)
+  const rest = first === 0 ? records : first === -1 ? [] : records.slice(first)
+  const newest = records.at(-1)
+  const ends = [settled, last, newest && positionOf(newest)].filter(position => position !== undefined)
+  return { records: rest, upTo: ends.reduce((a, b) => (comparePositions(b, a) > 0 ? b : a)) }
+}

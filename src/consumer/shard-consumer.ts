@@ -1,0 +1,370 @@
+// Lives the life of one shard during one tenure: carries out what shard-state.ts says. Calls the user's code, one call at
+// a time, and never delivers without knowing that the lease is still held.
+import { ShardProgress } from '../checkpoint/checkpointer.ts'
+import { deaggregate, type OutOfRange } from '../kpl/deaggregate.ts'
+import type { Tenure } from '../leases/tenure.ts'
+import { BugError, isRetryable, LeaseLostError, ProcessorError } from '../model/errors.ts'
+import type { Lease } from '../model/lease.ts'
+import type { ConsumedRecord } from '../model/record.ts'
+import { comparePositions, isRecordPosition } from '../model/sequence-number.ts'
+import type { ChildShard } from '../model/shard.ts'
+import type { FailurePolicy, LastResort } from '../processor/failure-rules.ts'
+import type { RecordProcessor } from '../processor/record-processor.ts'
+import type { ReadReport, Retrieved, Retriever } from '../retrieval/retriever.ts'
+import { whenAborted } from '../runtime/abort.ts'
+import { backoffMs } from '../runtime/backoff.ts'
+import type { Clock } from '../runtime/clock.ts'
+import type { Random } from '../runtime/random.ts'
+import { planDelivery } from './plan-delivery.ts'
+import { nextShardState, type ShardEvent, type ShardState } from './shard-state.ts'
+import { type CallOutcome, callUser } from './user-call.ts'
+
+/** What became of the end of a shard: its children, or why it is not the end after all. */
+export type ShardEndOutcome =
+  | { readonly kind: 'ended'; readonly childShardIds: readonly string[] }
+  | { readonly kind: 'not-ended'; readonly because: string }
+
+export interface ShardConsumerOptions {
+  readonly tenure: Tenure
+  /** Makes the processor; called once, before initialize. */
+  readonly processor: () => RecordProcessor
+  readonly openRetriever: (
+    lease: Lease,
+    onRead: (report: ReadReport) => void,
+    onRetry: (error: unknown, retryInMs: number) => void
+  ) => Retriever
+  readonly parentsFinished: (lease: Lease, signal: AbortSignal) => Promise<boolean>
+  /** Sees to it that every child has a lease, before the shard is marked as finished. */
+  readonly settleShardEnd: (
+    lease: Lease,
+    children: readonly ChildShard[] | undefined,
+    signal: AbortSignal
+  ) => Promise<ShardEndOutcome>
+  readonly policy: FailurePolicy
+  readonly outOfRange: OutOfRange
+  readonly clock: Clock
+  readonly random: Random
+  readonly listener: ShardListener
+}
+
+export interface BatchReport {
+  readonly records: number
+  readonly bytes: number
+  readonly millisBehindLatest: number
+  readonly durationMs: number
+}
+
+/** What a consumer tells the worker. Nothing here may throw. */
+export interface ShardListener {
+  moved(from: ShardState, to: ShardState): void
+  batchProcessed(batch: BatchReport): void
+  processorFailed(error: ProcessorError, retryInMs: number | undefined): void
+  gaveUp(error: ProcessorError, lastResort: LastResort): void
+  /** Reading failed; `retryInMs` absent: for good, and the lease is given back. */
+  readFailed(error: unknown, retryInMs: number | undefined): void
+  read(report: ReadReport): void
+  /** Aggregated records that are not as they ought to be. */
+  oddRecords(counts: { outOfRange: number; corrupt: number }): void
+  ended(childShardIds: readonly string[]): void
+}
+
+const PARENT_POLL_MS = 1_000
+const END_RETRY = { firstMs: 500, maxMs: 15_000 }
+
+export class ShardConsumer {
+  readonly tenure: Tenure
+  readonly #options: ShardConsumerOptions
+  readonly #drain = new AbortController()
+  readonly #abandon = new AbortController()
+  /** Aborts when no new work is to begin. */
+  readonly #interrupt: AbortSignal
+  /** Aborts when work under way is to be given up too. */
+  readonly #giveUp: AbortSignal
+  readonly #progress: ShardProgress
+  #state: ShardState = 'waiting-for-parents'
+  #processor: RecordProcessor | undefined
+  #retriever: Retriever | undefined
+  #end: Extract<Retrieved, { kind: 'end' }> | undefined
+  #falseEnds = 0
+
+  constructor(options: ShardConsumerOptions) {
+    const { tenure } = options
+    this.tenure = tenure
+    this.#options = options
+    this.#giveUp = AbortSignal.any([tenure.signal, this.#abandon.signal])
+    this.#interrupt = AbortSignal.any([this.#giveUp, this.#drain.signal])
+    this.#progress = new ShardProgress(tenure.lease.checkpoint, {
+      checkpoint: position => tenure.checkpoint(position),
+      prepareCheckpoint: pending => tenure.prepareCheckpoint(pending)
+    })
+  }
+
+  get state(): ShardState {
+    return this.#state
+  }
+
+  /** Asks the consumer to finish what it is at, to call shutdownRequested and to release the lease. */
+  drain(): void {
+    this.#drain.abort()
+  }
+
+  /** Gives up on user code that does not return: releases the lease without it. Its checkpoints are refused from here on. */
+  async abandon(): Promise<void> {
+    this.#abandon.abort()
+    await this.#release()
+  }
+
+  /** Resolves when the shard is done with here, and no user code is running any more. Never rejects. */
+  async run(): Promise<void> {
+    try {
+      while (this.#state !== 'stopped') this.#move(await this.#work())
+    } finally {
+      this.#retriever?.close()
+    }
+  }
+
+  #work(): Promise<ShardEvent> {
+    switch (this.#state) {
+      case 'waiting-for-parents':
+        return this.#waitForParents()
+      case 'initializing':
+        return this.#initialize()
+      case 'processing':
+        return this.#process()
+      case 'ending':
+        return this.#endShard()
+      case 'draining':
+        return this.#drainShard()
+      case 'halted':
+        return whenAborted(this.#interrupt).then(() => this.#interruption())
+      case 'releasing':
+        return this.#release().then(() => 'released')
+      case 'losing':
+        return this.#tellLoss()
+      case 'stopped':
+        throw new BugError('A stopped consumer has no work')
+    }
+  }
+
+  #move(event: ShardEvent): void {
+    const from = this.#state
+    const to = nextShardState(from, event)
+    if (to === undefined) throw new BugError(`Event ${event} cannot happen in state ${from}`)
+    this.#state = to
+    if (from !== to) this.#options.listener.moved(from, to)
+  }
+
+  /** Which event an interruption is. The lease comes first: without it nothing else may be done. */
+  #interruption(): ShardEvent {
+    return this.tenure.isValid() && !this.#abandon.signal.aborted ? 'drain-requested' : 'lease-lost'
+  }
+
+  async #waitForParents(): Promise<ShardEvent> {
+    const { clock, parentsFinished, listener } = this.#options
+    while (!this.#interrupt.aborted) {
+      try {
+        if (await parentsFinished(this.tenure.lease, this.#interrupt)) return 'parents-finished'
+      } catch (error) {
+        if (this.#interrupt.aborted) break
+        const passes = isRetryable(error)
+        listener.readFailed(error, passes ? PARENT_POLL_MS : undefined)
+        if (!passes) return 'read-failed'
+      }
+      await clock.sleep(PARENT_POLL_MS, this.#interrupt)
+    }
+    return this.#interruption()
+  }
+
+  async #initialize(): Promise<ShardEvent> {
+    const { checkpoint, pendingCheckpoint } = this.tenure.lease
+    const outcome = await this.#callUser('initialize', this.#interrupt, () => {
+      this.#processor ??= this.#options.processor()
+      return this.#processor.initialize({
+        shardId: this.tenure.shardId,
+        checkpoint: isRecordPosition(checkpoint) ? checkpoint.sequenceNumber : undefined,
+        subSequenceNumber: checkpoint.subSequenceNumber,
+        pendingCheckpoint,
+        signal: this.#giveUp
+      })
+    })
+    return this.#eventOf(outcome, 'initialized')
+  }
+
+  async #process(): Promise<ShardEvent> {
+    const { listener } = this.#options
+    const retriever = this.#openRetriever()
+    let retrieved: Retrieved
+    try {
+      retrieved = await retriever.next(this.#interrupt)
+    } catch (error) {
+      if (this.#interrupt.aborted) return this.#interruption()
+      listener.readFailed(error, undefined)
+      return 'read-failed'
+    }
+    if (this.#interrupt.aborted || !this.tenure.isValid()) return this.#interruption()
+    if (retrieved.kind === 'records') return this.#deliver(retrieved)
+    this.#end = retrieved
+    return 'end-reached'
+  }
+
+  async #deliver(retrieved: Extract<Retrieved, { kind: 'records' }>): Promise<ShardEvent> {
+    const { clock, listener, outOfRange } = this.#options
+    const { millisBehindLatest } = retrieved
+    const { hashKeyRange } = this.tenure.lease
+    const read = deaggregate(retrieved.records, { outOfRange, ...(hashKeyRange && { hashKeyRange }) })
+    if (read.outOfRange > 0 || read.corrupt > 0) listener.oddRecords(read)
+    const { records, upTo } = planDelivery(read.records, read.last, this.#progress.settled)
+    if (records.length === 0) {
+      this.#progress.settle(upTo)
+      return 'batch-settled'
+    }
+    const startedMs = clock.monotonicMs()
+    const outcome = await this.#callUser('processRecords', this.#interrupt, failures => {
+      // A processor may have checkpointed some of the batch before it failed.
+      const isLeft = (record: ConsumedRecord): boolean => comparePositions(record, this.#progress.stored) > 0
+      const rest = failures === 0 ? records : records.filter(isLeft)
+      if (rest.length === 0) return
+      this.#progress.deliver(upTo)
+      return this.#user().processRecords({
+        shardId: this.tenure.shardId,
+        records: rest,
+        checkpointer: this.#progress.checkpointer(upTo),
+        millisBehindLatest,
+        failures,
+        signal: this.#giveUp
+      })
+    })
+    if (outcome.kind !== 'done') return this.#eventOf(outcome, 'batch-settled')
+    this.#progress.settle(upTo)
+    const bytes = records.reduce((sum, record) => sum + record.data.length, 0)
+    const durationMs = clock.monotonicMs() - startedMs
+    listener.batchProcessed({ records: records.length, bytes, millisBehindLatest, durationMs })
+    return this.tenure.isValid() ? 'batch-settled' : 'lease-lost'
+  }
+
+  async #endShard(): Promise<ShardEvent> {
+    const { settleShardEnd, listener, clock, random } = this.#options
+    let outcome: ShardEndOutcome
+    try {
+      outcome = await settleShardEnd(this.tenure.lease, this.#end?.childShards, this.#interrupt)
+    } catch (error) {
+      if (this.#interrupt.aborted) return this.#interruption()
+      if (!isRetryable(error)) {
+        listener.readFailed(error, undefined)
+        return 'read-failed'
+      }
+      outcome = { kind: 'not-ended', because: error instanceof Error ? error.message : String(error) }
+    }
+    if (outcome.kind === 'not-ended') {
+      this.#falseEnds += 1
+      const retryInMs = backoffMs(this.#falseEnds, END_RETRY, random.next())
+      listener.readFailed(new Error(`The end of the shard is in doubt: ${outcome.because}`), retryInMs)
+      await clock.sleep(retryInMs, this.#interrupt)
+      if (this.#interrupt.aborted) return this.#interruption()
+      this.#retriever?.continueAfterEnd()
+      return 'end-retracted'
+    }
+    const { childShardIds } = outcome
+    const told = await this.#callUser('shardEnded', this.#interrupt, () =>
+      this.#user().shardEnded({
+        shardId: this.tenure.shardId,
+        checkpointer: this.#progress.checkpointer(this.#progress.settled),
+        signal: this.#giveUp
+      })
+    )
+    if (told.kind !== 'done') return this.#eventOf(told, 'end-settled')
+    return this.#finish(childShardIds)
+  }
+
+  async #finish(childShardIds: readonly string[]): Promise<ShardEvent> {
+    try {
+      await this.tenure.finish(childShardIds)
+    } catch (error) {
+      if (!this.tenure.isValid()) return 'lease-lost'
+      this.#options.listener.readFailed(error, undefined)
+      return 'read-failed'
+    }
+    this.#options.listener.ended(childShardIds)
+    return 'end-settled'
+  }
+
+  async #drainShard(): Promise<ShardEvent> {
+    const outcome = await this.#callUser('shutdownRequested', this.#giveUp, () =>
+      this.#user().shutdownRequested({
+        shardId: this.tenure.shardId,
+        checkpointer: this.#progress.checkpointer(this.#progress.settled),
+        signal: this.#giveUp
+      })
+    )
+    if (outcome.kind !== 'done') return outcome.kind === 'gave-up' ? 'gave-up' : 'lease-lost'
+    await this.#release()
+    return 'drained'
+  }
+
+  /** Gives the lease back, or, where the table does not let us, at least stops counting on it: it will expire. */
+  async #release(): Promise<void> {
+    try {
+      await this.tenure.release()
+    } catch (error) {
+      if (!this.tenure.hasEnded) {
+        this.#options.listener.readFailed(error, undefined)
+        this.tenure.abandon('it could not be released')
+      }
+    }
+  }
+
+  /** Tells a processor that has been called before; one call, for there is nothing left to retry it for. */
+  async #tellLoss(): Promise<ShardEvent> {
+    const { shardId } = this.tenure
+    try {
+      await this.#processor?.leaseLost({ shardId })
+    } catch (cause) {
+      this.#options.listener.processorFailed(new ProcessorError(shardId, 'leaseLost', 1, cause), undefined)
+    }
+    return 'told'
+  }
+
+  #callUser(
+    method: string,
+    interrupt: AbortSignal,
+    call: (failures: number) => void | Promise<void>
+  ): Promise<CallOutcome> {
+    const { policy, clock, random, listener } = this.#options
+    return callUser({
+      shardId: this.tenure.shardId,
+      method,
+      call: failures => {
+        // After any pause of the process, this is where it shows that the lease has run out.
+        if (!this.tenure.isValid()) throw new LeaseLostError(this.tenure.leaseKey, 'its proof has run out')
+        return call(failures)
+      },
+      policy,
+      interrupt,
+      clock,
+      random,
+      failed: (error, retryInMs) => listener.processorFailed(error, retryInMs)
+    })
+  }
+
+  #eventOf(outcome: CallOutcome, done: ShardEvent): ShardEvent {
+    if (outcome.kind === 'done') return done
+    if (outcome.kind === 'interrupted') return this.#interruption()
+    this.#options.listener.gaveUp(outcome.error, outcome.lastResort)
+    return 'gave-up'
+  }
+
+  #user(): RecordProcessor {
+    if (this.#processor === undefined) throw new BugError('The processor was not made before it was called')
+    return this.#processor
+  }
+
+  #openRetriever(): Retriever {
+    const { openRetriever, listener } = this.#options
+    this.#retriever ??= openRetriever(
+      this.tenure.lease,
+      report => listener.read(report),
+      (error, retryInMs) => listener.readFailed(error, retryInMs)
+    )
+    return this.#retriever
+  }
+}

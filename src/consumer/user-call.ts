@@ -1,0 +1,45 @@
+// Calls the user's code again and again until it succeeds, the rules say to give up, or the call is interrupted.
+import { LeaseLostError, ProcessorError } from '../model/errors.ts'
+import { afterFailure, type FailurePolicy, type LastResort } from '../processor/failure-rules.ts'
+import type { Clock } from '../runtime/clock.ts'
+import type { Random } from '../runtime/random.ts'
+
+export type CallOutcome =
+  | { readonly kind: 'done' }
+  | { readonly kind: 'interrupted' }
+  | { readonly kind: 'gave-up'; readonly lastResort: LastResort; readonly error: ProcessorError }
+
+export interface UserCall {
+  readonly shardId: string
+  /** Name of the processor's method, for errors and events. */
+  readonly method: string
+  /** One call. `failures` is how often in a row it has failed before. */
+  readonly call: (failures: number) => void | Promise<void>
+  readonly policy: FailurePolicy
+  /** Aborts when no further attempt is wanted. A call under way is waited for all the same: calls never overlap. */
+  readonly interrupt: AbortSignal
+  readonly clock: Clock
+  readonly random: Random
+  readonly failed: (error: ProcessorError, retryInMs: number | undefined) => void
+}
+
+export async function callUser(user: UserCall): Promise<CallOutcome> {
+  for (let attempt = 1; !user.interrupt.aborted; attempt++) {
+    try {
+      await user.call(attempt - 1)
+      return { kind: 'done' }
+    } catch (cause) {
+      if (user.interrupt.aborted && cause instanceof LeaseLostError) break
+      const error = new ProcessorError(user.shardId, user.method, attempt, cause)
+      if (user.interrupt.aborted) {
+        user.failed(error, undefined)
+        break
+      }
+      const verdict = afterFailure(attempt, user.policy, user.random.next())
+      user.failed(error, verdict.kind === 'again' ? verdict.inMs : undefined)
+      if (verdict.kind === 'give-up') return { kind: 'gave-up', lastResort: verdict.lastResort, error }
+      await user.clock.sleep(verdict.inMs, user.interrupt)
+    }
+  }
+  return { kind: 'interrupted' }
+}

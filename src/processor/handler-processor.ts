@@ -1,0 +1,26 @@
+// A plain function as a record processor: returning means done and checkpoints, throwing means again.
+import type { ConsumedRecord } from '../model/record.ts'
+import { type ProcessRecordsInput, RecordProcessor } from './record-processor.ts'
+
+/** What a handler is told beside the records. */
+export type HandlerContext = Omit<ProcessRecordsInput, 'records'>
+
+/**
+ * Processes a batch. When it returns, or its promise resolves, the batch is done and is checkpointed; when it throws, the
+ * batch is delivered again.
+ */
+export type Handler = (records: readonly ConsumedRecord[], context: HandlerContext) => void | Promise<void>
+
+export class HandlerProcessor extends RecordProcessor {
+  readonly #handler: Handler
+
+  constructor(handler: Handler) {
+    super()
+    this.#handler = handler
+  }
+
+  override async processRecords({ records, ...context }: ProcessRecordsInput): Promise<void> {
+    await this.#handler(records, context)
+    await context.checkpointer.checkpoint()
+  }
+}

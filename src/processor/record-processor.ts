@@ -1,0 +1,82 @@
+// The class that users subclass: five methods, one of which they must write. What calls them is consumer/.
+import type { Checkpointer } from '../checkpoint/checkpointer.ts'
+import type { PendingCheckpoint } from '../model/lease.ts'
+import type { ConsumedRecord } from '../model/record.ts'
+
+export interface InitializeInput {
+  readonly shardId: string
+  /** Sequence number of the last record that was checkpointed; `undefined` if none was. Reading begins after it. */
+  readonly checkpoint: string | undefined
+  /** Place of that record inside an aggregated Kinesis record; 0 for a plain one. */
+  readonly subSequenceNumber: number
+  /** A checkpoint that an earlier owner prepared but did not make. */
+  readonly pendingCheckpoint: PendingCheckpoint | undefined
+  /** Aborts when the lease is lost, or when the worker stops waiting for this call. */
+  readonly signal: AbortSignal
+}
+
+export interface ProcessRecordsInput {
+  readonly shardId: string
+  /** In the order of the shard; never empty. */
+  readonly records: readonly ConsumedRecord[]
+  readonly checkpointer: Checkpointer
+  /** How far these records are behind the tip of the shard, in milliseconds, when they were read. */
+  readonly millisBehindLatest: number
+  /** How often in a row this batch has failed before; 0 the first time. */
+  readonly failures: number
+  /** Aborts when the lease is lost, or when the worker stops waiting for this call. Whoever has the lease then gets the records again. */
+  readonly signal: AbortSignal
+}
+
+export interface LeaseLostInput {
+  readonly shardId: string
+}
+
+export interface ShardEndedInput {
+  readonly shardId: string
+  readonly checkpointer: Checkpointer
+  readonly signal: AbortSignal
+}
+
+export interface ShutdownRequestedInput {
+  readonly shardId: string
+  readonly checkpointer: Checkpointer
+  readonly signal: AbortSignal
+}
+
+/**
+ * Processes the records of one shard. One instance serves one shard while this worker holds its lease; its methods are
+ * never called at the same time. A method that throws is called again after a delay (option `onProcessorError`), with the
+ * same records; when the attempts are used up, the shard is halted: nothing is skipped, and other shards go on.
+ *
+ * Order of calls: `initialize`, `processRecords` any number of times, then one of `shardEnded`, `shutdownRequested` or
+ * `leaseLost`.
+ */
+export abstract class RecordProcessor {
+  /** Called first, before any record. Does nothing by default. */
+  initialize(_input: InitializeInput): void | Promise<void> {}
+
+  /**
+   * Processes a batch. Returning does not checkpoint: call `checkpointer.checkpoint()` when what was given is done.
+   */
+  abstract processRecords(input: ProcessRecordsInput): void | Promise<void>
+
+  /** Another worker has the shard, or may have: nothing may be checkpointed any more. Does nothing by default. */
+  leaseLost(_input: LeaseLostInput): void | Promise<void> {}
+
+  /**
+   * Every record of the shard has been processed. Checkpoints by default; the framework marks the shard as finished once
+   * this returns, so that its children can start even if an override forgets to checkpoint.
+   */
+  async shardEnded(input: ShardEndedInput): Promise<void> {
+    await input.checkpointer.checkpoint()
+  }
+
+  /**
+   * The worker is stopping, or hands the shard to another one: the last chance to flush and to checkpoint. Checkpoints
+   * everything that was processed without an error by default.
+   */
+  async shutdownRequested(input: ShutdownRequestedInput): Promise<void> {
+    await input.checkpointer.checkpoint()
+  }
+}
