@@ -1,6 +1,7 @@
 // The calls we make to Kinesis, in our own types. `sdk-kinesis.ts` carries them out; the testing kit has them in memory.
 //
-// Every method rejects with ThrottledError or ServiceError and with nothing else, and stops early when its signal aborts.
+// Every method rejects with ThrottledError or ServiceError, or with the reason of its signal once that aborts, and with
+// nothing else.
 import type { KinesisRecord } from '../model/record.ts'
 import type { ChildShard, Shard } from '../model/shard.ts'
 

@@ -1,5 +1,7 @@
 // Calls to DynamoDB about one table, each bounded in time and with errors of ours. Knows nothing of leases.
-import { DynamoDBClient, type DynamoDBClientConfig } from '@aws-sdk/client-dynamodb'
+import { type AttributeValue, DynamoDBClient, type DynamoDBClientConfig } from '@aws-sdk/client-dynamodb'
+import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb'
+import { unmarshall } from '@aws-sdk/util-dynamodb'
 import { NodeHttpHandler } from '@smithy/node-http-handler'
 import type { Clock } from '../runtime/clock.ts'
 import { withDeadline } from '../runtime/deadline.ts'
@@ -16,6 +18,8 @@ export interface SendOptions {
 /** Calls about one table. */
 export interface TableCalls {
   readonly client: DynamoDBClient
+  /** The same client, for calls with items. */
+  readonly documents: DynamoDBDocumentClient
   readonly tableName: string
   /**
    * Makes one call. `name` is that of the call and `leaseKey` that of the item it is about, for messages. Rejects with a
@@ -46,6 +50,7 @@ export function tableCalls({ tableName, client: option, clock, requestTimeoutMs 
   const client = given ? option : ownClient(option ?? {})
   return {
     client,
+    documents: documentClient(client),
     tableName,
     call(name, leaseKey, send, signal) {
       const about = `${name}${leaseKey === undefined ? '' : ` of ${leaseKey}`} in table ${tableName}`
@@ -62,6 +67,25 @@ export function tableCalls({ tableName, client: option, clock, requestTimeoutMs 
       if (!given) client.destroy()
     }
   }
+}
+
+/** An item in DynamoDB's types, read as the document client reads one. For items in errors, which it does not read. */
+export function documentOf(item: Record<string, AttributeValue>): Record<string, unknown> {
+  return unmarshall(item, READING)
+}
+
+// By default, a number that is not exact in JavaScript makes the whole answer fail, with all the items in it. Here it is
+// the nearest one that there is: those who need exact numbers look whether they have them.
+const READING = Object.freeze({ wrapNumbers: Number })
+
+// A document client keeps its options in the `config` of the client that it is made from, and every other document client
+// of that client takes them from there: the user's would read numbers our way, or we theirs. Hence a copy of `config`; all
+// else is shared. No cache of middleware: a document client refuses to be made with one.
+function documentClient(client: DynamoDBClient): DynamoDBDocumentClient {
+  const config = { ...client.config, cacheMiddleware: false }
+  const sharing: DynamoDBClient = Object.create(client, { config: { value: config } })
+  // The SDK writes into the options too.
+  return DynamoDBDocumentClient.from(sharing, { unmarshallOptions: { ...READING } })
 }
 
 // By its shape: with two copies of the SDK installed, a client may be of another class.

@@ -1,4 +1,5 @@
 // What went wrong with a call to DynamoDB, as an error of ours: whether to slow down, try again, or tell a person.
+import type { AttributeValue } from '@aws-sdk/client-dynamodb'
 import { ConsumerError, ServiceError, type ServiceErrorKind, ThrottledError } from '../model/errors.ts'
 
 const THROTTLED: ReadonlySet<string> = new Set([
@@ -60,8 +61,13 @@ interface SdkFailure {
   readonly ofServer: boolean
 }
 
+/** A refused conditional write. The item that was in the way comes in DynamoDB's types, from the document client too. */
+export interface ConditionFailure extends Error {
+  readonly Item?: Record<string, AttributeValue>
+}
+
 /** Whether a conditional write was refused. That is a normal outcome and no error. */
-export function isConditionFailure(error: unknown): error is Error & { readonly Item?: Record<string, unknown> } {
+export function isConditionFailure(error: unknown): error is ConditionFailure {
   return error instanceof Error && error.name === 'ConditionalCheckFailedException'
 }
 

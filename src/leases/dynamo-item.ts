@@ -13,19 +13,17 @@ import {
   ID_SET,
   idSet,
   NUMBER,
-  number,
   POSITION,
   shown,
-  TEXT,
-  text
+  TEXT
 } from './dynamo-attribute.ts'
-import { asIdSet, changedFields, LEASE_FIELDS, type LeaseField } from './lease-fields.ts'
+import { asIdSet, fieldsToWrite, LEASE_FIELDS, type LeaseField } from './lease-fields.ts'
 import type { SkippedRow } from './lease-store.ts'
 
 /** The partition key of the lease table, a string. There is no sort key. */
 export const KEY_ATTRIBUTE = 'leaseKey'
 
-/** An item, as the low-level DynamoDB client takes it. */
+/** An item, as the document client takes it. */
 export type Item = Record<string, AttributeValue>
 
 /** A condition and what it refers to, as PutItem, UpdateItem and DeleteItem take them. */
@@ -44,46 +42,41 @@ type Attributes = Readonly<Record<string, AttributeValue | undefined>>
 
 /** The attributes of each field. `undefined` is an attribute that is not there: DynamoDB knows no empty ones. */
 const ATTRIBUTES_OF: Readonly<Record<LeaseField, (lease: Lease) => Attributes>> = {
-  owner: ({ owner }) => ({ leaseOwner: text(owner) }),
-  counter: ({ counter }) => ({ leaseCounter: number(counter) }),
+  owner: ({ owner }) => ({ leaseOwner: owner }),
+  counter: ({ counter }) => ({ leaseCounter: counter }),
   checkpoint: ({ checkpoint }) => ({
-    checkpoint: text(checkpoint.sequenceNumber),
-    checkpointSubSequenceNumber: number(checkpoint.subSequenceNumber)
+    checkpoint: checkpoint.sequenceNumber,
+    checkpointSubSequenceNumber: checkpoint.subSequenceNumber
   }),
   pendingCheckpoint: ({ pendingCheckpoint: pending }) => ({
-    pendingCheckpoint: text(pending?.position.sequenceNumber),
-    pendingCheckpointSubSequenceNumber: number(pending?.position.subSequenceNumber),
-    pendingCheckpointState: pending?.state && { B: pending.state }
+    pendingCheckpoint: pending?.position.sequenceNumber,
+    pendingCheckpointSubSequenceNumber: pending?.position.subSequenceNumber,
+    pendingCheckpointState: pending?.state
   }),
-  ownerSwitchesSinceCheckpoint: ({ ownerSwitchesSinceCheckpoint }) => ({
-    ownerSwitchesSinceCheckpoint: number(ownerSwitchesSinceCheckpoint)
-  }),
+  ownerSwitchesSinceCheckpoint: ({ ownerSwitchesSinceCheckpoint }) => ({ ownerSwitchesSinceCheckpoint }),
   // A set in spite of its name; merged shards have two parents.
   parentShardIds: ({ parentShardIds }) => ({ parentShardId: idSet(parentShardIds) }),
   childShardIds: ({ childShardIds }) => ({ childShardIds: idSet(childShardIds) }),
   hashKeyRange: ({ hashKeyRange: range }) => {
-    // KCL cannot read an item whose range is a single key, and one without a range is fine.
+    // Decimal strings, as KCL keeps them. It cannot read an item whose range is a single key; one without a range is fine.
     const kept = range !== undefined && range.start < range.end ? range : undefined
-    return { startingHashKey: text(kept?.start), endingHashKey: text(kept?.end) }
+    return { startingHashKey: kept?.start.toString(), endingHashKey: kept?.end.toString() }
   },
-  checkpointOwner: ({ checkpointOwner }) => ({ checkpointOwner: text(checkpointOwner) }),
-  wantedBy: ({ wantedBy }) => ({ millraceWantedBy: text(wantedBy) }),
-  stream: ({ stream }) => ({
-    millraceStreamArn: text(stream?.streamArn),
-    millraceStreamEpoch: number(stream?.creationEpoch)
-  }),
-  startTimestampMs: ({ startTimestampMs }) => ({ millraceStartTimestamp: number(startTimestampMs) })
+  checkpointOwner: ({ checkpointOwner }) => ({ checkpointOwner }),
+  wantedBy: ({ wantedBy }) => ({ millraceWantedBy: wantedBy }),
+  stream: ({ stream }) => ({ millraceStreamArn: stream?.streamArn, millraceStreamEpoch: stream?.creationEpoch }),
+  startTimestampMs: ({ startTimestampMs }) => ({ millraceStartTimestamp: startTimestampMs })
 }
 
 /** The key of a lease's item. */
 export function keyOf(leaseKey: string): Item {
-  return { [KEY_ATTRIBUTE]: { S: leaseKey } }
+  return { [KEY_ATTRIBUTE]: leaseKey }
 }
 
 /** The whole item of a lease, as it is when it is created. */
 export function toItem(lease: Lease): Item {
   const attributes = LEASE_FIELDS.flatMap(field => Object.entries(ATTRIBUTES_OF[field](lease)))
-  return { ...keyOf(lease.leaseKey), entityType: { S: 'LEASE' }, ...present(attributes) }
+  return { ...keyOf(lease.leaseKey), entityType: 'LEASE', ...present(attributes) }
 }
 
 /** A PutItem that is refused if the key is taken. */
@@ -104,7 +97,7 @@ export function replacementOf(
     throw new BugError(`Lease ${before.leaseKey} was to be replaced by ${after.leaseKey}; the key cannot change`)
   }
   const expression = new Expression()
-  const changes = changedFields(before, after).flatMap(field => Object.entries(ATTRIBUTES_OF[field](after)))
+  const changes = fieldsToWrite(before, after).flatMap(field => Object.entries(ATTRIBUTES_OF[field](after)))
   const update = expression.update(changes)
   return {
     Key: keyOf(before.leaseKey),
@@ -124,7 +117,7 @@ export function requestOf(
   session: string
 ): Condition & { readonly Key: Item; readonly UpdateExpression: string } {
   const expression = new Expression()
-  const [attribute, value] = ['millraceWantedBy', { S: session }] as const
+  const [attribute, value] = ['millraceWantedBy', session] as const
   return {
     Key: keyOf(lease.leaseKey),
     UpdateExpression: expression.update([[attribute, value]]),

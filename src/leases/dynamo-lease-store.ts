@@ -1,17 +1,23 @@
 // The lease table in DynamoDB: the calls, each conditional write with its outcome. What is in an item is the business of
 // dynamo-item.ts, how a table comes to be that of dynamo-table.ts. Decides nothing and repeats nothing.
 import {
-  DeleteItemCommand,
-  GetItemCommand,
-  PutItemCommand,
+  DeleteCommand,
+  GetCommand,
+  PutCommand,
   ScanCommand,
   type ScanCommandInput,
-  UpdateItemCommand
-} from '@aws-sdk/client-dynamodb'
+  UpdateCommand
+} from '@aws-sdk/lib-dynamodb'
 import type { Lease } from '../model/lease.ts'
 import type { Clock } from '../runtime/clock.ts'
 import type { Logger } from '../runtime/logger.ts'
-import { type DynamoDBClientOption, type SendOptions, type TableCalls, tableCalls } from './dynamo-client.ts'
+import {
+  type DynamoDBClientOption,
+  documentOf,
+  type SendOptions,
+  type TableCalls,
+  tableCalls
+} from './dynamo-client.ts'
 import { isConditionFailure } from './dynamo-errors.ts'
 import { creationOf, deletionOf, keyOf, parseItem, replacementOf, requestOf } from './dynamo-item.ts'
 import { type LeaseTableOptions, prepareTable } from './dynamo-table.ts'
@@ -53,7 +59,7 @@ export function dynamoLeaseStore(options: DynamoLeaseStoreOptions): DynamoLeaseS
 }
 
 function readsOf(calls: TableCalls, logger: Logger): Pick<LeaseStore, 'get' | 'list'> {
-  const { client, tableName } = calls
+  const { documents, tableName } = calls
   return {
     get: (leaseKey, signal) => readLease(calls, logger, leaseKey, signal),
 
@@ -63,7 +69,7 @@ function readsOf(calls: TableCalls, logger: Logger): Pick<LeaseStore, 'get' | 'l
       let from: ScanCommandInput['ExclusiveStartKey']
       do {
         const command = new ScanCommand({ TableName: tableName, ExclusiveStartKey: from })
-        const page = await calls.call('Scan', undefined, sending => client.send(command, sending), signal)
+        const page = await calls.call('Scan', undefined, sending => documents.send(command, sending), signal)
         for (const item of page.Items ?? []) {
           const parsed = parseItem(item)
           if (parsed.kind === 'lease') leases.push(parsed.lease)
@@ -77,7 +83,7 @@ function readsOf(calls: TableCalls, logger: Logger): Pick<LeaseStore, 'get' | 'l
 }
 
 function writesOf(calls: TableCalls, logger: Logger): Pick<LeaseStore, 'create' | 'replace' | 'request' | 'remove'> {
-  const { client, tableName } = calls
+  const { documents, tableName } = calls
   const showingRow = { TableName: tableName, ReturnValuesOnConditionCheckFailure: 'ALL_OLD' } as const
 
   const write = async (
@@ -95,23 +101,23 @@ function writesOf(calls: TableCalls, logger: Logger): Pick<LeaseStore, 'create' 
 
   return {
     async create(lease) {
-      const command = new PutItemCommand({ ...showingRow, ...creationOf(lease) })
-      return write('PutItem', lease.leaseKey, sending => client.send(command, sending))
+      const command = new PutCommand({ ...showingRow, ...creationOf(lease) })
+      return write('PutItem', lease.leaseKey, sending => documents.send(command, sending))
     },
 
     async replace(before, after) {
-      const command = new UpdateItemCommand({ ...showingRow, ...replacementOf(before, after) })
-      return write('UpdateItem', before.leaseKey, sending => client.send(command, sending))
+      const command = new UpdateCommand({ ...showingRow, ...replacementOf(before, after) })
+      return write('UpdateItem', before.leaseKey, sending => documents.send(command, sending))
     },
 
     async request(lease, session) {
-      const command = new UpdateItemCommand({ ...showingRow, ...requestOf(lease, session) })
-      return write('UpdateItem', lease.leaseKey, sending => client.send(command, sending))
+      const command = new UpdateCommand({ ...showingRow, ...requestOf(lease, session) })
+      return write('UpdateItem', lease.leaseKey, sending => documents.send(command, sending))
     },
 
     async remove(lease) {
-      const command = new DeleteItemCommand({ ...showingRow, ...deletionOf(lease) })
-      return write('DeleteItem', lease.leaseKey, sending => client.send(command, sending))
+      const command = new DeleteCommand({ ...showingRow, ...deletionOf(lease) })
+      return write('DeleteItem', lease.leaseKey, sending => documents.send(command, sending))
     }
   }
 }
@@ -122,9 +128,9 @@ async function readLease(
   leaseKey: string,
   signal?: AbortSignal
 ): Promise<Lease | undefined> {
-  const { client, tableName } = calls
-  const command = new GetItemCommand({ TableName: tableName, Key: keyOf(leaseKey), ConsistentRead: true })
-  const { Item } = await calls.call('GetItem', leaseKey, sending => client.send(command, sending), signal)
+  const { documents, tableName } = calls
+  const command = new GetCommand({ TableName: tableName, Key: keyOf(leaseKey), ConsistentRead: true })
+  const { Item } = await calls.call('GetItem', leaseKey, sending => documents.send(command, sending), signal)
   return Item && readable(Item, tableName, logger)
 }
 
@@ -145,5 +151,5 @@ function landed(): undefined {
 
 function refused(error: unknown): Refusal {
   if (!isConditionFailure(error)) throw error
-  return { row: error.Item }
+  return { row: error.Item && documentOf(error.Item) }
 }

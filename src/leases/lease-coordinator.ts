@@ -46,6 +46,9 @@ const CLAIMS_AT_ONCE = 20
 export class LeaseCoordinator {
   readonly #options: LeaseCoordinatorOptions
   readonly #held = new Map<string, Tenure>()
+  /** Leases whose claim is under way: a scan and an adoption must not both have one tenure of the same lease. */
+  readonly #claiming = new Set<string>()
+  readonly #adopting = new Set<Promise<unknown>>()
   readonly #avoidUntilMs = new Map<string, number>()
   readonly #beingRenewed = new Set<Tenure>()
   #sightings: Sightings = NOTHING_SEEN
@@ -65,6 +68,18 @@ export class LeaseCoordinator {
     const { clock, durationMs, random, listener } = this.#options
     const loop = (what: string, run: () => Promise<void>, delayMs: () => number): Loop =>
       startLoop({ clock, run, delayMs, onError: error => listener.failed(what, error) })
+    if (this.#closed) return
+    // Before the first claim: what the first turn claims is to be kept while the rest of that turn takes its time.
+    this.#renewing = loop(
+      'renew leases',
+      () => this.#renew(),
+      () => durationMs * RENEW_SHARE
+    )
+    this.#fencing = loop(
+      'check leases',
+      () => this.#fence(),
+      () => this.#fenceDelayMs()
+    )
     this.#firstTurn = this.#assign()
     await this.#firstTurn.catch(error => {
       if (!isRetryable(error)) throw error
@@ -75,16 +90,6 @@ export class LeaseCoordinator {
       'assign leases',
       () => this.#assign(),
       () => jittered(this.#scanDelayMs(), random)
-    )
-    this.#renewing = loop(
-      'renew leases',
-      () => this.#renew(),
-      () => durationMs * RENEW_SHARE
-    )
-    this.#fencing = loop(
-      'check leases',
-      () => this.#fence(),
-      () => this.#fenceDelayMs()
     )
   }
 
@@ -99,14 +104,19 @@ export class LeaseCoordinator {
 
   /** Claims the leases that continue a shard this worker has just finished, as far as they are free. */
   async adopt(leaseKeys: readonly string[]): Promise<void> {
-    const { store, maxLeases } = this.#options
-    await Promise.all(
+    const { store } = this.#options
+    const adopting = Promise.all(
       leaseKeys.map(async leaseKey => {
         const lease = await store.get(leaseKey)
-        if (lease === undefined || lease.owner !== undefined || this.#held.size >= maxLeases) return
-        await this.#claim(lease, 'child')
+        if (lease !== undefined && lease.owner === undefined) await this.#claim(lease, 'child')
       })
     )
+    this.#adopting.add(adopting)
+    try {
+      await adopting
+    } finally {
+      this.#adopting.delete(adopting)
+    }
   }
 
   /** Leaves a lease alone for a while, because reading its shard failed here. */
@@ -120,6 +130,7 @@ export class LeaseCoordinator {
     await this.#firstTurn.catch(() => {})
     await this.#assigning?.stop()
     this.#assigning = undefined
+    await Promise.allSettled(this.#adopting)
   }
 
   /** Ends the loops. Whatever is still held ends as lost. */
@@ -133,6 +144,7 @@ export class LeaseCoordinator {
   async #assign(): Promise<void> {
     for (let more = true; more && !this.#closed; ) {
       const plan = await this.#planOnce()
+      if (this.#closed) return
       const claims = await Promise.all(plan.claim.map(({ lease, why }) => this.#claim(lease, why)))
       await Promise.all(plan.request.map(lease => this.#options.store.request(lease, this.#options.session)))
       this.#awaited = plan.request.length + plan.awaited
@@ -174,17 +186,29 @@ export class LeaseCoordinator {
   }
 
   async #claim(lease: Lease, why: ClaimReason): Promise<boolean> {
-    const { store, session, clock, random, durationMs, listener, isBusy } = this.#options
-    if (this.#closed || this.#held.has(lease.leaseKey) || isBusy(lease.leaseKey)) return false
+    const { leaseKey } = lease
+    const { isBusy, maxLeases } = this.#options
+    if (this.#closed || this.#held.has(leaseKey) || this.#claiming.has(leaseKey) || isBusy(leaseKey)) return false
+    if (this.#held.size + this.#claiming.size >= maxLeases) return false
+    this.#claiming.add(leaseKey)
+    try {
+      return await this.#claimNow(lease, why)
+    } finally {
+      this.#claiming.delete(leaseKey)
+    }
+  }
+
+  async #claimNow(lease: Lease, why: ClaimReason): Promise<boolean> {
+    const { store, session, clock, random, durationMs, listener } = this.#options
     const sentAtMs = clock.monotonicMs()
-    let owned = claimed(lease, session)
+    const owned = claimed(lease, session)
     try {
       const outcome = await store.replace(lease, owned)
       if (outcome.kind === 'refused') {
-        // The claim landed with an earlier try whose answer was lost, or somebody was faster.
+        // An earlier claim of ours landed, or somebody was faster. How old ours is the row does not say (the copy that
+        // this claim began with may be stale), so that the hold has to be proved by another write.
         const verdict = judgeRefusal(lease, session, outcome.current)
-        if (verdict.kind !== 'ours') return false
-        owned = verdict.lease
+        return verdict.kind === 'ours' && (await this.#claimNow(verdict.lease, why))
       }
     } catch (error) {
       // Whether it landed shows at the next reading of the table: the row then names this session.

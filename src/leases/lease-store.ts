@@ -26,7 +26,8 @@ export type WriteOutcome =
  * The lease table of one application.
  *
  * Every method rejects with {@link ThrottledError}, {@link ServiceError} (kind `not-found`: the table is gone; kind
- * `timeout`: the write may or may not have landed) or {@link TableMismatchError}, and with nothing else.
+ * `timeout`: the write may or may not have landed) or {@link TableMismatchError}, or with the reason of its signal once that
+ * aborts, and with nothing else.
  */
 export interface LeaseStore {
   /** What the table is called in messages. */
@@ -51,7 +52,9 @@ export interface LeaseStore {
   /**
    * Turns the row `before` into `after`. Refused unless owner, counter and checkpoint owner of the row are those of
    * `before`, so that whoever holds an old copy can never overwrite a newer one. Attributes that are equal in both, and
-   * those this library does not know, are left as they are.
+   * those this library does not know, are left as they are; with one exception. If `after` has an owner that `before` did
+   * not have, `wantedBy` becomes that of `after` in any case, so that a claim always settles the request that is in the
+   * row, even one that arrived after `before` was read.
    */
   replace(before: Lease, after: Lease): Promise<WriteOutcome>
 

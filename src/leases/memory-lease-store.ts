@@ -1,7 +1,7 @@
 // A lease table in memory, with the conditions of the one in DynamoDB: for tests, for simulations, and for people
 // without AWS. Workers of one process coordinate through it by sharing the store.
 import type { Lease } from '../model/lease.ts'
-import { asIdSet, changedFields } from './lease-fields.ts'
+import { asIdSet, fieldsToWrite } from './lease-fields.ts'
 import type { LeaseStore, WriteOutcome } from './lease-store.ts'
 
 /** How a lease table in memory is set up. */
@@ -75,9 +75,9 @@ function sameHolder(row: Lease, lease: Lease): boolean {
   return row.owner === lease.owner && row.counter === lease.counter
 }
 
-/** The row after an update of the fields in which `after` differs from `before`. */
+/** The row after an update that turns `before` into `after`. */
 function withChanges(row: Lease, before: Lease, after: Lease): Lease {
-  const changes = Object.fromEntries(changedFields(before, after).map(field => [field, after[field]]))
+  const changes = Object.fromEntries(fieldsToWrite(before, after).map(field => [field, after[field]]))
   return { ...row, ...changes }
 }
 

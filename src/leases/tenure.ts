@@ -142,7 +142,9 @@ export class Tenure {
       try {
         const outcome = await store.replace(before, after)
         if (outcome.kind === 'written') {
-          this.#lease = after
+          // A request may have been noted while the write was under way. It is still in the row.
+          const { wantedBy } = this.#lease
+          this.#lease = wantedBy === undefined ? after : wanted(after, wantedBy)
           this.#provedAtMs = sentAtMs
           break
         }

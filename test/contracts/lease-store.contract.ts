@@ -259,6 +259,32 @@ function describeReplace({ store }: Suite): void {
       expect(await store().get(lease.leaseKey)).to.deep.equal(wanted(renewed(lease), 'worker-2/1'))
     })
 
+    it('settles a request that a new owner has not seen, of a lease that was held or free', async () => {
+      const held = await given(store(), claimed(bare(), 'worker-1/1'))
+      expect(await store().request(held, 'worker-2/1')).to.deep.equal(WRITTEN)
+      const taken = await replaced(store(), held, claimed(held, 'worker-3/1'))
+      expect(taken).not.to.have.property('wantedBy')
+
+      const free = await replaced(store(), taken, released(taken))
+      expect(await store().request(free, 'worker-4/1')).to.deep.equal(WRITTEN)
+      await replaced(store(), free, claimed(free, 'worker-5/1'))
+    })
+
+    it('settles a request by somebody else than the one that a new owner has seen', async () => {
+      const seen = await given(store(), wanted(claimed(bare(), 'worker-1/1'), 'worker-2/1'))
+      const { wantedBy: _, ...unasked } = seen
+      expect(await store().replace(seen, unasked)).to.deep.equal(WRITTEN)
+      expect(await store().request(seen, 'worker-3/1')).to.deep.equal(WRITTEN)
+      await replaced(store(), seen, claimed(seen, 'worker-2/1'))
+    })
+
+    it('leaves alone a request that arrived while the owner gave the lease back', async () => {
+      const lease = await given(store(), claimed(bare(), 'worker-1/1'))
+      expect(await store().request(lease, 'worker-2/1')).to.deep.equal(WRITTEN)
+      expect(await store().replace(lease, released(lease))).to.deep.equal(WRITTEN)
+      expect(await store().get(lease.leaseKey)).to.deep.equal(wanted(released(lease), 'worker-2/1'))
+    })
+
     it('is a test of the row if nothing differs', async () => {
       const lease = await given(store(), full)
       expect(await store().replace(lease, lease)).to.deep.equal(WRITTEN)

@@ -1,5 +1,5 @@
 import { expect } from 'chai'
-import { asIdSet, changedFields, LEASE_FIELDS } from '../../src/leases/lease-fields.ts'
+import { asIdSet, changedFields, fieldsToWrite, LEASE_FIELDS } from '../../src/leases/lease-fields.ts'
 import { FULL_HASH_KEY_RANGE } from '../../src/model/hash-key-range.ts'
 import { type Lease, newLease } from '../../src/model/lease.ts'
 import { SHARD_END, TRIM_HORIZON } from '../../src/model/sequence-number.ts'
@@ -45,6 +45,25 @@ describe('changedFields', () => {
     expect(changedFields(full(), { ...full(), checkpoint: position })).to.deep.equal(['checkpoint'])
     expect(changedFields(full(), { ...full(), hashKeyRange: { start: 1n, end: 2n } })).to.deep.equal(['hashKeyRange'])
     expect(changedFields(full(), { ...full(), parentShardIds: ['a', 'c'] })).to.deep.equal(['parentShardIds'])
+  })
+})
+
+describe('fieldsToWrite', () => {
+  const { wantedBy: _, ...unasked } = full()
+
+  it('is what changed as long as the owner stays, or nobody is the owner any more', () => {
+    const { owner: __, ...free } = unasked
+    expect(fieldsToWrite(unasked, unasked)).to.deep.equal([])
+    expect(fieldsToWrite(unasked, { ...unasked, counter: 2 })).to.deep.equal(['counter'])
+    expect(fieldsToWrite(unasked, free)).to.deep.equal(['owner'])
+    expect(fieldsToWrite(free, free)).to.deep.equal([])
+  })
+
+  it('has the request too, once, if the owner is a new one', () => {
+    const { owner: __, ...free } = unasked
+    expect(fieldsToWrite(unasked, { ...unasked, owner: 'worker-9/1' })).to.have.members(['owner', 'wantedBy'])
+    expect(fieldsToWrite(free, unasked)).to.have.members(['owner', 'wantedBy'])
+    expect(fieldsToWrite(full(), { ...unasked, owner: 'worker-9/1' })).to.have.members(['owner', 'wantedBy'])
   })
 })
 
