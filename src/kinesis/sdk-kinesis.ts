@@ -166,10 +166,13 @@ function clientFrom(given: KinesisClientConfig = {}, stream: StreamReference): K
   })
 }
 
-/** Without `info` and `debug`, because for a logger that has them the SDK copies every answer just to log it. */
+/**
+ * Without `info`, because for a logger that has it the SDK copies every answer just to log it. The others must be there: the
+ * SDK's credential providers call them without asking.
+ */
 function quietLogger(): NonNullable<KinesisClientConfig['logger']> {
   const drop = (): void => {}
-  return { warn: drop, error: drop } as unknown as NonNullable<KinesisClientConfig['logger']>
+  return { debug: drop, warn: drop, error: drop } as unknown as NonNullable<KinesisClientConfig['logger']>
 }
 
 function streamNameIn(streamArn: string): string {
