@@ -1,0 +1,146 @@
+// The lease table as the shard syncer sees it: all of it, once it is certain that it belongs to the stream. Every
+// write has a condition, and is told once it has landed; what to write is decided elsewhere.
+import { TableMismatchError } from '../model/errors.ts'
+import type { Lease, StreamIdentity } from '../model/lease.ts'
+import { formatPosition } from '../model/sequence-number.ts'
+import { judgeIdentity } from './identity-rules.ts'
+import type { PlannedRemoval } from './plan-lease-cleanup.ts'
+import type { CreationReason } from './plan-shard-sync.ts'
+import { forEachOf, patiently, type SyncContext } from './sync-context.ts'
+
+/** What to do with the leases of an earlier stream of the same name. */
+export type OnRecreatedStream = 'refuse' | 'start-over'
+
+/** How often the row of an earlier stream is removed if somebody keeps writing to it. */
+const REMOVALS = 5
+
+export interface LeaseToCreate {
+  readonly lease: Lease
+  readonly why: CreationReason | 'shard-end'
+}
+
+export class LeaseTable {
+  readonly #context: SyncContext
+  readonly #onRecreatedStream: OnRecreatedStream
+  readonly #toldOf = new Set<string>()
+
+  constructor(context: SyncContext, onRecreatedStream: OnRecreatedStream) {
+    this.#context = context
+    this.#onRecreatedStream = onRecreatedStream
+  }
+
+  /**
+   * Every lease of the stream. May be a little old.
+   *
+   * @throws TableMismatchError if the table belongs to another stream, or to an earlier one that must not be forgotten.
+   */
+  async list(stream: StreamIdentity, signal: AbortSignal | undefined): Promise<readonly Lease[]> {
+    const { leases, skipped } = await patiently(this.#context, signal, () => this.#context.store.list(signal))
+    for (const { key, because, problem } of skipped) {
+      const row = JSON.stringify([key, problem])
+      if (because !== 'malformed' || this.#toldOf.has(row)) continue
+      this.#toldOf.add(row)
+      this.#context.report({ kind: 'row-skipped', key, because, problem })
+    }
+    const verdict = judgeIdentity(leases, stream)
+    if (verdict.kind === 'another-stream') throw this.#anotherStream(stream.streamArn, verdict.streamArn)
+    if (verdict.kind === 'ours') return leases
+    if (this.#onRecreatedStream === 'refuse') throw this.#recreated(verdict.leases, stream)
+    const earlier = new Set(verdict.leases.map(lease => lease.leaseKey))
+    const kept = await this.#startOver(verdict.leases, stream, signal)
+    return [...leases.filter(lease => !earlier.has(lease.leaseKey)), ...kept]
+  }
+
+  /** The leases with these keys as they are now, by key. */
+  async get(keys: Iterable<string>, signal: AbortSignal | undefined): Promise<Map<string, Lease>> {
+    const unique = [...new Set(keys)]
+    const found = await forEachOf(unique, key =>
+      patiently(this.#context, signal, () => this.#context.store.get(key, signal))
+    )
+    return new Map(found.flatMap(lease => (lease === undefined ? [] : [[lease.leaseKey, lease]])))
+  }
+
+  /** Creates a lease unless there is one. Says whether it did. */
+  async create({ lease, why }: LeaseToCreate, signal: AbortSignal | undefined): Promise<boolean> {
+    const outcome = await patiently(this.#context, signal, () => this.#context.store.create(lease))
+    if (outcome.kind === 'refused') return false
+    const { leaseKey, checkpoint } = lease
+    this.#context.report({ kind: 'lease-created', leaseKey, why, checkpoint: formatPosition(checkpoint) })
+    return true
+  }
+
+  /** Removes a lease unless it has changed. Says whether it is gone. */
+  async remove({ lease, why }: PlannedRemoval, signal: AbortSignal | undefined): Promise<boolean> {
+    const outcome = await patiently(this.#context, signal, () => this.#context.store.remove(lease))
+    if (outcome.kind === 'refused') return false
+    this.#context.report({ kind: 'lease-removed', leaseKey: lease.leaseKey, why })
+    return true
+  }
+
+  /** Removes the leases of the earlier stream. Returns those that somebody else has created for the present one meanwhile. */
+  async #startOver(
+    earlier: readonly Lease[],
+    stream: StreamIdentity,
+    signal: AbortSignal | undefined
+  ): Promise<readonly Lease[]> {
+    const kept = await forEachOf(earlier, lease => this.#removeEarlier(lease, stream, signal))
+    const present = kept.flatMap(lease => lease ?? [])
+    const presentKeys = new Set(present.map(lease => lease.leaseKey))
+    this.#context.report({
+      kind: 'stream-recreated',
+      creationEpoch: stream.creationEpoch,
+      removed: earlier.map(lease => lease.leaseKey).filter(key => !presentKeys.has(key))
+    })
+    return present
+  }
+
+  async #removeEarlier(
+    lease: Lease,
+    stream: StreamIdentity,
+    signal: AbortSignal | undefined
+  ): Promise<Lease | undefined> {
+    let row = lease
+    for (let attempt = 1; attempt <= REMOVALS; attempt++) {
+      const before = row
+      const outcome = await patiently(this.#context, signal, () => this.#context.store.remove(before))
+      if (outcome.kind === 'written' || outcome.current === undefined) return undefined
+      row = outcome.current
+      if (row.stream !== undefined && judgeIdentity([row], stream).kind === 'ours') return row
+    }
+    throw new TableMismatchError(
+      `${this.#name()}: the lease of ${lease.leaseKey} is of an earlier stream, but ${row.owner ?? 'somebody'} keeps ` +
+        'writing to it. Stop the workers that were started before the stream was created again, then try again'
+    )
+  }
+
+  #anotherStream(ours: string, theirs: string): TableMismatchError {
+    return new TableMismatchError(
+      `${this.#name()} holds leases of ${theirs}, but this worker reads ${ours}. ` +
+        'An application reads one stream: give this one another applicationName'
+    )
+  }
+
+  #recreated(earlier: readonly Lease[], stream: StreamIdentity): TableMismatchError {
+    const earlierEpoch = earlier.find(lease => lease.stream !== undefined)?.stream?.creationEpoch
+    return new TableMismatchError(
+      `${this.#name()} holds ${earlier.length} leases of an earlier stream ${this.#context.kinesis.streamName} ` +
+        `(created at ${earlierEpoch} s), which was deleted and created again (at ${stream.creationEpoch} s). ` +
+        'Their checkpoints mean nothing in the new stream. Either give the application another applicationName or an ' +
+        "empty table, or set onRecreatedStream to 'start-over', which removes them and begins at startAt"
+    )
+  }
+
+  #name(): string {
+    return `Lease table ${this.#context.store.tableName}`
+  }
+}
+
+/** A listing in which the rows of `keys` are as they were read one by one: `fresh` has those that exist. */
+export function overlaid(
+  listed: readonly Lease[],
+  keys: Iterable<string>,
+  fresh: ReadonlyMap<string, Lease>
+): readonly Lease[] {
+  const reread = new Set(keys)
+  return [...listed.filter(lease => !reread.has(lease.leaseKey)), ...fresh.values()]
+}

@@ -1,0 +1,264 @@
+// Keeps the lease table in line with the shards of the stream: lists both, asks for a plan, carries it out, tells.
+// Decides nothing itself, and never touches a lease that somebody holds.
+import type { KinesisPort } from '../kinesis/kinesis-port.ts'
+import type { LeaseStore } from '../leases/lease-store.ts'
+import { BugError, TableMismatchError } from '../model/errors.ts'
+import { isFinished, type Lease, type StreamIdentity } from '../model/lease.ts'
+import { type ChildShard, parentsOf, type Shard } from '../model/shard.ts'
+import type { StartPosition } from '../model/start-position.ts'
+import type { Clock } from '../runtime/clock.ts'
+import type { Logger } from '../runtime/logger.ts'
+import type { Random } from '../runtime/random.ts'
+import { couldBeOf, isOf } from './identity-rules.ts'
+import { LeaseTable, type LeaseToCreate, type OnRecreatedStream, overlaid } from './lease-table.ts'
+import { judgeParents } from './parent-rules.ts'
+import { planShardEnd, type ShardEndFacts, type ShardEndPlan } from './plan-shard-end.ts'
+import { planShardSync, type SyncFacts, type SyncPlan, wavesOf } from './plan-shard-sync.ts'
+import { formatRange, relativesOf, shardGraph } from './shard-graph.ts'
+import { SharedRun } from './shared-run.ts'
+import { findStream, listOpenAt, listWholeStream } from './stream-lookup.ts'
+import { forEachOf, type SyncContext } from './sync-context.ts'
+import type { SyncReport } from './sync-report.ts'
+
+export interface ShardSyncerOptions {
+  readonly kinesis: KinesisPort
+  readonly store: LeaseStore
+  readonly clock: Clock
+  readonly random: Random
+  readonly logger: Logger
+  /** Where to begin in shards that no lease leads to. */
+  readonly startAt: StartPosition
+  /**
+   * What to do when the stream was deleted and created again under the same name: `refuse` to work with the leases of the
+   * earlier stream, or `start-over`, which removes them. Default `refuse`.
+   */
+  readonly onRecreatedStream?: OnRecreatedStream
+  /** Told what happened, after it happened. Must not throw. */
+  readonly report: (event: SyncReport) => void
+}
+
+/** What became of a shard that seemed to have been read to its end. */
+export type ShardEndOutcome =
+  /** The leases of the children exist: now SHARD_END may be written. */
+  | { readonly kind: 'ended'; readonly childShardIds: readonly string[] }
+  /** Read on from the same position, or ask again later. */
+  | { readonly kind: 'not-ended'; readonly because: string }
+
+export class ShardSyncer {
+  readonly #context: SyncContext
+  readonly #logger: Logger
+  readonly #startAt: StartPosition
+  readonly #table: LeaseTable
+  readonly #syncs = new SharedRun(signal => this.#syncNow(signal))
+  readonly #remembered = new Map<string, Lease>()
+  #stream: StreamIdentity | undefined
+  #holesTold = ''
+
+  constructor(options: ShardSyncerOptions) {
+    const { kinesis, store, clock, random, logger, startAt, onRecreatedStream = 'refuse', report } = options
+    this.#context = { kinesis, store, clock, random, report }
+    this.#logger = logger
+    this.#startAt = startAt
+    this.#table = new LeaseTable(this.#context, onRecreatedStream)
+  }
+
+  /**
+   * Finds the stream, waiting while it is being created, and makes sure that the lease table belongs to it. May be called
+   * again, for example after an error.
+   *
+   * @throws ServiceError `not-found` if there is no such stream.
+   * @throws TableMismatchError if the leases are of another stream, or of an earlier one and that is to be refused.
+   */
+  async open(signal?: AbortSignal): Promise<StreamIdentity> {
+    const stream = await findStream(this.#context, signal)
+    const leases = await this.#table.list(stream, signal)
+    if (leases.length > 0 && leases.every(lease => lease.stream === undefined)) {
+      const shards = await listWholeStream(this.#context, signal)
+      if (!couldBeOf(leases, shards)) throw this.#foreignTable(leases, stream)
+    }
+    this.#stream = stream
+    return stream
+  }
+
+  /**
+   * Brings the lease table in line with the shards, and resolves with what was to be done. Calls made while a sync is under
+   * way share the one that follows it.
+   *
+   * @throws ServiceError if the stream is gone, or its shards cannot be listed; TableMismatchError if it was created again.
+   */
+  sync(signal?: AbortSignal): Promise<SyncPlan> {
+    return this.#syncs.ask(signal)
+  }
+
+  /**
+   * Keeps the last state of a lease whose row vanished while this worker held it. The next sync that finds it missing
+   * brings it back.
+   */
+  remember(lease: Lease): void {
+    const earlier = this.#remembered.get(lease.leaseKey)
+    if (earlier === undefined || earlier.counter <= lease.counter) this.#remembered.set(lease.leaseKey, lease)
+  }
+
+  /**
+   * Makes certain that a shard has ended, and that each of its children has a lease. To be called once every record of the
+   * shard has been processed; not before this resolves with `ended` may SHARD_END be written to `lease`. `children`: as the
+   * last answer of GetRecords named them, if it did.
+   */
+  async settleShardEnd(
+    lease: Lease,
+    children: readonly ChildShard[] | undefined,
+    signal?: AbortSignal
+  ): Promise<ShardEndOutcome> {
+    const stream = this.#openStream()
+    const named = (children ?? []).flatMap(child => [child.shardId, ...child.parentShardIds])
+    const leases = await this.#table.get(named, signal)
+    const facts = { lease, stream, leases, ...(children !== undefined && { children }) }
+    let plan: ShardEndPlan = planShardEnd(facts)
+    if (plan.kind === 'list-shards') plan = await this.#planWithListing(facts, signal)
+    if (plan.kind === 'sync-first') {
+      await this.sync(signal)
+      plan = await this.#planWithListing(facts, signal)
+    }
+    if (plan.kind === 'list-shards') throw new BugError(`The end of ${lease.shardId} cannot be settled with a listing`)
+    if (plan.kind !== 'end') return { kind: 'not-ended', because: plan.because }
+    await forEachOf(plan.create, child => this.#create({ lease: child, why: 'shard-end' }, signal))
+    return { kind: 'ended', childShardIds: plan.childShardIds }
+  }
+
+  /** Whether a shard may be read: each of its parents has been, as the table says now (strongly consistent). */
+  async parentsFinished(lease: Lease, signal?: AbortSignal): Promise<boolean> {
+    const remembered = lease.parentShardIds.flatMap(id => this.#remembered.get(id) ?? [])
+    const rows = await this.#table.get(lease.parentShardIds, signal)
+    const parents = new Map([...remembered.map(parent => [parent.leaseKey, parent] as const), ...rows])
+    const verdict = judgeParents(lease, parents)
+    if (verdict.kind !== 'list-shards') return verdict.kind === 'finished'
+    const shards = await listWholeStream(this.#context, signal)
+    return judgeParents(lease, parents, shards).kind === 'finished'
+  }
+
+  async #planWithListing(facts: ShardEndFacts, signal: AbortSignal | undefined): Promise<ShardEndPlan> {
+    const shards = await listWholeStream(this.#context, signal)
+    const listed = await this.#table.list(facts.stream, signal)
+    const relatives = relativesOf(shardGraph(shards), facts.lease.shardId)
+    const leases = overlaid(listed, relatives, await this.#table.get(relatives, signal))
+    return planShardEnd({ ...facts, shards, leases: new Map(leases.map(lease => [lease.leaseKey, lease])) })
+  }
+
+  async #syncNow(signal: AbortSignal): Promise<SyncPlan> {
+    const stream = this.#openStream()
+    await this.#checkEpoch(stream, signal)
+    const shards = await listWholeStream(this.#context, signal)
+    const listed = await this.#table.list(stream, signal)
+    const leases = await this.#withoutVanished(listed, shards, stream, signal)
+    const { clock } = this.#context
+    const facts = {
+      shards,
+      leases,
+      stream,
+      startAt: this.#startAt,
+      nowMs: clock.epochMs(),
+      remembered: new Map(this.#remembered)
+    }
+    const informed = await this.#withBeginning(facts, signal)
+    const plan = await this.#confirmed(informed, planShardSync(informed), signal)
+    const created = await this.#carryOut(plan, signal)
+    // While no lease has ever been held, missing ones are those that another worker is about to create, too.
+    if (leases.some(lease => lease.counter > 0)) this.#tellHoles(plan, created)
+    return plan
+  }
+
+  async #checkEpoch(stream: StreamIdentity, signal: AbortSignal): Promise<void> {
+    const { streamArn, creationEpoch } = await findStream(this.#context, signal)
+    if (streamArn === stream.streamArn && creationEpoch === stream.creationEpoch) return
+    throw new TableMismatchError(
+      `Stream ${this.#context.kinesis.streamName} was deleted and created again while this worker ran (${streamArn} at ` +
+        `${creationEpoch} s instead of ${stream.streamArn} at ${stream.creationEpoch} s). Start the worker again`
+    )
+  }
+
+  /** Asks which shards were open when reading began, if that is longer ago than now and something begins there. */
+  async #withBeginning(facts: SyncFacts, signal: AbortSignal): Promise<SyncFacts> {
+    const begins = planShardSync(facts).create.filter(({ why }) => why !== 'rebuilt')
+    const beginsAtMs = begins.find(({ lease }) => lease.startTimestampMs !== undefined)?.lease.startTimestampMs
+    if (beginsAtMs === undefined || (facts.startAt === 'LATEST' && beginsAtMs === facts.nowMs)) return facts
+    return { ...facts, openAtStart: await listOpenAt(this.#context, beginsAtMs, signal) }
+  }
+
+  /**
+   * The part of a plan that holds after the rows it rests on were read strongly consistent. A listing of the table is
+   * neither new nor of one moment: it may show a parent that is finished and not the children created before that, or
+   * miss a row that was removed because its children had begun, and show those as they were earlier.
+   */
+  async #confirmed(facts: SyncFacts, plan: SyncPlan, signal: AbortSignal): Promise<SyncPlan> {
+    if (plan.create.length === 0 || facts.leases.length === 0) return plan
+    const graph = shardGraph(facts.shards)
+    const keys = new Set(plan.create.flatMap(({ lease }) => relativesOf(graph, lease.shardId)))
+    const leases = overlaid(facts.leases, keys, await this.#table.get(keys, signal))
+    const confirmed = planShardSync({ ...facts, leases })
+    const asked = new Set(plan.create.map(({ lease }) => lease.leaseKey))
+    return { ...confirmed, create: confirmed.create.filter(({ lease }) => asked.has(lease.leaseKey)) }
+  }
+
+  /** Resolves with the keys of the leases that were created. */
+  async #carryOut(plan: SyncPlan, signal: AbortSignal): Promise<readonly string[]> {
+    const created: string[] = []
+    for (const wave of wavesOf(plan.create)) {
+      const outcomes = await forEachOf(wave, planned => this.#create(planned, signal))
+      created.push(...wave.filter((_, index) => outcomes[index]).map(({ lease }) => lease.leaseKey))
+    }
+    const removals = await forEachOf(plan.remove, planned => this.#table.remove(planned, signal))
+    const removed = plan.remove.filter((_, index) => removals[index]).map(({ lease }) => lease.leaseKey)
+    if (created.length + removed.length > 0) {
+      this.#logger.info({ created, removed }, 'Brought the lease table in line with the shards')
+    }
+    return created
+  }
+
+  /** Whether the lease was created; `false` if there was one already. Either way, its row is there. */
+  async #create(planned: LeaseToCreate, signal: AbortSignal | undefined): Promise<boolean> {
+    const isCreated = await this.#table.create(planned, signal)
+    this.#remembered.delete(planned.lease.leaseKey)
+    return isCreated
+  }
+
+  #tellHoles(plan: SyncPlan, repaired: readonly string[]): void {
+    const ranges = plan.holes.map(formatRange)
+    const isNew = ranges.join() !== this.#holesTold
+    this.#holesTold = ranges.join()
+    if (ranges.length === 0 || (!isNew && repaired.length === 0)) return
+    this.#logger.warn({ ranges, repaired }, 'No lease covered a part of the stream')
+    this.#context.report({ kind: 'hole-found', ranges, repaired })
+  }
+
+  /**
+   * The table, in which the rows of remembered leases are as they are now: an older listing would show them still, or not
+   * yet again. What is back, or cannot matter any more, is forgotten.
+   */
+  async #withoutVanished(
+    listed: readonly Lease[],
+    shards: readonly Shard[],
+    stream: StreamIdentity,
+    signal: AbortSignal
+  ): Promise<readonly Lease[]> {
+    const keys = [...this.#remembered.keys()]
+    const rows = await this.#table.get(keys, signal)
+    const ids = new Set(shards.flatMap(shard => [shard.shardId, ...parentsOf(shard)]))
+    for (const [key, lease] of this.#remembered) {
+      const isForeign = lease.stream !== undefined && !isOf(lease, stream)
+      if (rows.has(key) || isForeign || (isFinished(lease) && !ids.has(key))) this.#remembered.delete(key)
+    }
+    return overlaid(listed, keys, rows)
+  }
+
+  #openStream(): StreamIdentity {
+    if (this.#stream === undefined) throw new BugError('The shard syncer was used before it was opened')
+    return this.#stream
+  }
+
+  #foreignTable(leases: readonly Lease[], stream: StreamIdentity): TableMismatchError {
+    return new TableMismatchError(
+      `Lease table ${this.#context.store.tableName} holds ${leases.length} leases, such as ${leases[0]?.leaseKey}, but ` +
+        `none of a shard of ${stream.streamArn}. It seems to belong to another application: use another applicationName`
+    )
+  }
+}
