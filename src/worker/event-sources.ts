@@ -1,0 +1,70 @@
+// Turns what the parts tell into events. One function for each part; no decisions.
+import type { ShardListener } from '../consumer/shard-consumer.ts'
+import type { LeaseListener } from '../leases/lease-coordinator.ts'
+import type { Tenure } from '../leases/tenure.ts'
+import { formatPosition } from '../model/sequence-number.ts'
+import type { SyncReport } from '../shards/sync-report.ts'
+import type { ShardEventBase, WorkerEmitter } from './events.ts'
+
+type Emit = WorkerEmitter['emit']
+
+export function leaseEvents(emit: Emit): Pick<LeaseListener, 'taken' | 'requested' | 'ended'> {
+  return {
+    taken: (tenure, why) =>
+      emit('lease:taken', { ...shardOf(tenure), why, checkpoint: formatPosition(tenure.lease.checkpoint) }),
+    requested: (tenure, by) => emit('lease:requested', { ...shardOf(tenure), by }),
+    ended: (tenure, how, because) => {
+      if (how === 'released') emit('lease:released', shardOf(tenure))
+      if (how === 'lost' || how === 'gone') emit('lease:lost', { ...shardOf(tenure), because })
+    }
+  }
+}
+
+export function shardEvents(emit: Emit, tenure: Tenure): ShardListener {
+  const shard = shardOf(tenure)
+  return {
+    moved: (from, to) => {
+      if (from === 'initializing' && to === 'processing') {
+        emit('shard:started', { ...shard, checkpoint: formatPosition(tenure.lease.checkpoint) })
+      }
+    },
+    batchProcessed: batch => emit('batch:processed', { ...shard, ...batch }),
+    processorFailed: (error, retryInMs) =>
+      emit('processor:failed', { ...shard, error, attempt: error.attempt, retryInMs }),
+    gaveUp: error => emit('shard:halted', { ...shard, error }),
+    readFailed: (error, retryInMs) =>
+      emit('shard:read-failed', {
+        ...shard,
+        error: error instanceof Error ? error : new Error(String(error)),
+        retryInMs
+      }),
+    read: report => emit('shard:read', { ...shard, ...report }),
+    oddRecords: ({ outOfRange, corrupt }) => emit('shard:odd-records', { ...shard, outOfRange, corrupt }),
+    ended: childShardIds => emit('shard:ended', { ...shard, childShardIds })
+  }
+}
+
+export function syncEvents(emit: Emit): (report: SyncReport) => void {
+  return report => {
+    switch (report.kind) {
+      case 'lease-created':
+        return emit('lease:created', { ...named(report), why: report.why, checkpoint: report.checkpoint })
+      case 'lease-removed':
+        return emit('lease:removed', { ...named(report), why: report.why })
+      case 'hole-found':
+        return emit('lease:hole-found', { ranges: report.ranges, repaired: report.repaired })
+      case 'row-skipped':
+        return emit('lease:row-skipped', { key: report.key, problem: report.problem })
+      case 'stream-recreated':
+        return emit('stream:recreated', { creationEpoch: report.creationEpoch, removed: report.removed })
+    }
+  }
+}
+
+function shardOf({ leaseKey, shardId }: Tenure): ShardEventBase {
+  return { leaseKey, shardId }
+}
+
+function named({ leaseKey }: { readonly leaseKey: string }): ShardEventBase {
+  return { leaseKey, shardId: leaseKey }
+}

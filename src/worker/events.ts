@@ -1,0 +1,129 @@
+// Every event, its payload, and the one place that emits. An event is emitted after the thing is true, and carries plain
+// data only.
+import { EventEmitter } from 'eventemitter3'
+import type { ClaimReason } from '../leases/plan-assignments.ts'
+import type { ConsumerError, ProcessorError } from '../model/errors.ts'
+import type { Logger } from '../runtime/logger.ts'
+
+/** What every event of a shard says. */
+export interface ShardEventBase {
+  readonly leaseKey: string
+  readonly shardId: string
+}
+
+/** What a worker emits: one plain object an event. Counts are of user records, after de-aggregation, unless said. */
+export interface WorkerEvents {
+  /** The lease table is ready and the first leases were looked for. */
+  'worker:started': {
+    readonly workerId: string
+    readonly session: string
+    readonly streamName: string
+    readonly tableName: string
+  }
+  /** Stopping has begun: shards are being drained. */
+  'worker:stopping': { readonly workerId: string; readonly graceMs: number }
+  /** Nothing is running any more. `abandoned`: shards whose processor did not return in time. */
+  'worker:stopped': { readonly workerId: string; readonly abandoned: readonly string[] }
+  /** A lease is ours. `checkpoint`: where it begins, as stored. */
+  'lease:taken': ShardEventBase & { readonly why: ClaimReason; readonly checkpoint: string }
+  /** Another worker asked for a lease of ours, which is therefore being drained. */
+  'lease:requested': ShardEventBase & { readonly by: string }
+  /** A lease was given back for others to take. */
+  'lease:released': ShardEventBase
+  /** A lease is no longer ours. Its records since the last checkpoint will be delivered again elsewhere. */
+  'lease:lost': ShardEventBase & { readonly because: string }
+  /** A lease was created for a shard; `rebuilt` and `ancestor` mean that it was missing and should not have been. */
+  'lease:created': ShardEventBase & { readonly why: string; readonly checkpoint: string }
+  /** The lease of a finished shard is not needed any more and was deleted. */
+  'lease:removed': ShardEventBase & { readonly why: string }
+  /** Part of the stream had nobody reading it. `ranges`: hash keys, `first..last`. `repaired`: leases created for it. */
+  'lease:hole-found': { readonly ranges: readonly string[]; readonly repaired: readonly string[] }
+  /** A row of the lease table cannot be read as a lease and is left alone. Emitted once for each row. */
+  'lease:row-skipped': { readonly key: string; readonly problem: string }
+  /** The stream was deleted and created again; the leases of the earlier one were `removed` and reading starts over. */
+  'stream:recreated': { readonly creationEpoch: number; readonly removed: readonly string[] }
+  /** The processor is initialized: records will be delivered. */
+  'shard:started': ShardEventBase & { readonly checkpoint: string }
+  /** Everything in the shard was processed, and its children may start. */
+  'shard:ended': ShardEventBase & { readonly childShardIds: readonly string[] }
+  /** The processor failed as often as it may. The shard keeps its lease and waits; nothing was skipped. */
+  'shard:halted': ShardEventBase & { readonly error: ProcessorError }
+  /** A read was answered, perhaps without records. Counts are of Kinesis records, before de-aggregation. */
+  'shard:read': ShardEventBase & {
+    readonly records: number
+    readonly bytes: number
+    readonly millisBehindLatest: number
+  }
+  /** Reading failed. `retryInMs` absent: for good, and the lease is given back. */
+  'shard:read-failed': ShardEventBase & { readonly error: Error; readonly retryInMs: number | undefined }
+  /** Aggregated records were odd: user records `outOfRange` of the shard, or Kinesis records that were `corrupt`. */
+  'shard:odd-records': ShardEventBase & { readonly outOfRange: number; readonly corrupt: number }
+  /** A batch was processed without an error. `bytes` are of payload; `durationMs` includes checkpoints made in the call. */
+  'batch:processed': ShardEventBase & {
+    readonly records: number
+    readonly bytes: number
+    readonly millisBehindLatest: number
+    readonly durationMs: number
+  }
+  /** The processor threw. `retryInMs` absent: it is not called again. */
+  'processor:failed': ShardEventBase & {
+    readonly error: ProcessorError
+    readonly attempt: number
+    readonly retryInMs: number | undefined
+  }
+  /** Something failed in the background. `error.retryable`: it is being tried again. `during`: what was being done. */
+  error: { readonly error: ConsumerError; readonly during: string }
+}
+
+export type WorkerEventName = keyof WorkerEvents
+
+export type WorkerListener<Name extends WorkerEventName> = (event: WorkerEvents[Name]) => void
+
+type Guarded = (event: unknown) => void
+
+/** An emitter of worker events, to which anybody may listen and through which only the worker emits. */
+export class WorkerEmitter {
+  readonly #emitter = new EventEmitter<Record<WorkerEventName, Guarded>>()
+  readonly #guarded = new WeakMap<object, Guarded>()
+  readonly #logger: Logger
+
+  constructor(logger: Logger) {
+    this.#logger = logger
+  }
+
+  on<Name extends WorkerEventName>(name: Name, listener: WorkerListener<Name>): void {
+    this.#emitter.on(name, this.#guard(name, listener))
+  }
+
+  once<Name extends WorkerEventName>(name: Name, listener: WorkerListener<Name>): void {
+    this.#emitter.once(name, this.#guard(name, listener))
+  }
+
+  off<Name extends WorkerEventName>(name: Name, listener: WorkerListener<Name>): void {
+    this.#emitter.off(name, this.#guard(name, listener))
+  }
+
+  /** The only place that emits. eventemitter3 drops an `error` that nobody listens to: here it is logged. */
+  emit<Name extends WorkerEventName>(name: Name, event: WorkerEvents[Name]): void {
+    this.#logger.debug({ event: name, ...event }, 'event')
+    const isHeard = this.#emitter.emit(name, event)
+    if (name !== 'error' || isHeard) return
+    const { error } = event as WorkerEvents['error']
+    this.#logger[error.retryable ? 'warn' : 'error'](event, 'something failed in the background')
+  }
+
+  /** eventemitter3 lets the exception of a listener through to whoever emits: here it is logged. */
+  #guard<Name extends WorkerEventName>(name: Name, listener: WorkerListener<Name>): Guarded {
+    const known = this.#guarded.get(listener)
+    if (known !== undefined) return known
+    const guarded: Guarded = event => {
+      try {
+        listener(event as WorkerEvents[Name])
+      } catch (error) {
+        this.#logger.error({ event: name, error }, 'a listener threw')
+      }
+    }
+    this.#guarded.set(listener, guarded)
+    return guarded
+  }
+}

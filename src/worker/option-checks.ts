@@ -1,0 +1,88 @@
+// Checks of single options. Each either returns the value to use or throws an OptionError with path, value and range.
+import { OptionError } from '../model/errors.ts'
+
+export interface NumberRange {
+  readonly min: number
+  readonly max: number
+  readonly unit?: string
+}
+
+/** A value as it may stand in an error message: short, and never more than its kind for anything that is not a primitive. */
+export function show(value: unknown): string {
+  if (typeof value === 'string') return JSON.stringify(value.length > 80 ? `${value.slice(0, 80)}…` : value)
+  if (typeof value === 'function') return 'a function'
+  if (Array.isArray(value)) return 'an array'
+  if (value instanceof Date) return Number.isNaN(value.getTime()) ? 'an invalid Date' : value.toISOString()
+  return typeof value === 'object' && value !== null ? 'an object' : String(value)
+}
+
+/** An object of options with nothing in it but `known` ones. Absent counts as empty. */
+export function checkGroup<T extends object>(path: string, value: T | undefined, known: readonly string[]): Partial<T> {
+  if (value === undefined) return {}
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    throw new OptionError(path, `is ${show(value)}, expected an object`)
+  }
+  for (const key of Object.keys(value)) {
+    if (!known.includes(key)) {
+      const name = path === 'options' ? key : `${path}.${key}`
+      throw new OptionError(name, `is not known; expected one of ${known.join(', ')}`)
+    }
+  }
+  return value
+}
+
+/** A whole number within a range. */
+export function checkInteger(path: string, value: unknown, range: NumberRange, byDefault: number): number {
+  if (value === undefined) return byDefault
+  if (typeof value === 'number' && Number.isInteger(value) && value >= range.min && value <= range.max) return value
+  throw new OptionError(path, `is ${show(value)}, expected a whole number ${rangeOf(range)}`)
+}
+
+/** A whole number within a range, or Infinity. */
+export function checkCount(path: string, value: unknown, range: NumberRange, byDefault: number): number {
+  if (value === Number.POSITIVE_INFINITY) return value
+  try {
+    return checkInteger(path, value, range, byDefault)
+  } catch {
+    throw new OptionError(path, `is ${show(value)}, expected a whole number ${rangeOf(range)}, or Infinity`)
+  }
+}
+
+export function checkText(path: string, value: unknown, pattern: RegExp, expected: string): string {
+  if (typeof value === 'string' && pattern.test(value)) return value
+  throw new OptionError(
+    path,
+    value === undefined ? `is missing, expected ${expected}` : `is ${show(value)}, expected ${expected}`
+  )
+}
+
+export function checkOneOf<T extends string>(path: string, value: unknown, words: readonly T[], byDefault: T): T {
+  if (value === undefined) return byDefault
+  const word = words.find(candidate => candidate === value)
+  if (word !== undefined) return word
+  throw new OptionError(path, `is ${show(value)}, expected ${words.map(candidate => `'${candidate}'`).join(' or ')}`)
+}
+
+export function checkBoolean(path: string, value: unknown, byDefault: boolean): boolean {
+  if (value === undefined) return byDefault
+  if (typeof value === 'boolean') return value
+  throw new OptionError(path, `is ${show(value)}, expected true or false`)
+}
+
+/** A value that has all the methods of an interface. */
+export function checkMethods<T>(
+  path: string,
+  value: T | undefined,
+  methods: readonly string[],
+  what: string
+): T | undefined {
+  if (value === undefined) return undefined
+  const isObject = (typeof value === 'object' && value !== null) || typeof value === 'function'
+  const missing = isObject ? methods.filter(name => typeof Reflect.get(value as object, name) !== 'function') : methods
+  if (missing.length === 0) return value
+  throw new OptionError(path, `is ${show(value)}, expected ${what} (without a method: ${missing.join(', ')})`)
+}
+
+function rangeOf({ min, max, unit }: NumberRange): string {
+  return `from ${min.toLocaleString('en')} to ${max.toLocaleString('en')}${unit ? ` ${unit}` : ''}`
+}

@@ -1,0 +1,331 @@
+// What a worker can be told: every option with its unit, default and range, and the checks of all of them.
+import { hostname } from 'node:os'
+import type { KinesisClientOption } from '../kinesis/sdk-kinesis.ts'
+import type { OutOfRange } from '../kpl/deaggregate.ts'
+import type { DynamoDBClientOption, TableBilling } from '../leases/dynamo-lease-store.ts'
+import type { LeaseStore } from '../leases/lease-store.ts'
+import { OptionError } from '../model/errors.ts'
+import type { StartPosition } from '../model/start-position.ts'
+import type { FailurePolicy, LastResort } from '../processor/failure-rules.ts'
+import { type Handler, HandlerProcessor } from '../processor/handler-processor.ts'
+import type { RecordProcessor } from '../processor/record-processor.ts'
+import { consoleLogger, type Logger } from '../runtime/logger.ts'
+import { type Random, randomWord } from '../runtime/random.ts'
+import {
+  checkBoolean,
+  checkCount,
+  checkGroup,
+  checkInteger,
+  checkMethods,
+  checkOneOf,
+  checkText,
+  show
+} from './option-checks.ts'
+
+/** Reads the shard by asking for records again and again. */
+export interface PollingOptions {
+  readonly mode?: 'polling'
+  /** Kinesis records per read. 1 to 10,000; default 10,000. */
+  readonly maxRecords?: number
+  /** Wait between reads at the tip of a shard. Milliseconds, 200 to 60,000; default 1,000. Behind the tip there is none. */
+  readonly idleMs?: number
+  /** How long one call to Kinesis may take. Milliseconds, 1,000 to 120,000; default 10,000. */
+  readonly requestTimeoutMs?: number
+}
+
+export interface LeaseOptions {
+  /** Name of the lease table. Default: the application name. */
+  readonly tableName?: string
+  /** How long a lease lives without a renewal. Milliseconds, 1,000 to 600,000; default 10,000. Shorter fails over sooner, costs more writes. */
+  readonly durationMs?: number
+  /** How many leases this worker holds at most. From 1; default: no limit. */
+  readonly maxLeases?: number
+  /** How the table is paid for if it has to be created. Default `{ mode: 'on-demand' }`. */
+  readonly billing?: TableBilling
+  /** Tags of the table if it has to be created. Default: none. */
+  readonly tags?: Readonly<Record<string, string>>
+  /** Whether a table that has to be created is protected from deletion. Default false. */
+  readonly deletionProtection?: boolean
+  /** Whether point-in-time recovery is switched on. Default false: it is left as it is. */
+  readonly pointInTimeRecovery?: boolean
+  /** Another place for the leases than DynamoDB, such as `memoryLeaseStore()`. The options of the table do not apply to it. */
+  readonly store?: LeaseStore
+}
+
+export interface ProcessorErrorOptions {
+  /** How often a failing call is made in all. 1 to 1,000,000, or Infinity; default 10. */
+  readonly attempts?: number
+  /** What follows the last attempt: `halt` this shard and let the others go on (default), or `stop` the whole worker. */
+  readonly then?: LastResort
+  /** Delay before the second attempt; it doubles from there, and up to half of it is left to chance. Milliseconds, 0 to 600,000; default 500. */
+  readonly backoffMs?: number
+  /** No delay is longer. Milliseconds, 0 to 600,000; default 30,000. */
+  readonly maxBackoffMs?: number
+}
+
+interface CommonOptions {
+  /** Name of the application: workers with the same name share the shards. Also the name of the lease table. 3 to 255 letters, digits, `_`, `-`, `.`. */
+  readonly applicationName: string
+  /** Name of this worker, as it stands in events. Default: host name, process id and a random word. A run of a worker is told from every other by a suffix. */
+  readonly workerId?: string
+  /** Where to begin in shards the lease table does not know yet. Default `LATEST`. */
+  readonly startAt?: StartPosition
+  readonly retrieval?: PollingOptions
+  readonly leases?: LeaseOptions
+  readonly onProcessorError?: ProcessorErrorOptions
+  /** What becomes of aggregated user records whose hash key is not the shard's: they are delivered (default), dropped, or dropped with the whole aggregate, as KCL does. They are counted in any case. */
+  readonly outOfRange?: OutOfRange
+  /** What to do if the leases are those of an earlier stream of the same name: `refuse` to start (default), or `start-over` and delete them. */
+  readonly onRecreatedStream?: 'refuse' | 'start-over'
+  /** How often the shards of the stream are compared with the lease table. Milliseconds, 1,000 to 3,600,000; default 60,000. */
+  readonly shardSyncIntervalMs?: number
+  /** A Kinesis client to use as it is, or the configuration of one. Default: what the environment says. */
+  readonly kinesis?: KinesisClientOption
+  /** A DynamoDB client to use as it is, or the configuration of one. Default: what the environment says. */
+  readonly dynamodb?: DynamoDBClientOption
+  /** Where log lines go; a pino logger fits. Default: warnings and errors as JSON lines on standard error. */
+  readonly logger?: Logger
+}
+
+type StreamOption =
+  | {
+      /** Name of the stream, in the account and region of the client. */ readonly streamName: string
+      readonly streamArn?: never
+    }
+  | {
+      /** ARN of the stream, possibly of another account. Passed on every call. */ readonly streamArn: string
+      readonly streamName?: never
+    }
+
+type ProcessorOption =
+  | {
+      /** Makes a record processor; called once for each shard this worker leases. */ readonly processor: () => RecordProcessor
+      readonly handler?: never
+    }
+  | {
+      /** Processes a batch: returning means done, throwing means again. */ readonly handler: Handler
+      readonly processor?: never
+    }
+
+/** What a worker is made from: a stream, an application name, and either a `handler` or a `processor`. */
+export type WorkerOptions = CommonOptions & StreamOption & ProcessorOption
+
+/** The options with every default filled in. */
+export interface ResolvedOptions {
+  readonly stream: { readonly streamName: string } | { readonly streamArn: string }
+  readonly applicationName: string
+  readonly workerId: string
+  readonly startAt: StartPosition
+  readonly retrieval: Required<PollingOptions>
+  readonly leases: Omit<LeaseOptions, 'tableName' | 'durationMs' | 'maxLeases'> &
+    Required<Pick<LeaseOptions, 'tableName' | 'durationMs' | 'maxLeases'>>
+  readonly failurePolicy: FailurePolicy
+  readonly outOfRange: OutOfRange
+  readonly onRecreatedStream: 'refuse' | 'start-over'
+  readonly shardSyncIntervalMs: number
+  readonly kinesis: KinesisClientOption | undefined
+  readonly dynamodb: DynamoDBClientOption | undefined
+  readonly logger: Logger
+  readonly makeProcessor: () => RecordProcessor
+}
+
+const TABLE_NAME = /^[a-zA-Z0-9_.-]{3,255}$/
+const STREAM_NAME = /^[a-zA-Z0-9_.-]{1,128}$/
+const STREAM_ARN = /^arn:aws[^:]*:kinesis:[-a-z0-9]+:\d{12}:stream\/[a-zA-Z0-9_.-]{1,128}$/
+const MS = 'milliseconds'
+
+/** Every name at the top level. */
+export const OPTION_NAMES: readonly string[] = [
+  'streamName',
+  'streamArn',
+  'applicationName',
+  'workerId',
+  'startAt',
+  'processor',
+  'handler',
+  'retrieval',
+  'leases',
+  'onProcessorError',
+  'outOfRange',
+  'onRecreatedStream',
+  'shardSyncIntervalMs',
+  'kinesis',
+  'dynamodb',
+  'logger'
+]
+
+/**
+ * Checks the options and fills in the defaults.
+ *
+ * @param nowMs epoch milliseconds, to tell a start position in the future
+ * @throws OptionError naming the option, its value and what was expected
+ */
+export function resolveOptions(given: WorkerOptions, random: Random, nowMs: number): ResolvedOptions {
+  if (given === undefined) throw new OptionError('options', 'are missing, expected an object')
+  const options = checkGroup<WorkerOptions>('options', given, OPTION_NAMES) as WorkerOptions
+  const applicationName = checkText(
+    'applicationName',
+    options.applicationName,
+    TABLE_NAME,
+    '3 to 255 letters, digits, _, - or .'
+  )
+  return {
+    stream: resolveStream(options),
+    applicationName,
+    workerId: resolveWorkerId(options.workerId, random),
+    startAt: resolveStartAt(options.startAt, nowMs),
+    retrieval: resolveRetrieval(options.retrieval),
+    leases: resolveLeases(options.leases, applicationName),
+    failurePolicy: resolveFailurePolicy(options.onProcessorError),
+    outOfRange: checkOneOf('outOfRange', options.outOfRange, ['deliver', 'drop-record', 'drop-aggregate'], 'deliver'),
+    onRecreatedStream: checkOneOf('onRecreatedStream', options.onRecreatedStream, ['refuse', 'start-over'], 'refuse'),
+    shardSyncIntervalMs: checkInteger(
+      'shardSyncIntervalMs',
+      options.shardSyncIntervalMs,
+      { min: 1_000, max: 3_600_000, unit: MS },
+      60_000
+    ),
+    kinesis: checkClient('kinesis', options.kinesis),
+    dynamodb: checkClient('dynamodb', options.dynamodb),
+    logger:
+      checkMethods('logger', options.logger, ['debug', 'info', 'warn', 'error'], 'a logger') ?? consoleLogger('warn'),
+    makeProcessor: resolveProcessor(options)
+  }
+}
+
+function resolveStream({ streamName, streamArn }: WorkerOptions): ResolvedOptions['stream'] {
+  if (streamName !== undefined && streamArn !== undefined) {
+    throw new OptionError('streamName', `is ${show(streamName)} beside streamArn, expected one of the two`)
+  }
+  if (streamArn !== undefined) {
+    return {
+      streamArn: checkText('streamArn', streamArn, STREAM_ARN, 'an ARN like arn:aws:kinesis:REGION:ACCOUNT:stream/NAME')
+    }
+  }
+  return { streamName: checkText('streamName', streamName, STREAM_NAME, '1 to 128 letters, digits, _, - or .') }
+}
+
+function resolveWorkerId(workerId: string | undefined, random: Random): string {
+  if (workerId === undefined) return `${hostname()}-${process.pid}-${randomWord(6, random)}`
+  return checkText('workerId', workerId, /^[^\s/]{1,200}$/, '1 to 200 characters without white space or /')
+}
+
+function resolveStartAt(startAt: StartPosition | undefined, nowMs: number): StartPosition {
+  if (!(startAt instanceof Date)) {
+    const words = ['TRIM_HORIZON', 'LATEST'] as const
+    if (startAt === undefined || words.includes(startAt)) return startAt ?? 'LATEST'
+    throw new OptionError('startAt', `is ${show(startAt)}, expected 'TRIM_HORIZON', 'LATEST' or a Date`)
+  }
+  if (Number.isNaN(startAt.getTime()) || startAt.getTime() > nowMs) {
+    throw new OptionError('startAt', `is ${show(startAt)}, expected a Date that is not in the future`)
+  }
+  return startAt
+}
+
+function resolveRetrieval(given: PollingOptions | undefined): Required<PollingOptions> {
+  const retrieval = checkGroup('retrieval', given, ['mode', 'maxRecords', 'idleMs', 'requestTimeoutMs'])
+  const integer = (name: 'maxRecords' | 'idleMs' | 'requestTimeoutMs', min: number, max: number, byDefault: number) =>
+    checkInteger(
+      `retrieval.${name}`,
+      retrieval[name],
+      { min, max, ...(name !== 'maxRecords' && { unit: MS }) },
+      byDefault
+    )
+  return {
+    mode: checkOneOf('retrieval.mode', retrieval.mode, ['polling'], 'polling'),
+    maxRecords: integer('maxRecords', 1, 10_000, 10_000),
+    idleMs: integer('idleMs', 200, 60_000, 1_000),
+    requestTimeoutMs: integer('requestTimeoutMs', 1_000, 120_000, 10_000)
+  }
+}
+
+function resolveLeases(given: LeaseOptions | undefined, applicationName: string): ResolvedOptions['leases'] {
+  const leases = checkGroup('leases', given, [
+    'tableName',
+    'durationMs',
+    'maxLeases',
+    'billing',
+    'tags',
+    'deletionProtection',
+    'pointInTimeRecovery',
+    'store'
+  ])
+  const { tableName = applicationName, billing, tags } = leases
+  const store = checkMethods(
+    'leases.store',
+    leases.store,
+    ['prepare', 'list', 'get', 'create', 'replace', 'request', 'remove'],
+    'a lease store'
+  )
+  return {
+    tableName: checkText('leases.tableName', tableName, TABLE_NAME, '3 to 255 letters, digits, _, - or .'),
+    durationMs: checkInteger('leases.durationMs', leases.durationMs, { min: 1_000, max: 600_000, unit: MS }, 10_000),
+    maxLeases: checkCount('leases.maxLeases', leases.maxLeases, { min: 1, max: 1_000_000 }, Number.POSITIVE_INFINITY),
+    deletionProtection: checkBoolean('leases.deletionProtection', leases.deletionProtection, false),
+    pointInTimeRecovery: checkBoolean('leases.pointInTimeRecovery', leases.pointInTimeRecovery, false),
+    ...(billing !== undefined && { billing: checkBilling(billing) }),
+    ...(tags !== undefined && { tags: checkTags(tags) }),
+    ...(store !== undefined && { store })
+  }
+}
+
+function checkBilling(billing: TableBilling): TableBilling {
+  checkGroup('leases.billing', billing, ['mode', 'readCapacity', 'writeCapacity'])
+  checkOneOf('leases.billing.mode', billing.mode, ['on-demand', 'provisioned'], 'on-demand')
+  if (billing.mode !== 'provisioned') return { mode: 'on-demand' }
+  const units = { min: 1, max: 40_000, unit: 'units' }
+  return {
+    mode: 'provisioned',
+    readCapacity: checkInteger('leases.billing.readCapacity', billing.readCapacity, units, 10),
+    writeCapacity: checkInteger('leases.billing.writeCapacity', billing.writeCapacity, units, 10)
+  }
+}
+
+function checkTags(tags: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
+  for (const [name, value] of Object.entries(tags)) {
+    if (typeof value !== 'string') throw new OptionError(`leases.tags.${name}`, `is ${show(value)}, expected a string`)
+  }
+  return tags
+}
+
+function resolveFailurePolicy(given: ProcessorErrorOptions | undefined): FailurePolicy {
+  const known = ['attempts', 'then', 'backoffMs', 'maxBackoffMs']
+  const policy = checkGroup('onProcessorError', given, known)
+  const wait = { min: 0, max: 600_000, unit: MS }
+  return {
+    attempts: checkCount('onProcessorError.attempts', policy.attempts, { min: 1, max: 1_000_000 }, 10),
+    lastResort: checkOneOf('onProcessorError.then', policy.then, ['halt', 'stop'], 'halt'),
+    backoff: {
+      firstMs: checkInteger('onProcessorError.backoffMs', policy.backoffMs, wait, 500),
+      maxMs: checkInteger('onProcessorError.maxBackoffMs', policy.maxBackoffMs, wait, 30_000)
+    }
+  }
+}
+
+function checkClient<T>(path: string, client: T | undefined): T | undefined {
+  if (client === undefined || (typeof client === 'object' && client !== null && !Array.isArray(client))) return client
+  throw new OptionError(path, `is ${show(client)}, expected a client of the AWS SDK or its configuration`)
+}
+
+function resolveProcessor({ processor, handler }: WorkerOptions): () => RecordProcessor {
+  if (processor !== undefined && handler !== undefined) {
+    throw new OptionError('handler', 'is given beside processor, expected one of the two')
+  }
+  if (handler !== undefined) {
+    if (typeof handler === 'function') return () => new HandlerProcessor(handler)
+    throw new OptionError('handler', `is ${show(handler)}, expected a function (records, context) => void or a promise`)
+  }
+  if (typeof processor === 'function') {
+    if (!/^class\b/.test(Function.prototype.toString.call(processor))) return processor
+    throw new OptionError(
+      'processor',
+      'is a class, expected a function that makes an instance: () => new MyProcessor()'
+    )
+  }
+  throw new OptionError(
+    'processor',
+    processor === undefined
+      ? 'is missing, and so is handler: expected one of the two'
+      : `is ${show(processor)}, expected a function that makes a RecordProcessor, such as () => new MyProcessor()`
+  )
+}

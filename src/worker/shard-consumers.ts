@@ -1,0 +1,76 @@
+// The shard consumers that run in this worker: one for each lease held, and those of earlier holds that are being wound up.
+import type { ShardConsumer } from '../consumer/shard-consumer.ts'
+import type { Tenure } from '../leases/tenure.ts'
+import { planConsumers } from './plan-consumers.ts'
+
+interface Running {
+  readonly consumer: ShardConsumer
+  readonly done: Promise<void>
+  isDraining: boolean
+}
+
+export interface ShardConsumersOptions {
+  readonly makeConsumer: (tenure: Tenure) => ShardConsumer
+  /** A consumer has come to its end; `error` if it broke. */
+  readonly done: (tenure: Tenure, error: unknown) => void
+}
+
+export class ShardConsumers {
+  readonly #options: ShardConsumersOptions
+  readonly #running = new Map<string, Running>()
+
+  constructor(options: ShardConsumersOptions) {
+    this.#options = options
+  }
+
+  /** Whether user code for this shard is, or may be, still running here. */
+  isBusy(leaseKey: string): boolean {
+    return this.#running.has(leaseKey)
+  }
+
+  /** Starts and drains consumers so that they fit the leases held. */
+  fit(held: readonly Tenure[], isStopping: boolean): void {
+    const plan = planConsumers(
+      held.map(({ leaseKey, lease }) => ({ leaseKey, isWanted: lease.wantedBy !== undefined })),
+      [...this.#running].map(([leaseKey, { consumer, isDraining }]) => ({
+        leaseKey,
+        isCurrent: !consumer.tenure.hasEnded,
+        isDraining
+      })),
+      isStopping
+    )
+    const tenures = new Map(held.map(tenure => [tenure.leaseKey, tenure]))
+    for (const leaseKey of plan.start) {
+      const tenure = tenures.get(leaseKey)
+      if (tenure) this.#start(tenure)
+    }
+    for (const leaseKey of plan.drain) {
+      const running = this.#running.get(leaseKey)
+      if (running === undefined) continue
+      running.isDraining = true
+      running.consumer.drain()
+    }
+  }
+
+  /** Resolves when no consumer runs any more. */
+  async whenIdle(): Promise<void> {
+    while (this.#running.size > 0) await Promise.all([...this.#running.values()].map(({ done }) => done))
+  }
+
+  /** Gives up on those that still run, and names their shards. */
+  async abandonAll(): Promise<string[]> {
+    const left = [...this.#running.values()]
+    await Promise.all(left.map(({ consumer }) => consumer.abandon()))
+    return left.map(({ consumer }) => consumer.tenure.shardId)
+  }
+
+  #start(tenure: Tenure): void {
+    const consumer = this.#options.makeConsumer(tenure)
+    const finish = (error?: unknown): void => {
+      this.#running.delete(tenure.leaseKey)
+      this.#options.done(tenure, error)
+    }
+    const done = consumer.run().then(() => finish(), finish)
+    this.#running.set(tenure.leaseKey, { consumer, done, isDraining: false })
+  }
+}
