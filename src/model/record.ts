@@ -72,7 +72,7 @@ export class ConsumedRecord implements ExtendedSequenceNumber {
 
   /** The same record with a payload of its own, which does not keep the whole response in memory. */
   copy(): ConsumedRecord {
-    return new ConsumedRecord({ ...definedFields(this), data: this.data.slice() })
+    return new ConsumedRecord({ ...definedFields(this), data: new Uint8Array(this.data) })
   }
 }
 

@@ -30,12 +30,14 @@ export function consoleLogger(level: LogLevel = 'info'): Logger {
   return { debug: lineOf('debug'), info: lineOf('info'), warn: lineOf('warn'), error: lineOf('error') }
 }
 
-function printable(_key: string, value: unknown): unknown {
+/** Bytes are looked at before their own toJSON, which would spell them out. */
+function printable(this: unknown, key: string, serialized: unknown): unknown {
+  const value = typeof this === 'object' && this !== null ? Reflect.get(this, key) : serialized
   if (value instanceof Error) {
     const { name, message, stack } = value
     const code = 'code' in value ? value.code : undefined
     return { name, message, ...(code !== undefined && { code }), ...(stack !== undefined && { stack }) }
   }
   if (value instanceof Uint8Array) return `<${value.length} bytes>`
-  return typeof value === 'bigint' ? value.toString() : value
+  return typeof value === 'bigint' ? value.toString() : serialized
 }

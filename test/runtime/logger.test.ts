@@ -1,0 +1,40 @@
+import { expect } from 'chai'
+import { consoleLogger, silentLogger } from '../../src/runtime/logger.ts'
+
+function captured(work: () => void): string[] {
+  const lines: string[] = []
+  const original = console.error
+  console.error = (line: string) => void lines.push(line)
+  try {
+    work()
+  } finally {
+    console.error = original
+  }
+  return lines
+}
+
+describe('consoleLogger', () => {
+  it('writes one line of JSON from its level upwards', () => {
+    const lines = captured(() => {
+      const logger = consoleLogger('warn')
+      logger.debug({}, 'no')
+      logger.info({}, 'no')
+      logger.warn({ shardId: 's', big: 5n }, 'a warning')
+      logger.error({ error: Object.assign(new Error('broken'), { code: 'X' }) }, 'an error')
+    })
+    expect(lines).to.have.length(2)
+    expect(JSON.parse(lines[0] ?? '')).to.deep.equal({ level: 'warn', msg: 'a warning', shardId: 's', big: '5' })
+    expect(JSON.parse(lines[1] ?? '').error).to.include({ name: 'Error', message: 'broken', code: 'X' })
+  })
+
+  it('names only the size of bytes, never what is in them', () => {
+    const [line = ''] = captured(() => consoleLogger().info({ data: Buffer.from('secret') }, 'data'))
+    expect(line).to.not.include('secret').and.not.include('115')
+  })
+})
+
+describe('silentLogger', () => {
+  it('writes nothing', () => {
+    expect(captured(() => silentLogger.error({}, 'no'))).to.deep.equal([])
+  })
+})
