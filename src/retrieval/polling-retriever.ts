@@ -25,6 +25,8 @@ export interface PollingRetrieverOptions {
 }
 
 const RETRY = { firstMs: 250, maxMs: 10_000 }
+/** Tries before a failure that should not pass is believed: credentials can be out of reach for a moment, for example. */
+const HOPELESS_TRIES = 5
 
 export class PollingRetriever implements Retriever {
   readonly #options: PollingRetrieverOptions
@@ -70,20 +72,22 @@ export class PollingRetriever implements Retriever {
 
   async #readOn(): Promise<Retrieved> {
     const { clock, idleMs, random, onRetry } = this.#options
-    for (let failures = 0; this.#end === undefined; ) {
+    for (let failures = 0, hopeless = 0; this.#end === undefined; ) {
       const nowMs = clock.monotonicMs()
       const last = this.#last && { isBehind: this.#last.isBehind, agoMs: nowMs - this.#last.atMs }
       await this.#sleep(readDelayMs(this.#debt, last, idleMs, nowMs))
       try {
         const answer = await this.#readOnce()
         failures = 0
+        hopeless = 0
         const retrieved = this.#accept(answer)
         if (retrieved !== undefined) return retrieved
       } catch (error) {
         this.#closing.signal.throwIfAborted()
         if (error instanceof ServiceError && error.kind === 'not-found') return { kind: 'end' }
-        if (!this.#mayReadOn(error)) throw error
         failures += 1
+        if (!this.#mayReadOn(error)) hopeless += 1
+        if (hopeless === HOPELESS_TRIES) throw error
         const retryInMs = backoffMs(failures, RETRY, random.next())
         onRetry(error, retryInMs)
         await this.#sleep(retryInMs)
