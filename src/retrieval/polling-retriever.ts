@@ -113,15 +113,24 @@ export class PollingRetriever implements Retriever {
   }
 
   async #readOnce(): Promise<RecordsAnswer> {
-    const { kinesis, shardId, maxRecords, clock } = this.#options
+    const { kinesis, maxRecords, clock } = this.#options
     const { signal } = this.#closing
-    this.#iterator ??= await kinesis.getShardIterator(shardId, this.#position, { signal })
+    this.#iterator ??= await this.#openIterator(signal)
     // Even a read that fails counts: the service may have counted it.
     this.#debt = afterRead(this.#debt, 0, clock.monotonicMs())
     return kinesis.getRecords(this.#iterator, { limit: maxRecords, signal })
   }
 
-  /** Takes an answer in. Only here the position moves; `undefined`: nothing to hand on yet. */
+  async #openIterator(signal: AbortSignal): Promise<string> {
+    const { kinesis, shardId, clock } = this.#options
+    const timestampMs = clock.epochMs()
+    const iterator = await kinesis.getShardIterator(shardId, this.#position, { signal })
+    // Opened again, LATEST would skip what has come since.
+    if (this.#position.type === 'LATEST') this.#position = { type: 'AT_TIMESTAMP', timestampMs }
+    return iterator
+  }
+
+  /** Takes an answer in. From record to record, only here the position moves; `undefined`: nothing to hand on yet. */
   #accept(answer: RecordsAnswer): Retrieved | undefined {
     const { clock, maxRecords, onRead } = this.#options
     const { records, millisBehindLatest, nextIterator, childShards } = answer

@@ -32,22 +32,22 @@ export function startOf(
   }
 }
 
-/** What has been read of a shard lately, as a debt that time pays off. */
+/** What has been read of a shard lately. */
 export interface ReadDebt {
-  /** Monotonic milliseconds up to which the debt has been paid off. */
+  /** When the last reads were, at most as many as a second allows, oldest first. Monotonic milliseconds. */
+  readonly readsAtMs: readonly number[]
+  /** Monotonic milliseconds up to which the bytes have been paid off. */
   readonly atMs: number
-  /** Reads not yet paid off. */
-  readonly reads: number
-  /** Bytes not yet paid off. */
+  /** Bytes not yet paid off: a debt that time pays off. */
   readonly bytes: number
 }
 
-export const NO_DEBT: ReadDebt = { atMs: 0, reads: 0, bytes: 0 }
+export const NO_DEBT: ReadDebt = { readsAtMs: [], atMs: 0, bytes: 0 }
 
 /** The debt after a read of `bytes` bytes. */
 export function afterRead(debt: ReadDebt, bytes: number, nowMs: number): ReadDebt {
-  const paid = payOff(debt, nowMs)
-  return { atMs: nowMs, reads: paid.reads + 1, bytes: paid.bytes + bytes }
+  const readsAtMs = [...debt.readsAtMs, nowMs].slice(-READS_PER_SECOND)
+  return { readsAtMs, atMs: nowMs, bytes: unpaidBytes(debt, nowMs) + bytes }
 }
 
 export interface LastRead {
@@ -59,21 +59,19 @@ export interface LastRead {
 
 /**
  * How long to wait before the next read, in milliseconds: at the tip the idle time, behind it nothing, and never so little
- * that the limits of the shard are broken. Up to five reads may follow one another at once; bytes are paid off in full.
+ * that the limits of the shard are broken. Up to five reads may follow one another at once, the sixth comes a second after
+ * the first of them; bytes are paid off in full.
  */
 export function readDelayMs(debt: ReadDebt, last: LastRead | undefined, idleMs: number, nowMs: number): number {
-  const { reads, bytes } = payOff(debt, nowMs)
-  const forReads = Math.max(0, ((reads - (READS_PER_SECOND - 1)) / READS_PER_SECOND) * 1_000)
-  const forBytes = (bytes / BYTES_PER_SECOND) * 1_000
+  const [oldestMs] = debt.readsAtMs
+  const isFull = debt.readsAtMs.length >= READS_PER_SECOND
+  const forReads = isFull && oldestMs !== undefined ? oldestMs + 1_000 - nowMs : 0
+  const forBytes = (unpaidBytes(debt, nowMs) / BYTES_PER_SECOND) * 1_000
   const forIdle = last === undefined || last.isBehind ? 0 : idleMs - last.agoMs
   return Math.max(0, forReads, forBytes, forIdle)
 }
 
-function payOff(debt: ReadDebt, nowMs: number): ReadDebt {
+function unpaidBytes(debt: ReadDebt, nowMs: number): number {
   const seconds = Math.max(0, nowMs - debt.atMs) / 1_000
-  return {
-    atMs: nowMs,
-    reads: Math.max(0, debt.reads - seconds * READS_PER_SECOND),
-    bytes: Math.max(0, debt.bytes - seconds * BYTES_PER_SECOND)
-  }
+  return Math.max(0, debt.bytes - seconds * BYTES_PER_SECOND)
 }

@@ -1,0 +1,82 @@
+// One shard read by a PollingRetriever in virtual time.
+import type { IteratorStart } from '../../src/kinesis/kinesis-port.ts'
+import { PollingRetriever, type PollingRetrieverOptions } from '../../src/retrieval/polling-retriever.ts'
+import type { ReadReport, Retrieved } from '../../src/retrieval/retriever.ts'
+import { seededRandom } from '../../src/runtime/random.ts'
+import { type FakeCall, FakeKinesis, type FakeKinesisOptions } from '../../src/testing/fake-kinesis.ts'
+import { VirtualClock } from '../../src/testing/virtual-clock.ts'
+import { shardId } from '../support/builders.ts'
+
+export const STREAM = 'orders'
+export const SHARD = shardId(0)
+export const SIX_MINUTES = 360_000
+
+/** A retriever on a stream of one shard, and what passes between them. */
+export class RetrieverWorld {
+  readonly clock = new VirtualClock()
+  readonly kinesis: FakeKinesis
+  readonly calls: (FakeCall & { atMs: number })[] = []
+  readonly reports: ReadReport[] = []
+  readonly retries: { error: unknown; retryInMs: number }[] = []
+  /** What a call meets before it is carried out. */
+  fault: (call: FakeCall) => void | Promise<void> = () => {}
+  readonly retriever: PollingRetriever
+
+  constructor(
+    start: IteratorStart | ((world: RetrieverWorld) => IteratorStart) = { type: 'TRIM_HORIZON' },
+    options: Partial<PollingRetrieverOptions> = {},
+    kinesisOptions: Omit<FakeKinesisOptions, 'clock'> = { enforceLimits: true }
+  ) {
+    this.kinesis = new FakeKinesis({ clock: this.clock, ...kinesisOptions })
+    this.kinesis.createStream(STREAM)
+    this.kinesis.intercept = call => {
+      this.calls.push({ ...call, atMs: this.clock.monotonicMs() })
+      return this.fault(call)
+    }
+    this.retriever = new PollingRetriever({
+      kinesis: this.kinesis.port(STREAM),
+      shardId: SHARD,
+      start: typeof start === 'function' ? start(this) : start,
+      maxRecords: 1_000,
+      idleMs: 1_000,
+      clock: this.clock,
+      random: seededRandom(1),
+      onRead: report => this.reports.push(report),
+      onRetry: (error, retryInMs) => this.retries.push({ error, retryInMs }),
+      ...options
+    })
+  }
+
+  put(...texts: readonly string[]): string[] {
+    return texts.map(text => this.kinesis.put(STREAM, 'key', text).sequenceNumber)
+  }
+
+  /** The texts of the next records, or `end`; time passes until there are some. */
+  async next(signal = new AbortController().signal): Promise<string> {
+    let retrieved: Retrieved | undefined
+    let failure: unknown
+    this.retriever.next(signal).then(
+      value => {
+        retrieved = value
+      },
+      error => {
+        failure = error
+      }
+    )
+    await this.clock.advanceUntil(() => retrieved !== undefined || failure !== undefined, SIX_MINUTES)
+    if (failure !== undefined) throw failure
+    return retrieved?.kind === 'records' ? textsOf(retrieved) : 'end'
+  }
+
+  names(): string[] {
+    return this.calls.map(({ name }) => name)
+  }
+
+  starts(): (IteratorStart | undefined)[] {
+    return this.calls.filter(({ name }) => name === 'getShardIterator').map(({ start }) => start)
+  }
+}
+
+function textsOf({ records }: Extract<Retrieved, { kind: 'records' }>): string {
+  return records.map(({ data }) => new TextDecoder().decode(data)).join(' ')
+}
