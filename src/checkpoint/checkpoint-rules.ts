@@ -36,7 +36,8 @@ export function judgeCheckpoint(
   if (wish === undefined) {
     return comparePositions(upTo, stored) > 0 ? { kind: 'write', position: upTo } : { kind: 'stored' }
   }
-  if (!isPosition(wish) || !isRecordPosition(wish)) {
+  // Kinesis takes a number with leading zeros for none, and the shard could never be opened there again.
+  if (!isPosition(wish) || !isRecordPosition(wish) || /^0\d/.test(wish.sequenceNumber)) {
     return refuse('malformed', `Checkpoint ${show(wish)}: expected a record, or a sequence number in decimal digits`)
   }
   const againstStored = comparePositions(wish, stored)

@@ -1,7 +1,7 @@
 // What a processor is handed to say how far it has come. Asks the rules, then has the lease written.
 import { CheckpointRefusedError } from '../model/errors.ts'
 import type { PendingCheckpoint } from '../model/lease.ts'
-import { comparePositions, type ExtendedSequenceNumber, positionOf } from '../model/sequence-number.ts'
+import { comparePositions, type ExtendedSequenceNumber, positionOf, SHARD_END } from '../model/sequence-number.ts'
 import { judgeCheckpoint } from './checkpoint-rules.ts'
 
 /** A prepared checkpoint, stored beside the one in force until it is made or another checkpoint replaces it. */
@@ -71,6 +71,11 @@ export class ShardProgress {
   settle(position: ExtendedSequenceNumber): void {
     this.deliver(position)
     this.#settled = laterOf(this.#settled, position)
+  }
+
+  /** Notes that the shard is stored as finished: checkpoints asked for later are granted without a write. */
+  finish(): void {
+    this.#stored = SHARD_END
   }
 
   /** A checkpointer whose bare `checkpoint()` means everything up to `upTo`. */
