@@ -15,14 +15,10 @@ import { whenAborted } from '../runtime/abort.ts'
 import { backoffMs } from '../runtime/backoff.ts'
 import type { Clock } from '../runtime/clock.ts'
 import type { Random } from '../runtime/random.ts'
+import type { ShardEndOutcome } from '../shards/shard-syncer.ts'
 import { planDelivery } from './plan-delivery.ts'
 import { nextShardState, type ShardEvent, type ShardState } from './shard-state.ts'
 import { type CallOutcome, callUser } from './user-call.ts'
-
-/** What became of the end of a shard: its children, or why it is not the end after all. */
-export type ShardEndOutcome =
-  | { readonly kind: 'ended'; readonly childShardIds: readonly string[] }
-  | { readonly kind: 'not-ended'; readonly because: string }
 
 export interface ShardConsumerOptions {
   readonly tenure: Tenure
@@ -282,8 +278,9 @@ export class ShardConsumer {
     } catch (error) {
       if (!this.tenure.isValid()) return 'lease-lost'
       this.#options.listener.readFailed(error, undefined)
-      return 'read-failed'
+      return 'end-refused'
     }
+    this.#progress.finish()
     this.#options.listener.ended(childShardIds)
     return 'end-settled'
   }

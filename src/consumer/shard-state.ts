@@ -18,6 +18,7 @@ export type ShardEvent =
   | 'end-reached'
   | 'end-retracted' /** the end turned out to be none: read on */
   | 'end-settled'
+  | 'end-refused' /** the processor is done, and the table does not take the end of the shard */
   | 'gave-up' /** the processor failed as often as it may */
   | 'read-failed' /** reading on is pointless */
   | 'drain-requested'
@@ -50,6 +51,7 @@ const NEXT: Readonly<Record<ShardState, Partial<Readonly<Record<ShardEvent, Shar
   ending: {
     'end-settled': 'stopped',
     'end-retracted': 'processing',
+    'end-refused': 'releasing',
     'gave-up': 'halted',
     'read-failed': 'draining',
     'drain-requested': 'draining',

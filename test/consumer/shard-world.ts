@@ -1,0 +1,243 @@
+// A stream, a lease table and a consumer of one shard in virtual time, with everything between them real.
+import { ShardConsumer, type ShardConsumerOptions } from '../../src/consumer/shard-consumer.ts'
+import { aggregate } from '../../src/kpl/aggregate.ts'
+import { memoryLeaseStore } from '../../src/leases/memory-lease-store.ts'
+import { Tenure } from '../../src/leases/tenure.ts'
+import { claimed, isFinished, type Lease, newLease } from '../../src/model/lease.ts'
+import { formatPosition, TRIM_HORIZON } from '../../src/model/sequence-number.ts'
+import type { ChildShard } from '../../src/model/shard.ts'
+import type { FailurePolicy } from '../../src/processor/failure-rules.ts'
+import {
+  type InitializeInput,
+  type LeaseLostInput,
+  type ProcessRecordsInput,
+  RecordProcessor,
+  type ShardEndedInput,
+  type ShutdownRequestedInput
+} from '../../src/processor/record-processor.ts'
+import { PollingRetriever } from '../../src/retrieval/polling-retriever.ts'
+import { startOf } from '../../src/retrieval/read-rules.ts'
+import { type Loop, startLoop } from '../../src/runtime/loop.ts'
+import { seededRandom } from '../../src/runtime/random.ts'
+import type { ShardEndOutcome } from '../../src/shards/shard-syncer.ts'
+import { FakeKinesis } from '../../src/testing/fake-kinesis.ts'
+import { VirtualClock } from '../../src/testing/virtual-clock.ts'
+import { shardId } from '../support/builders.ts'
+import { flakyStore } from '../support/flaky-store.ts'
+
+export const STREAM = 'orders'
+export const VALID_MS = 8_000
+
+/** What a test has the processor do. What is left out is done as RecordProcessor does it; every batch is checkpointed. */
+export interface Script {
+  initialize?(input: InitializeInput): void | Promise<void>
+  processRecords?(input: ProcessRecordsInput): void | Promise<void>
+  leaseLost?(input: LeaseLostInput): void | Promise<void>
+  shardEnded?(input: ShardEndedInput): void | Promise<void>
+  shutdownRequested?(input: ShutdownRequestedInput): void | Promise<void>
+}
+
+/** Writes down what is called and when it returns or throws, and whether two calls ever overlap. */
+class ScriptedProcessor extends RecordProcessor {
+  readonly #script: Script
+  readonly #log: string[]
+  #running = 0
+
+  constructor(script: Script, log: string[]) {
+    super()
+    this.#script = script
+    this.#log = log
+  }
+
+  override initialize(input: InitializeInput): Promise<void> {
+    return this.#run('initialize', () => this.#script.initialize?.(input))
+  }
+
+  override processRecords(input: ProcessRecordsInput): Promise<void> {
+    const { processRecords = ({ checkpointer }) => checkpointer.checkpoint() } = this.#script
+    return this.#run(`records ${input.records.map(record => record.text()).join(' ')}`, () => processRecords(input))
+  }
+
+  override leaseLost(input: LeaseLostInput): Promise<void> {
+    return this.#run('leaseLost', () => this.#script.leaseLost?.(input))
+  }
+
+  override shardEnded(input: ShardEndedInput): Promise<void> {
+    const { shardEnded = () => super.shardEnded(input) } = this.#script
+    return this.#run('shardEnded', () => shardEnded(input))
+  }
+
+  override shutdownRequested(input: ShutdownRequestedInput): Promise<void> {
+    const { shutdownRequested = () => super.shutdownRequested(input) } = this.#script
+    return this.#run('shutdownRequested', () => shutdownRequested(input))
+  }
+
+  async #run(what: string, work: () => void | Promise<void>): Promise<void> {
+    this.#log.push(what)
+    if (++this.#running > 1) this.#log.push(`${what} OVERLAPS`)
+    try {
+      await work()
+    } catch (error) {
+      this.#log.push(`${what} threw`)
+      throw error
+    } finally {
+      this.#running -= 1
+    }
+  }
+}
+
+export interface Running {
+  readonly consumer: ShardConsumer
+  readonly tenure: Tenure
+  /** Calls of the processor, and in between what the consumer tells: `> halted` for a state, `! ...` for a failure. */
+  readonly log: string[]
+  /** Calls of the processor only. */
+  calls(): string[]
+  /** What the processor was given, in order, with repetitions. */
+  delivered(): string[]
+  isDone(): boolean
+  /** Stops renewing, as a worker that is cut off or asleep does. */
+  stopRenewing(): void
+}
+
+export class ShardWorld {
+  readonly clock = new VirtualClock()
+  readonly kinesis: FakeKinesis
+  readonly table = memoryLeaseStore()
+  readonly store = flakyStore(this.table, this.clock)
+  readonly #loops: Loop[] = []
+
+  constructor(shardCount = 1) {
+    this.kinesis = new FakeKinesis({ clock: this.clock, enforceLimits: true })
+    this.kinesis.createStream(STREAM, shardCount)
+  }
+
+  /** Puts plain records and returns their sequence numbers. */
+  put(...texts: readonly string[]): string[] {
+    return texts.map(text => this.kinesis.put(STREAM, 'key', text).sequenceNumber)
+  }
+
+  /** Puts one aggregated record and returns its sequence number. */
+  putAggregate(...texts: readonly string[]): string {
+    const records = texts.map(text => ({ partitionKey: 'key', data: new TextEncoder().encode(text) }))
+    const { partitionKey, explicitHashKey, data } = aggregate(records)
+    return this.kinesis.put(STREAM, partitionKey, data, { explicitHashKey }).sequenceNumber
+  }
+
+  /** Claims the lease of a shard, creating it if it is missing. */
+  async claim(session = 'me', number = 0, with_: Partial<Lease> = {}): Promise<Tenure> {
+    const id = shardId(number)
+    await this.table.create({ ...newLease({ shardId: id, checkpoint: TRIM_HORIZON }), ...with_ })
+    const row = (await this.table.get(id)) as Lease
+    const lease = claimed(row, session)
+    await this.table.replace(row, lease)
+    const random = seededRandom(number + 1)
+    const ended = (): void => {}
+    return new Tenure(lease, this.clock.monotonicMs(), {
+      store: this.store,
+      session,
+      clock: this.clock,
+      random,
+      validMs: VALID_MS,
+      ended
+    })
+  }
+
+  /** Starts a consumer and keeps its lease renewed. */
+  run(tenure: Tenure, script: Script = {}, with_: Partial<ShardConsumerOptions> = {}): Running {
+    const log: string[] = []
+    const options: ShardConsumerOptions = {
+      tenure,
+      processor: () => new ScriptedProcessor(script, log),
+      openRetriever: (lease, onRead, onRetry) =>
+        new PollingRetriever({
+          kinesis: this.kinesis.port(STREAM),
+          shardId: lease.shardId,
+          start: startOf(lease, undefined),
+          maxRecords: 1_000,
+          idleMs: 1_000,
+          clock: this.clock,
+          random: seededRandom(7),
+          onRead,
+          onRetry
+        }),
+      parentsFinished: async lease => {
+        const parents = await Promise.all(lease.parentShardIds.map(parent => this.table.get(parent)))
+        return parents.every(parent => parent === undefined || isFinished(parent))
+      },
+      settleShardEnd: (_, children) => this.createChildren(children),
+      policy: { attempts: 3, lastResort: 'halt', backoff: { firstMs: 200, maxMs: 1_000 } } satisfies FailurePolicy,
+      outOfRange: 'deliver',
+      clock: this.clock,
+      random: seededRandom(3),
+      listener: {
+        moved: (_, to) => log.push(`> ${to}`),
+        batchProcessed: () => {},
+        processorFailed: (error, retryInMs) =>
+          log.push(`! ${error.method} ${error.attempt} ${retryInMs !== undefined}`),
+        gaveUp: error => log.push(`! gave up ${error.method} after ${error.attempt}`),
+        readFailed: (_, retryInMs) => log.push(`! read ${retryInMs === undefined ? 'for good' : 'again'}`),
+        read: () => {},
+        oddRecords: ({ outOfRange, corrupt }) => log.push(`! odd ${outOfRange} ${corrupt}`),
+        ended: children => log.push(`! ended ${children.join(' ')}`)
+      },
+      ...with_
+    }
+    const consumer = new ShardConsumer(options)
+    const renewing = startLoop({
+      clock: this.clock,
+      run: async () => (tenure.isValid() ? tenure.renew() : undefined),
+      delayMs: () => 2_000,
+      onError: () => {}
+    })
+    this.#loops.push(renewing)
+    let isDone = false
+    const stop = (): void => {
+      isDone = true
+      void renewing.stop()
+    }
+    consumer.run().then(stop, error => {
+      log.push(`! BROKE ${error}`)
+      stop()
+    })
+    const calls = (): string[] => log.filter(line => !/^[>!]/.test(line))
+    const delivered = (): string[] =>
+      calls().flatMap(line => (/^records (?!.*(threw|OVERLAPS)$)/.test(line) ? line.split(' ').slice(1) : []))
+    return { consumer, tenure, log, calls, delivered, isDone: () => isDone, stopRenewing: () => void renewing.stop() }
+  }
+
+  async createChildren(children: readonly ChildShard[] | undefined): Promise<ShardEndOutcome> {
+    if (children === undefined) return { kind: 'not-ended', because: 'no children' }
+    for (const { shardId: id, parentShardIds, hashKeyRange } of children) {
+      await this.table.create(newLease({ shardId: id, checkpoint: TRIM_HORIZON, parentShardIds, hashKeyRange }))
+    }
+    return { kind: 'ended', childShardIds: children.map(child => child.shardId) }
+  }
+
+  async row(number = 0): Promise<Lease> {
+    return (await this.table.get(shardId(number))) as Lease
+  }
+
+  async checkpoint(number = 0): Promise<string> {
+    return formatPosition((await this.row(number)).checkpoint)
+  }
+
+  /** Another session claims the lease, whatever the row says. */
+  async steal(number = 0): Promise<void> {
+    const row = await this.row(number)
+    await this.table.replace(row, claimed(row, 'thief'))
+  }
+
+  async until(running: Running): Promise<void> {
+    await this.clock.advanceUntil(running.isDone, 600_000)
+  }
+}
+
+/** Something to wait for, and a way to let it go on. */
+export function gate(): { readonly opened: Promise<void>; open(): void } {
+  let open: () => void = () => {}
+  const opened = new Promise<void>(resolve => {
+    open = resolve
+  })
+  return { opened, open: () => open() }
+}
