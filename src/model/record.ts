@@ -64,10 +64,15 @@ export class ConsumedRecord implements ExtendedSequenceNumber {
   /**
    * The payload parsed as JSON. The result is `unknown`: check it, or name the type you know it to have.
    *
-   * @throws SyntaxError if the payload is not JSON.
+   * @throws SyntaxError if the payload is not JSON. It names the record and quotes nothing: errors end up in logs.
    */
   json<T = unknown>(): T {
-    return JSON.parse(this.text()) as T
+    try {
+      return JSON.parse(this.text()) as T
+    } catch {
+      const at = `${this.sequenceNumber}#${this.subSequenceNumber}`
+      throw new SyntaxError(`The payload of record ${at} (${this.data.length} bytes) is not JSON`)
+    }
   }
 
   /** The same record with a payload of its own, which does not keep the whole response in memory. */

@@ -54,8 +54,8 @@ export function isRecordPosition(position: ExtendedSequenceNumber): boolean {
  * @throws RangeError if one of them is neither digits nor a sentinel.
  */
 export function compareSequenceNumbers(a: string, b: string): number {
-  if (a === b) return 0
   const rankA = rankOf(a)
+  if (a === b) return 0
   const rankB = rankOf(b)
   if (rankA !== rankB || rankA !== 0) return rankA - rankB
   const digitsA = withoutLeadingZeros(a)

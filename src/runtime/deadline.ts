@@ -27,7 +27,8 @@ export function withDeadline<T>(
     }
     const stop = (): void => fail(signal?.reason)
     signal?.addEventListener('abort', stop, { once: true })
-    work(working.signal).then(
+    const begin = async (): Promise<T> => work(working.signal)
+    begin().then(
       value => finish(() => resolve(value)),
       error => finish(() => reject(error))
     )

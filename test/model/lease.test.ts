@@ -13,16 +13,46 @@ import {
   wanted
 } from '../../src/model/lease.ts'
 import { SHARD_END, TRIM_HORIZON } from '../../src/model/sequence-number.ts'
+import { aLease, aPosition } from '../support/builders.ts'
 
-const POSITION = { sequenceNumber: '42', subSequenceNumber: 3 }
-const free = newLease({ shardId: 'shardId-000000000001', checkpoint: TRIM_HORIZON })
-const held: Lease = { ...claimed(free, 'a/1'), wantedBy: 'b/1', checkpointOwner: 'x' }
+const pendingCheckpoint = { position: aPosition(7), state: new Uint8Array([1]) }
+const held: Lease = {
+  ...claimed(aLease(), 'a'),
+  counter: 8,
+  ownerSwitchesSinceCheckpoint: 2,
+  pendingCheckpoint,
+  wantedBy: 'b'
+}
 
-describe('a lease', () => {
-  it('begins unowned, at counter 0, keyed by its shard', () => {
-    expect(free).to.deep.equal({
-      leaseKey: 'shardId-000000000001',
-      shardId: 'shardId-000000000001',
+describe('the copies of a lease', () => {
+  const writes: readonly (readonly [string, (lease: Lease) => Lease])[] = [
+    ['claimed', lease => claimed(lease, 'b')],
+    ['renewed', renewed],
+    ['checkpointed', lease => checkpointed(lease, aPosition(9))],
+    ['prepared', lease => prepared(lease, pendingCheckpoint)],
+    ['released', released],
+    ['checkpointedAndReleased', lease => checkpointedAndReleased(lease, aPosition(9))],
+    ['finished', lease => finished(lease, ['child'])]
+  ]
+  for (const [name, write] of writes) {
+    it(`count the counter up by exactly one and leave the original alone: ${name}`, () => {
+      const before = structuredClone(held)
+      expect(write(held).counter).to.equal(9)
+      expect(held).to.deep.equal(before)
+      expect(write(held)).to.include({ leaseKey: held.leaseKey, shardId: held.shardId })
+    })
+  }
+
+  it('do not count for a request, which is no write of the owner', () => {
+    expect(wanted(held, 'c')).to.deep.equal({ ...held, wantedBy: 'c' })
+  })
+})
+
+describe('newLease', () => {
+  it('begins unowned, at counter 0, with the shard id as its key', () => {
+    expect(newLease({ shardId: 'shard', checkpoint: TRIM_HORIZON })).to.deep.equal({
+      leaseKey: 'shard',
+      shardId: 'shard',
       counter: 0,
       checkpoint: TRIM_HORIZON,
       ownerSwitchesSinceCheckpoint: 0,
@@ -30,51 +60,60 @@ describe('a lease', () => {
       childShardIds: []
     })
   })
+})
 
-  const writes: [string, (lease: Lease) => Lease][] = [
-    ['claimed', lease => claimed(lease, 'b/1')],
-    ['renewed', renewed],
-    ['checkpointed', lease => checkpointed(lease, POSITION)],
-    ['prepared', lease => prepared(lease, { position: POSITION })],
-    ['released', released],
-    ['checkpointed and released', lease => checkpointedAndReleased(lease, POSITION)],
-    ['finished', lease => finished(lease, ['c'])]
-  ]
-  for (const [name, write] of writes) {
-    it(`counts its counter up by exactly one when ${name}, and leaves the original alone`, () => {
-      const before = structuredClone(held)
-      expect(write(held).counter).to.equal(held.counter + 1)
-      expect(held).to.deep.equal(before)
+describe('claimed', () => {
+  it('settles every request and hand-off, and keeps checkpoint and pending checkpoint', () => {
+    const lease = claimed({ ...held, checkpointOwner: 'old' }, 'b')
+    expect(lease).to.not.have.any.keys('wantedBy', 'checkpointOwner')
+    expect(lease).to.deep.include({ owner: 'b', checkpoint: held.checkpoint, pendingCheckpoint })
+  })
+
+  it('counts a change of owner, but not the first owner and not the same one', () => {
+    expect(claimed(held, 'b').ownerSwitchesSinceCheckpoint).to.equal(3)
+    expect(claimed(held, 'a').ownerSwitchesSinceCheckpoint).to.equal(2)
+    expect(claimed(aLease(), 'a').ownerSwitchesSinceCheckpoint).to.equal(0)
+  })
+})
+
+describe('checkpointed', () => {
+  it('settles a pending checkpoint, forgets changes of owner, and keeps a request', () => {
+    const lease = checkpointed(held, aPosition(9, 2))
+    expect(lease).to.not.have.property('pendingCheckpoint')
+    expect(lease).to.deep.include({
+      owner: 'a',
+      checkpoint: aPosition(9, 2),
+      ownerSwitchesSinceCheckpoint: 0,
+      wantedBy: 'b'
     })
-  }
-
-  it('does not count a request, which is not a write of its owner', () => {
-    expect(wanted(held, 'c/1')).to.deep.equal({ ...held, wantedBy: 'c/1' })
   })
+})
 
-  it('counts a change of owner, but neither a first owner nor the same one again', () => {
-    expect(claimed(free, 'a/1').ownerSwitchesSinceCheckpoint).to.equal(0)
-    expect(claimed(held, 'a/1').ownerSwitchesSinceCheckpoint).to.equal(0)
-    expect(claimed(held, 'b/1').ownerSwitchesSinceCheckpoint).to.equal(1)
-    expect(checkpointed(claimed(held, 'b/1'), POSITION).ownerSwitchesSinceCheckpoint).to.equal(0)
+describe('prepared', () => {
+  it('replaces what was pending and leaves the checkpoint in force', () => {
+    const lease = prepared(held, { position: aPosition(8) })
+    expect(lease).to.deep.include({
+      pendingCheckpoint: { position: aPosition(8) },
+      checkpoint: held.checkpoint,
+      ownerSwitchesSinceCheckpoint: 2
+    })
   })
+})
 
-  it('loses requests and hand-off marks with a claim, and keeps a request with a release', () => {
-    expect(claimed(held, 'b/1')).to.not.have.any.keys('wantedBy', 'checkpointOwner')
-    expect(released(held)).to.include({ wantedBy: 'b/1' })
-    expect(released(held)).to.not.have.any.keys('owner', 'checkpointOwner')
+describe('released', () => {
+  it('names nobody any more and keeps the request and the pending checkpoint for the next owner', () => {
+    const lease = released({ ...held, checkpointOwner: 'old' })
+    expect(lease).to.not.have.any.keys('owner', 'checkpointOwner')
+    expect(lease).to.deep.include({ wantedBy: 'b', pendingCheckpoint, checkpoint: held.checkpoint })
   })
+})
 
-  it('settles a prepared checkpoint with the next checkpoint', () => {
-    const pending = prepared(held, { position: POSITION, state: new Uint8Array([1]) })
-    expect(pending.checkpoint).to.equal(held.checkpoint)
-    expect(checkpointed(pending, POSITION)).to.not.have.property('pendingCheckpoint')
-  })
-
-  it('is finished with SHARD_END, its children named and nobody holding it', () => {
-    const done = finished(held, ['c', 'd'])
-    expect(done).to.deep.include({ checkpoint: SHARD_END, childShardIds: ['c', 'd'] })
-    expect(done).to.not.have.property('owner')
-    expect([isFinished(done), isFinished(held)]).to.deep.equal([true, false])
+describe('finished', () => {
+  it('is at the end of the shard, names the children and nobody as the owner', () => {
+    const lease = finished(held, ['x', 'y'])
+    expect(lease).to.deep.include({ checkpoint: SHARD_END, childShardIds: ['x', 'y'] })
+    expect(lease).to.not.have.any.keys('owner', 'pendingCheckpoint')
+    expect(isFinished(lease)).to.equal(true)
+    expect(isFinished(held)).to.equal(false)
   })
 })

@@ -5,92 +5,137 @@ import {
   formatPosition,
   isPosition,
   isRecordPosition,
+  isSentinel,
+  isShardEnd,
+  LATEST,
+  positionOf,
   SHARD_END,
   samePosition,
   TRIM_HORIZON
 } from '../../src/model/sequence-number.ts'
-import { seededRandom, shuffled } from '../../src/runtime/random.ts'
+import { seededRandom } from '../../src/runtime/random.ts'
+import { aPosition } from '../support/builders.ts'
 
-const at = (sequenceNumber: string, subSequenceNumber = 0) => ({ sequenceNumber, subSequenceNumber })
-const LONG = '49590338271490256608559692538361571095921575989136588898'
+const BIG = '49590338271490256608559692538361571095921575989136588898'
+/** Ascending. */
+const ORDER = ['AT_TIMESTAMP', 'TRIM_HORIZON', 'LATEST', '0', '1', '9', '10', '99', '100', BIG, `1${BIG}`, 'SHARD_END']
+const GARBAGE = [
+  '',
+  ' ',
+  'abc',
+  '-1',
+  '1.5',
+  '1e3',
+  ' 1',
+  '1\n',
+  '0x1',
+  '１',
+  'latest',
+  'SHARD_END ',
+  'toString',
+  'constructor',
+  '__proto__'
+]
 
-describe('comparePositions', () => {
-  it('orders sentinels, numbers by value, sub-sequence numbers, and the end of the shard', () => {
-    const ascending = [
-      at('AT_TIMESTAMP'),
-      at('TRIM_HORIZON'),
-      at('LATEST'),
-      at('0'),
-      at('2'),
-      at('10'),
-      at('10', 1),
-      at('10', 2),
-      at('10', 10),
-      at('99999999999999999999'),
-      at(LONG),
-      at(LONG, 7),
-      at('49590338271490256608559692538361571095921575989136588899'),
-      at(`${LONG}0`),
-      at('SHARD_END')
-    ]
-    const seed = Number(process.env.SEED ?? 3)
-    const sorted = shuffled(ascending, seededRandom(seed)).sort(comparePositions)
-    expect(sorted, `SEED=${seed}`).to.deep.equal(ascending)
+describe('compareSequenceNumbers', () => {
+  it('orders sentinels and numbers as KCL does: every pair of the table', () => {
+    for (const [i, a] of ORDER.entries()) {
+      for (const [j, b] of ORDER.entries()) {
+        expect(Math.sign(compareSequenceNumbers(a, b)), `${a} and ${b}`).to.equal(Math.sign(i - j))
+      }
+    }
   })
 
-  it('takes leading zeros for what they are worth', () => {
+  it('compares by value: leading zeros do not count', () => {
     expect(compareSequenceNumbers('007', '7')).to.equal(0)
-    expect(compareSequenceNumbers('0010', '9')).to.be.greaterThan(0)
     expect(compareSequenceNumbers('000', '0')).to.equal(0)
+    expect(compareSequenceNumbers('0010', '9')).to.be.greaterThan(0)
   })
 
-  for (const garbage of ['', 'abc', '-1', '1.5', ' 5', '0x10', 'trim_horizon', 'constructor', '__proto__']) {
-    it(`refuses ${JSON.stringify(garbage)}`, () => {
-      expect(() => compareSequenceNumbers(garbage, '5')).to.throw(RangeError, JSON.stringify(garbage))
-      expect(() => compareSequenceNumbers('5', garbage)).to.throw(RangeError, 'expected decimal digits')
+  it('agrees with arithmetic on random numbers of up to 60 digits', () => {
+    for (let seed = 1; seed <= 20; seed++) {
+      const random = seededRandom(seed)
+      const digits = (): string =>
+        Array.from({ length: 1 + Math.floor(random.next() * 60) }, () => Math.floor(random.next() * 10)).join('')
+      for (let count = 0; count < 100; count++) {
+        const [a, b] = [digits(), digits()]
+        const expected = BigInt(a) < BigInt(b) ? -1 : BigInt(a) > BigInt(b) ? 1 : 0
+        expect(Math.sign(compareSequenceNumbers(a, b)), `SEED=${seed} ${a} and ${b}`).to.equal(expected)
+      }
+    }
+  })
+
+  it('tells numbers of 56 digits apart by the last one', () => {
+    expect(compareSequenceNumbers(BIG, String(BigInt(BIG) + 1n))).to.be.lessThan(0)
+  })
+
+  for (const garbage of GARBAGE) {
+    it(`throws on ${JSON.stringify(garbage)}, on either side and with itself`, () => {
+      for (const other of ['1', 'LATEST', 'SHARD_END', garbage]) {
+        expect(() => compareSequenceNumbers(garbage, other), other).to.throw(RangeError)
+        expect(() => compareSequenceNumbers(other, garbage), other).to.throw(RangeError)
+      }
     })
   }
+})
+
+describe('comparePositions', () => {
+  it('orders by number first, then by the place inside the aggregate', () => {
+    const ascending = [
+      TRIM_HORIZON,
+      LATEST,
+      aPosition(9, 5),
+      aPosition(10),
+      aPosition(10, 1),
+      aPosition(10, 12),
+      SHARD_END
+    ]
+    for (const [i, a] of ascending.entries()) {
+      for (const [j, b] of ascending.entries()) expect(Math.sign(comparePositions(a, b))).to.equal(Math.sign(i - j))
+    }
+  })
+
+  it('throws on garbage', () => {
+    expect(() => comparePositions(aPosition('x'), aPosition(1))).to.throw(RangeError, '"x"')
+  })
 })
 
 describe('isPosition', () => {
-  const table: [string, number, boolean][] = [
-    ['5', 0, true],
-    [LONG, 12, true],
-    ['SHARD_END', 0, true],
-    ['5', -1, false],
-    ['5', 1.5, false],
-    ['5', Number.NaN, false],
-    ['five', 0, false],
-    ['', 0, false],
-    ['toString', 0, false]
-  ]
-  for (const [sequenceNumber, subSequenceNumber, expected] of table) {
-    it(`${expected ? 'accepts' : 'refuses'} ${sequenceNumber}#${subSequenceNumber}`, () => {
-      expect(isPosition(at(sequenceNumber, subSequenceNumber))).to.equal(expected)
-    })
-  }
+  it('takes digits and sentinels with a whole place from 0', () => {
+    for (const sequenceNumber of ORDER) expect(isPosition(aPosition(sequenceNumber)), sequenceNumber).to.equal(true)
+    expect(isPosition(aPosition(BIG, 7))).to.equal(true)
+    for (const sequenceNumber of GARBAGE) expect(isPosition(aPosition(sequenceNumber)), sequenceNumber).to.equal(false)
+    for (const place of [-1, 0.5, Number.NaN, Number.POSITIVE_INFINITY, 2 ** 53]) {
+      expect(isPosition(aPosition(1, place)), `${place}`).to.equal(false)
+    }
+  })
 })
 
-describe('isRecordPosition', () => {
-  it('tells records from sentinels', () => {
-    expect(isRecordPosition(at(LONG))).to.equal(true)
-    expect(isRecordPosition(TRIM_HORIZON)).to.equal(false)
+describe('isSentinel', () => {
+  it('knows the four words and nothing else', () => {
+    const words = ['AT_TIMESTAMP', 'TRIM_HORIZON', 'LATEST', 'SHARD_END']
+    for (const each of [...ORDER, ...GARBAGE]) expect(isSentinel(each), each).to.equal(words.includes(each))
+    expect(isRecordPosition(aPosition(1))).to.equal(true)
     expect(isRecordPosition(SHARD_END)).to.equal(false)
+    expect(isShardEnd(SHARD_END)).to.equal(true)
+    expect(isShardEnd(LATEST)).to.equal(false)
   })
 })
 
-describe('formatPosition', () => {
-  it('shows the sub-sequence number only where there is one', () => {
-    expect(formatPosition(at('5'))).to.equal('5')
-    expect(formatPosition(at('5', 3))).to.equal('5#3')
-    expect(formatPosition(TRIM_HORIZON)).to.equal('TRIM_HORIZON')
+describe('positions', () => {
+  it('are the same if number and place are, as they are written', () => {
+    expect(samePosition(aPosition(10, 1), aPosition(10, 1))).to.equal(true)
+    expect(samePosition(aPosition(10, 1), aPosition(10, 2))).to.equal(false)
+    expect(samePosition(aPosition('010'), aPosition('10'))).to.equal(false)
   })
-})
 
-describe('samePosition', () => {
-  it('compares both parts', () => {
-    expect(samePosition(at('5', 1), at('5', 1))).to.equal(true)
-    expect(samePosition(at('5', 1), at('5', 2))).to.equal(false)
-    expect(samePosition(at('5'), at('6'))).to.equal(false)
+  it('are read as number and place', () => {
+    expect(formatPosition(aPosition(10))).to.equal('10')
+    expect(formatPosition(aPosition(10, 3))).to.equal('10#3')
+    expect(formatPosition(SHARD_END)).to.equal('SHARD_END')
+  })
+
+  it('take nothing else of a record with them', () => {
+    expect(positionOf({ ...aPosition(10, 3), data: 'much' } as never)).to.deep.equal(aPosition(10, 3))
   })
 })

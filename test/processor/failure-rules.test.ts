@@ -1,23 +1,28 @@
 import { expect } from 'chai'
 import { afterFailure, type FailurePolicy } from '../../src/processor/failure-rules.ts'
 
-const policy: FailurePolicy = { attempts: 3, lastResort: 'halt', backoff: { firstMs: 100, maxMs: 150 } }
+const policy: FailurePolicy = { attempts: 4, lastResort: 'halt', backoff: { firstMs: 100, maxMs: 300 } }
 
 describe('afterFailure', () => {
-  it('says again with a growing delay until the attempts are used up', () => {
-    expect([1, 2, 3, 4].map(attempt => afterFailure(attempt, policy, 1))).to.deep.equal([
-      { kind: 'again', inMs: 100 },
+  it('tries again after a growing delay, and gives up after the last attempt', () => {
+    expect([1, 2, 3, 4, 5].map(attempt => afterFailure(attempt, policy, 0.5))).to.deep.equal([
+      { kind: 'again', inMs: 75 },
       { kind: 'again', inMs: 150 },
+      { kind: 'again', inMs: 225 },
       { kind: 'give-up', lastResort: 'halt' },
       { kind: 'give-up', lastResort: 'halt' }
     ])
   })
 
-  it('gives up at once with a single attempt, and never with Infinity', () => {
+  it('gives up at once where there is one attempt', () => {
     expect(afterFailure(1, { ...policy, attempts: 1, lastResort: 'stop' }, 0)).to.deep.equal({
       kind: 'give-up',
       lastResort: 'stop'
     })
-    expect(afterFailure(1e9, { ...policy, attempts: Number.POSITIVE_INFINITY }, 0).kind).to.equal('again')
+  })
+
+  it('never gives up where attempts have no end', () => {
+    const endless = { ...policy, attempts: Number.POSITIVE_INFINITY }
+    expect(afterFailure(1e9, endless, 0.999)).to.deep.include({ kind: 'again' })
   })
 })

@@ -2,44 +2,67 @@ import { getEventListeners } from 'node:events'
 import { expect } from 'chai'
 import { unlessAborted, whenAborted } from '../../src/runtime/abort.ts'
 
+const listenersOf = (signal: AbortSignal): number => getEventListeners(signal, 'abort').length
+const failureOf = (work: Promise<unknown>): Promise<unknown> =>
+  work.then(
+    () => 'done',
+    (error: unknown) => error
+  )
+
 describe('unlessAborted', () => {
-  it('passes on what the work brings and keeps no listener', async () => {
-    const stop = new AbortController()
-    expect(await unlessAborted(Promise.resolve(7), stop.signal)).to.equal(7)
-    expect(await unlessAborted(Promise.reject(new Error('no')), stop.signal).catch(error => error.message)).to.equal(
-      'no'
+  it('resolves and rejects as the work does', async () => {
+    const { signal } = new AbortController()
+    expect(await unlessAborted(Promise.resolve(7), signal)).to.equal(7)
+    const failure = new Error('no')
+    expect(await failureOf(unlessAborted(Promise.reject(failure), signal))).to.equal(failure)
+  })
+
+  it('leaves no listener behind, however often the same signal is waited with', async () => {
+    const abort = new AbortController()
+    for (let turn = 0; turn < 50; turn++) {
+      await unlessAborted(Promise.resolve(turn), abort.signal)
+      await failureOf(unlessAborted(Promise.reject(new Error('no')), abort.signal))
+    }
+    await new Promise(resolve => setImmediate(resolve))
+    expect(listenersOf(abort.signal)).to.equal(0)
+    const waiting = failureOf(unlessAborted(new Promise(() => {}), abort.signal))
+    expect(listenersOf(abort.signal)).to.equal(1)
+    abort.abort()
+    await waiting
+    expect(listenersOf(abort.signal)).to.equal(0)
+  })
+
+  it('rejects with the reason as soon as the signal aborts, before and after', async () => {
+    const abort = new AbortController()
+    const work = new Promise(() => {})
+    const waiting = failureOf(unlessAborted(work, abort.signal))
+    abort.abort(new Error('enough'))
+    expect(await waiting).to.have.property('message', 'enough')
+    expect(await failureOf(unlessAborted(work, abort.signal))).to.have.property('message', 'enough')
+  })
+
+  it('takes care of a failure of work that nobody waits for any more', async () => {
+    const failing = Promise.reject(new Error('unseen'))
+    expect(await failureOf(unlessAborted(failing, AbortSignal.abort(new Error('enough'))))).to.have.property(
+      'message',
+      'enough'
     )
-    await Promise.resolve()
-    expect(getEventListeners(stop.signal, 'abort')).to.deep.equal([])
-  })
-
-  it('rejects with the reason of the signal, which may have aborted before', async () => {
-    const stop = new AbortController()
-    const waiting = unlessAborted(new Promise(() => {}), stop.signal).catch(reason => reason)
-    stop.abort('enough')
-    expect(await waiting).to.equal('enough')
-    expect(await unlessAborted(Promise.resolve(7), stop.signal).catch(reason => reason)).to.equal('enough')
-  })
-
-  it('handles the failure of work that nobody waits for any more', async () => {
-    const stop = new AbortController()
-    let fail: (error: Error) => void = () => {}
-    const work = new Promise((_, reject) => {
-      fail = reject
-    })
-    const waiting = unlessAborted(work, stop.signal).catch(reason => reason)
-    stop.abort('enough')
-    fail(new Error('late'))
-    expect(await waiting).to.equal('enough')
+    await new Promise(resolve => setImmediate(resolve))
   })
 })
 
 describe('whenAborted', () => {
-  it('resolves for a signal that aborts and for one that has', async () => {
-    const stop = new AbortController()
-    const waiting = whenAborted(stop.signal)
-    stop.abort()
+  it('resolves once the signal aborts, and leaves no listener behind', async () => {
+    const abort = new AbortController()
+    let isAborted = false
+    const waiting = whenAborted(abort.signal).then(() => {
+      isAborted = true
+    })
+    await new Promise(resolve => setImmediate(resolve))
+    expect(isAborted).to.equal(false)
+    abort.abort()
     await waiting
-    await whenAborted(stop.signal)
+    expect(listenersOf(abort.signal)).to.equal(0)
+    await whenAborted(abort.signal)
   })
 })

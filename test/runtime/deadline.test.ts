@@ -3,56 +3,82 @@ import { expect } from 'chai'
 import { withDeadline } from '../../src/runtime/deadline.ts'
 import { VirtualClock } from '../../src/testing/virtual-clock.ts'
 
-const never = (): Promise<never> => new Promise(() => {})
-const tooLate = (): Error => new Error('too late')
+const late = () => new Error('late')
+const failureOf = (work: Promise<unknown>): Promise<unknown> =>
+  work.then(
+    () => 'done',
+    (error: unknown) => error
+  )
 
 describe('withDeadline', () => {
-  const clock = new VirtualClock()
-
-  it('resolves as the work does and leaves neither timer nor listener behind', async () => {
-    const stop = new AbortController()
-    expect(await withDeadline(clock, 1_000, stop.signal, async () => 'done', tooLate)).to.equal('done')
+  it('resolves and rejects as the work does, and leaves nothing behind', async () => {
+    const clock = new VirtualClock()
+    const { signal } = new AbortController()
+    expect(await withDeadline(clock, 100, signal, async () => 'value', late)).to.equal('value')
+    const failure = new Error('no')
+    expect(await failureOf(withDeadline(clock, 100, signal, () => Promise.reject(failure), late))).to.equal(failure)
+    await clock.settle()
     expect(clock.sleeping).to.equal(0)
-    expect(getEventListeners(stop.signal, 'abort')).to.deep.equal([])
+    expect(getEventListeners(signal, 'abort')).to.deep.equal([])
   })
 
   it('rejects when the time is over, and aborts the work', async () => {
-    let given: AbortSignal | undefined
-    const result = withDeadline(
-      clock,
-      1_000,
-      undefined,
-      signal => {
-        given = signal
-        return never()
-      },
-      tooLate
-    ).catch(error => error)
-    await clock.advance(999)
-    expect(given?.aborted).to.equal(false)
+    const clock = new VirtualClock()
+    let inner: AbortSignal | undefined
+    const work = (signal: AbortSignal): Promise<never> => {
+      inner = signal
+      return new Promise(() => {})
+    }
+    const { signal } = new AbortController()
+    const failure = failureOf(withDeadline(clock, 100, signal, work, late))
+    await clock.advance(99)
+    expect(inner?.aborted).to.equal(false)
     await clock.advance(1)
-    expect((await result).message).to.equal('too late')
-    expect(given?.reason.message).to.equal('too late')
+    expect(await failure).to.have.property('message', 'late')
+    expect(inner?.aborted).to.equal(true)
+    expect(getEventListeners(signal, 'abort')).to.deep.equal([])
   })
 
-  it('rejects with the reason of its signal, before and during the work', async () => {
-    const stop = new AbortController()
-    const result = withDeadline(clock, 1_000, stop.signal, never, tooLate).catch(error => error)
-    stop.abort('stopped')
-    expect(await result).to.equal('stopped')
-    let calls = 0
-    const work = async (): Promise<void> => void calls++
-    expect(await withDeadline(clock, 1_000, stop.signal, work, tooLate).catch(error => error)).to.equal('stopped')
-    expect([calls, clock.sleeping]).to.deep.equal([0, 0])
+  it('rejects with the reason of the signal, and aborts the work', async () => {
+    const clock = new VirtualClock()
+    const abort = new AbortController()
+    let inner: AbortSignal | undefined
+    const failure = failureOf(
+      withDeadline(
+        clock,
+        100,
+        abort.signal,
+        signal => {
+          inner = signal
+          return new Promise(() => {})
+        },
+        late
+      )
+    )
+    abort.abort(new Error('enough'))
+    expect(await failure).to.have.property('message', 'enough')
+    expect(inner?.reason).to.have.property('message', 'enough')
+    await clock.settle()
+    expect(clock.sleeping).to.equal(0)
   })
 
-  it('rejects as the work does, also if that throws at once', async () => {
-    const failing = (): Promise<never> => {
+  it('does not begin when the signal has aborted before', async () => {
+    const work = () => expect.fail('begun')
+    const failure = await failureOf(
+      withDeadline(new VirtualClock(), 100, AbortSignal.abort(new Error('x')), work, late)
+    )
+    expect(failure).to.have.property('message', 'x')
+  })
+
+  it('leaves nothing behind if the work throws before it returns a promise', async () => {
+    const clock = new VirtualClock()
+    const { signal } = new AbortController()
+    const work = (): Promise<never> => {
       throw new Error('at once')
     }
-    expect((await withDeadline(clock, 1_000, undefined, failing, tooLate).catch(error => error)).message).to.equal(
-      'at once'
-    )
+    expect(await failureOf(withDeadline(clock, 100, signal, work, late))).to.have.property('message', 'at once')
+    await clock.settle()
     expect(clock.sleeping).to.equal(0)
+    expect(getEventListeners(signal, 'abort')).to.deep.equal([])
   })
 })

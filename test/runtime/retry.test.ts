@@ -4,52 +4,66 @@ import { seededRandom } from '../../src/runtime/random.ts'
 import { retry } from '../../src/runtime/retry.ts'
 import { VirtualClock } from '../../src/testing/virtual-clock.ts'
 
-const policy = { attempts: 4, backoff: { firstMs: 100, maxMs: 1_000 } }
+const POLICY = { attempts: 4, backoff: { firstMs: 100, maxMs: 1_000 } }
 
-function failing(times: number, error: () => Error): { work: (attempt: number) => Promise<string>; calls: number[] } {
-  const calls: number[] = []
+/** Retries work that fails with these errors, one after the other, and then succeeds. */
+function retrying(errors: readonly Error[], signal?: AbortSignal) {
+  const clock = new VirtualClock()
+  const attempts: number[] = []
+  let outcome: unknown
   const work = async (attempt: number): Promise<string> => {
-    calls.push(attempt)
-    if (calls.length <= times) throw error()
+    attempts.push(attempt)
+    const error = errors[attempt - 1]
+    if (error) throw error
     return 'done'
   }
-  return { work, calls }
+  const done = retry(work, POLICY, { clock, random: seededRandom(1), signal }).then(
+    value => {
+      outcome = value
+    },
+    error => {
+      outcome = error
+    }
+  )
+  return { clock, attempts, done, outcome: () => outcome }
 }
 
+const throttled = () => new ThrottledError('slow down')
+
 describe('retry', () => {
-  const clock = new VirtualClock()
-  const context = { clock, random: seededRandom(1) }
-
-  it('tries again while the failure is of the kind that passes', async () => {
-    const { work, calls } = failing(3, () => new ThrottledError('slow down'))
-    const result = retry(work, policy, context)
-    await clock.advance(5_000)
-    expect(await result).to.equal('done')
-    expect(calls).to.deep.equal([1, 2, 3, 4])
+  it('tries again while the failures pass, with a wait in between', async () => {
+    const world = retrying([throttled(), throttled()])
+    await world.clock.settle()
+    expect(world.attempts).to.deep.equal([1])
+    await world.clock.advance(1_000)
+    expect(world.attempts).to.deep.equal([1, 2, 3])
+    expect(world.outcome()).to.equal('done')
   })
 
-  it('gives up after its attempts, with the last error', async () => {
-    const { work, calls } = failing(9, () => new ThrottledError('slow down'))
-    const result = retry(work, policy, context).catch(error => error)
-    await clock.advance(5_000)
-    expect(await result).to.be.instanceOf(ThrottledError)
-    expect(calls).to.have.length(4)
+  it('rejects with the last error when the attempts are used up', async () => {
+    const errors = [throttled(), throttled(), throttled(), throttled()]
+    const world = retrying(errors)
+    await world.clock.advance(10_000)
+    expect(world.attempts).to.have.length(4)
+    expect(world.outcome()).to.equal(errors[3])
   })
 
-  it('does not try again what will not pass', async () => {
-    const { work, calls } = failing(9, () => new ServiceError('access-denied', 'no', { retryable: false }))
-    expect(await retry(work, policy, context).catch(error => error)).to.be.instanceOf(ServiceError)
-    expect(calls).to.have.length(1)
+  it('does not try again what fails for good, nor what is not known to pass', async () => {
+    for (const error of [new ServiceError('access-denied', 'no', { retryable: false }), new TypeError('bug')]) {
+      const world = retrying([error])
+      await world.done
+      expect(world.outcome()).to.equal(error)
+      expect(world.attempts).to.deep.equal([1])
+    }
   })
 
-  it('stops waiting, and trying, when its signal aborts', async () => {
-    const stop = new AbortController()
-    const { work, calls } = failing(9, () => new ThrottledError('slow down'))
-    const result = retry(work, policy, { ...context, signal: stop.signal }).catch(error => error)
-    await clock.advance(1)
-    stop.abort('enough')
-    expect(await result).to.equal('enough')
-    expect(calls).to.have.length(1)
-    expect(clock.sleeping).to.equal(0)
+  it('stops waiting when its signal aborts, and does not try again', async () => {
+    const abort = new AbortController()
+    const world = retrying([throttled(), throttled()], abort.signal)
+    await world.clock.settle()
+    abort.abort(new Error('enough'))
+    await world.done
+    expect(world.outcome()).to.have.property('message', 'enough')
+    expect(world.attempts).to.deep.equal([1])
   })
 })

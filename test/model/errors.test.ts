@@ -1,0 +1,46 @@
+import { expect } from 'chai'
+import * as errors from '../../src/model/errors.ts'
+
+const all: readonly errors.ConsumerError[] = [
+  new errors.OptionError('leases.durationMs', 'expected 1 to 2, got 3'),
+  new errors.TableMismatchError('another table'),
+  new errors.LeaseLostError('lease', 'other has it'),
+  new errors.CheckpointRefusedError('behind', 'too late'),
+  new errors.ThrottledError('slow down'),
+  new errors.ServiceError('timeout', 'no answer', { retryable: true }),
+  new errors.ProcessorError('shard', 'processRecords', 2, new Error('boom')),
+  new errors.WorkerStoppedError('stopped'),
+  new errors.BugError('impossible')
+]
+
+describe('the errors', () => {
+  it('are all here', () => {
+    const classes = Object.values(errors).filter(each => 'prototype' in each && each !== errors.ConsumerError)
+    const withCode = classes.filter(each => 'code' in each)
+    expect(new Set(all.map(error => error.constructor))).to.deep.equal(new Set(withCode))
+  })
+
+  it('have a code of their own, the same on class and instance, and a name', () => {
+    for (const error of all) {
+      const { code, name } = error.constructor as unknown as { code: string; name: string }
+      expect(error.code, name).to.equal(code)
+      expect(error.name).to.equal(name)
+      expect(error).to.be.instanceOf(errors.ConsumerError).and.instanceOf(Error)
+    }
+    expect(new Set(all.map(({ code }) => code))).to.have.length(all.length)
+  })
+
+  it('say whether they pass', () => {
+    const passing = all.filter(errors.isRetryable).map(({ code }) => code)
+    expect(passing).to.deep.equal(['THROTTLED', 'SERVICE', 'PROCESSOR'])
+    for (const other of [new Error('x'), undefined, { retryable: true }])
+      expect(errors.isRetryable(other)).to.equal(false)
+  })
+
+  it('carry their cause, and none where there is none', () => {
+    const cause = new Error('cause')
+    expect(new errors.ServiceError('other', 'x', { retryable: false, cause }).cause).to.equal(cause)
+    expect('cause' in new errors.ServiceError('other', 'x', { retryable: false })).to.equal(false)
+    expect(new errors.ProcessorError('shard', 'initialize', 1, 'a string').message).to.contain('a string')
+  })
+})

@@ -1,0 +1,75 @@
+import { expect } from 'chai'
+import type { Checkpointer } from '../../src/checkpoint/checkpointer.ts'
+import { ConsumedRecord } from '../../src/model/record.ts'
+import { type HandlerContext, HandlerProcessor } from '../../src/processor/handler-processor.ts'
+import type { ProcessRecordsInput } from '../../src/processor/record-processor.ts'
+
+const record = new ConsumedRecord({
+  sequenceNumber: '1',
+  subSequenceNumber: 0,
+  partitionKey: 'key',
+  data: new Uint8Array(),
+  aggregated: false
+})
+
+function anInput(order: string[]): ProcessRecordsInput {
+  const checkpointer: Checkpointer = {
+    checkpoint: async at => void order.push(at === undefined ? 'checkpoint' : 'checkpoint at a record'),
+    prepareCheckpoint: () => Promise.reject(new Error('not asked for'))
+  }
+  const { signal } = new AbortController()
+  return { shardId: 'shard', records: [record], checkpointer, millisBehindLatest: 7, failures: 2, signal }
+}
+
+describe('HandlerProcessor', () => {
+  it('checkpoints the batch once the promise of the handler has resolved', async () => {
+    const order: string[] = []
+    const processor = new HandlerProcessor(async () => {
+      await Promise.resolve()
+      order.push('handled')
+    })
+    await processor.processRecords(anInput(order))
+    expect(order).to.deep.equal(['handled', 'checkpoint'])
+  })
+
+  it('checkpoints after a handler that returns nothing', async () => {
+    const order: string[] = []
+    await new HandlerProcessor(() => {}).processRecords(anInput(order))
+    expect(order).to.deep.equal(['checkpoint'])
+  })
+
+  for (const [how, fail] of [
+    ['throws', () => expectedFailure()],
+    ['rejects', async () => expectedFailure()]
+  ] as const) {
+    it(`does not checkpoint if the handler ${how}, and passes the failure on`, async () => {
+      const order: string[] = []
+      const failure = await new HandlerProcessor(fail).processRecords(anInput(order)).catch((error: unknown) => error)
+      expect(failure).to.have.property('message', 'no')
+      expect(order).to.deep.equal([])
+    })
+  }
+
+  it('tells the handler everything but the records in the context', async () => {
+    let told: HandlerContext | undefined
+    const input = anInput([])
+    await new HandlerProcessor((records, context) => {
+      expect(records).to.deep.equal([record])
+      told = context
+    }).processRecords(input)
+    const { records: _, ...context } = input
+    expect(told).to.deep.equal(context)
+  })
+
+  it('checkpoints what is settled when it is asked to stop, and at the end of the shard', async () => {
+    const order: string[] = []
+    const processor = new HandlerProcessor(() => {})
+    await processor.shutdownRequested(anInput(order))
+    await processor.shardEnded(anInput(order))
+    expect(order).to.deep.equal(['checkpoint', 'checkpoint'])
+  })
+})
+
+function expectedFailure(): never {
+  throw new Error('no')
+}
