@@ -147,9 +147,11 @@ function planRequests(
   const { session, held, avoid } = facts
   const loads = countLoads(holders, session)
   const requests: Lease[] = []
+  const spent = new Set<string>()
   while (requests.length < atMost) {
     const mine = loads.get(session) ?? 0
-    const [donor, most] = [...loads].reduce((a, b) => (b[1] > a[1] ? b : a))
+    const others = [...loads].filter(([holder]) => holder !== session && !spent.has(holder))
+    const [donor, most] = others.reduce((a, b) => (b[1] > a[1] ? b : a), [session, mine])
     if (donor === session || most - mine < 2) break
     const lease = candidates.find(
       ({ leaseKey, owner, wantedBy }) =>
@@ -160,7 +162,10 @@ function planRequests(
         holders.get(leaseKey) === donor &&
         !requests.some(request => request.leaseKey === leaseKey)
     )
-    if (lease === undefined) break
+    if (lease === undefined) {
+      spent.add(donor)
+      continue
+    }
     requests.push(lease)
     loads.set(donor, most - 1)
     loads.set(session, mine + 1)
