@@ -355,13 +355,17 @@ export class ShardConsumer {
     return this.#processor
   }
 
+  /** Closed as soon as it reads for nobody: user code that does not return must not keep it reading. */
   #openRetriever(): Retriever {
+    if (this.#retriever !== undefined) return this.#retriever
     const { openRetriever, listener } = this.#options
-    this.#retriever ??= openRetriever(
+    const retriever = openRetriever(
       this.tenure.lease,
       report => listener.read(report),
       (error, retryInMs) => listener.readFailed(error, retryInMs)
     )
-    return this.#retriever
+    this.#giveUp.addEventListener('abort', () => retriever.close(), { once: true })
+    this.#retriever = retriever
+    return retriever
   }
 }
