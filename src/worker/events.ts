@@ -84,7 +84,7 @@ type Guarded = (event: unknown) => void
 /** An emitter of worker events, to which anybody may listen and through which only the worker emits. */
 export class WorkerEmitter {
   readonly #emitter = new EventEmitter<Record<WorkerEventName, Guarded>>()
-  readonly #guarded = new WeakMap<object, Guarded>()
+  readonly #guarded = new WeakMap<object, Map<WorkerEventName, Guarded>>()
   readonly #logger: Logger
 
   constructor(logger: Logger) {
@@ -103,27 +103,57 @@ export class WorkerEmitter {
     this.#emitter.off(name, this.#guard(name, listener))
   }
 
-  /** The only place that emits. eventemitter3 drops an `error` that nobody listens to: here it is logged. */
+  /** The only place that emits. What is wrong and nobody listens to is logged: no shard stands still in silence. */
   emit<Name extends WorkerEventName>(name: Name, event: WorkerEvents[Name]): void {
     this.#logger.debug({ event: name, ...event }, 'event')
-    const isHeard = this.#emitter.emit(name, event)
-    if (name !== 'error' || isHeard) return
-    const { error } = event as WorkerEvents['error']
-    this.#logger[error.retryable ? 'warn' : 'error'](event, 'something failed in the background')
+    if (this.#emitter.emit(name, event)) return
+    const trouble = troubleIn({ name, event } as AnyEvent)
+    if (trouble !== undefined) this.#logger[trouble.level]({ event: name, ...event }, trouble.message)
   }
 
-  /** eventemitter3 lets the exception of a listener through to whoever emits: here it is logged. */
+  /** eventemitter3 lets the exception of a listener through to whoever emits: here it is logged, as is a rejection. */
   #guard<Name extends WorkerEventName>(name: Name, listener: WorkerListener<Name>): Guarded {
-    const known = this.#guarded.get(listener)
+    const byName = this.#guarded.get(listener) ?? new Map<WorkerEventName, Guarded>()
+    const known = byName.get(name)
     if (known !== undefined) return known
+    const logged = (error: unknown): void => this.#logger.error({ event: name, error }, 'a listener threw')
     const guarded: Guarded = event => {
       try {
-        listener(event as WorkerEvents[Name])
+        const outcome: unknown = listener(event as WorkerEvents[Name])
+        if (outcome instanceof Promise) outcome.catch(logged)
       } catch (error) {
-        this.#logger.error({ event: name, error }, 'a listener threw')
+        logged(error)
       }
     }
-    this.#guarded.set(listener, guarded)
+    this.#guarded.set(listener, byName.set(name, guarded))
     return guarded
+  }
+}
+
+type AnyEvent = {
+  [Name in WorkerEventName]: { readonly name: Name; readonly event: WorkerEvents[Name] }
+}[WorkerEventName]
+
+/** What to say about an event that nobody listens to; `undefined` if all is well. */
+function troubleIn({ name, event }: AnyEvent): { level: 'warn' | 'error'; message: string } | undefined {
+  switch (name) {
+    case 'error':
+      return { level: event.error.retryable ? 'warn' : 'error', message: 'something failed in the background' }
+    case 'shard:halted':
+      return { level: 'error', message: 'a processor failed for good: its shard is halted, and nothing was skipped' }
+    case 'processor:failed':
+      return { level: 'warn', message: 'a processor failed' }
+    case 'shard:read-failed':
+      if (event.retryInMs !== undefined) return undefined
+      return { level: 'warn', message: 'a shard cannot be read here, and its lease is given back' }
+    case 'lease:row-skipped':
+      return { level: 'warn', message: 'a row of the lease table cannot be read' }
+    case 'stream:recreated':
+      return { level: 'warn', message: 'the stream was created again, and reading starts over' }
+    case 'worker:stopped':
+      if (event.abandoned.length === 0) return undefined
+      return { level: 'warn', message: 'the worker stopped without waiting for processors that did not return' }
+    default:
+      return undefined
   }
 }

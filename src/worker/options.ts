@@ -282,6 +282,9 @@ function checkBilling(billing: TableBilling): TableBilling {
 }
 
 function checkTags(tags: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
+  if (typeof tags !== 'object' || tags === null || Array.isArray(tags)) {
+    throw new OptionError('leases.tags', `is ${show(tags)}, expected an object of strings`)
+  }
   for (const [name, value] of Object.entries(tags)) {
     if (typeof value !== 'string') throw new OptionError(`leases.tags.${name}`, `is ${show(value)}, expected a string`)
   }

@@ -57,11 +57,14 @@ export class ShardConsumers {
     while (this.#running.size > 0) await Promise.all([...this.#running.values()].map(({ done }) => done))
   }
 
-  /** Gives up on those that still run, and names their shards. */
-  async abandonAll(): Promise<string[]> {
-    const left = [...this.#running.values()]
-    await Promise.all(left.map(({ consumer }) => consumer.abandon()))
-    return left.map(({ consumer }) => consumer.tenure.shardId)
+  /** The shards whose consumers still run. */
+  shardIds(): string[] {
+    return [...this.#running.values()].map(({ consumer }) => consumer.tenure.shardId)
+  }
+
+  /** Gives up on the consumers that still run. Resolves when their leases are given back. */
+  async abandonAll(): Promise<void> {
+    await Promise.all([...this.#running.values()].map(({ consumer }) => consumer.abandon()))
   }
 
   #start(tenure: Tenure): void {

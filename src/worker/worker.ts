@@ -26,6 +26,7 @@ export interface StopOptions {
   readonly graceMs?: number
 }
 
+/** For the lease table; the shard syncer tries each of its calls again by itself. */
 const START_RETRY = { attempts: 8, backoff: { firstMs: 200, maxMs: 5_000 } }
 /** How long giving leases back may take once the grace is over. */
 const RELEASE_MS = 2_000
@@ -130,19 +131,21 @@ export class Worker {
 
   /**
    * Creates the lease table if it is missing, compares it with the shards, and looks for leases. Resolves once that is
-   * done, or, if {@link stop} was called meanwhile, once the worker has stopped. A second call returns the first one's promise.
+   * done, or, if {@link stop} was called meanwhile, once the worker has stopped. While it runs, another call returns the
+   * first one's promise.
    *
    * @throws TableMismatchError if the lease table is not this application's, or the stream was recreated
    * @throws ServiceError if the stream does not exist, or Kinesis or DynamoDB refuse a call
-   * @throws WorkerStoppedError if the worker has stopped before
+   * @throws WorkerStoppedError if the worker has stopped before, or is stopping; the error that ended it is the cause
    */
   start(): Promise<void> {
     if (this.#state === 'idle') {
       this.#move('starting')
       this.#started = this.#start()
     }
-    const stopped = new WorkerStoppedError('This worker has stopped. Make a new one to start again')
-    return this.#started ?? Promise.reject(stopped)
+    if (this.#started !== undefined && this.#isActive()) return this.#started
+    const message = `This worker ${this.#state === 'stopped' ? 'has stopped' : 'is stopping'}. Make a new one to start again`
+    return Promise.reject(new WorkerStoppedError(message, this.#failure && { cause: this.#failure }))
   }
 
   /**
@@ -168,8 +171,8 @@ export class Worker {
     const context = { clock: this.#clock, random: this.#random, signal }
     try {
       await retry(() => this.#store.prepare(signal), START_RETRY, context)
-      await retry(() => this.#syncer.open(signal), START_RETRY, context)
-      await retry(() => this.#syncer.sync(signal), START_RETRY, context)
+      await this.#syncer.open(signal)
+      await this.#syncer.sync(signal)
       signal.throwIfAborted()
       await this.#coordinator.start()
       signal.throwIfAborted()
@@ -217,22 +220,32 @@ export class Worker {
   }
 
   async #shutDown(): Promise<void> {
+    await Promise.race([this.#windDown(), whenAborted(this.#graceOver.signal)])
+    const abandoned = this.#consumers.shardIds()
+    const letGo = new AbortController()
+    const lettingGo = this.#letGo().finally(() => letGo.abort())
+    await Promise.race([lettingGo, this.#clock.sleep(RELEASE_MS, letGo.signal)])
+    // What the table did not let us give back in time will expire.
+    for (const tenure of this.#coordinator.held()) tenure.abandon('the worker has stopped')
+    this.#finish(abandoned)
+  }
+
+  /** Resolves when nothing is claimed or compared any more, and every consumer has drained. */
+  async #windDown(): Promise<void> {
     const claimsOver = this.#coordinator.stopClaiming()
     this.#fitConsumers()
-    await this.#syncing?.stop()
-    await claimsOver
+    await Promise.all([this.#syncing?.stop(), claimsOver])
     this.#fitConsumers()
     // A claim that landed while stopping has no consumer to drain.
-    for (const tenure of this.#coordinator.held()) if (!this.#consumers.isBusy(tenure.leaseKey)) this.#release(tenure)
-    await Promise.race([this.#consumers.whenIdle(), whenAborted(this.#graceOver.signal)])
-    const released = new AbortController()
-    const abandoning = this.#consumers.abandonAll().finally(() => released.abort())
-    const late = this.#clock
-      .sleep(RELEASE_MS, released.signal)
-      .then(() => this.#coordinator.held().map(tenure => tenure.shardId))
-    const abandoned = await Promise.race([abandoning, late])
+    const unread = this.#coordinator.held().filter(({ leaseKey }) => !this.#consumers.isBusy(leaseKey))
+    await Promise.all([this.#consumers.whenIdle(), ...unread.map(tenure => this.#release(tenure))])
+  }
+
+  /** Gives back what is still held, without waiting for processors. */
+  async #letGo(): Promise<void> {
+    await this.#consumers.abandonAll()
+    await Promise.all(this.#coordinator.held().map(tenure => this.#release(tenure)))
     await this.#coordinator.close()
-    this.#finish(abandoned)
   }
 
   #finish(abandoned: readonly string[]): void {
@@ -281,7 +294,12 @@ export class Worker {
   }
 
   #fitConsumers(): void {
-    this.#consumers.fit(this.#coordinator.held(), this.#state === 'stopping')
+    this.#consumers.fit(this.#coordinator.held(), !this.#isActive())
+  }
+
+  /** Whether leases may be claimed and shards begun. */
+  #isActive(): boolean {
+    return this.#state === 'starting' || this.#state === 'running'
   }
 
   #makeConsumer(tenure: Tenure): ShardConsumer {
@@ -296,7 +314,7 @@ export class Worker {
       policy: failurePolicy,
       outOfRange,
       processor: makeProcessor,
-      parentsFinished: lease => this.#syncer.parentsFinished(lease),
+      parentsFinished: (lease, signal) => this.#syncer.parentsFinished(lease, signal),
       settleShardEnd: (lease, children, signal) => this.#syncer.settleShardEnd(lease, children, signal),
       openRetriever: (lease, onRead, onRetry) =>
         new PollingRetriever({
@@ -336,13 +354,13 @@ export class Worker {
     if (error !== undefined)
       this.#emitter.emit('error', { error: asConsumerError(error), during: `consume ${tenure.shardId}` })
     // A lease without a consumer would be renewed but never read.
-    if (!tenure.hasEnded) this.#release(tenure)
+    if (!tenure.hasEnded) void this.#release(tenure)
     this.#fitConsumers()
     if (this.#state === 'running') this.#coordinator.nudge()
   }
 
-  #release(tenure: Tenure): void {
-    tenure.release().catch(() => tenure.abandon('it could not be released'))
+  #release(tenure: Tenure): Promise<void> {
+    return tenure.release().catch(() => tenure.abandon('it could not be released'))
   }
 
   #move(to: WorkerState): void {

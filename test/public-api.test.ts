@@ -1,0 +1,79 @@
+// What the package exports, so that growing it is a visible change; and that the errors keep their promises.
+import { expect } from 'chai'
+import * as api from '../src/index.ts'
+
+const VALUES = [
+  'BugError',
+  'CheckpointRefusedError',
+  'ConsumerError',
+  'LeaseLostError',
+  'OptionError',
+  'ProcessorError',
+  'RecordProcessor',
+  'ServiceError',
+  'TableMismatchError',
+  'ThrottledError',
+  'Worker',
+  'WorkerStoppedError',
+  'aggregate',
+  'consoleLogger',
+  'memoryLeaseStore',
+  'silentLogger'
+]
+
+/** One of each. */
+const ERRORS: readonly (readonly [{ readonly code: string; readonly name: string }, api.ConsumerError])[] = [
+  [api.BugError, new api.BugError('broken')],
+  [api.CheckpointRefusedError, new api.CheckpointRefusedError('behind', 'too late')],
+  [api.LeaseLostError, new api.LeaseLostError('shardId-000000000000', 'gone')],
+  [api.OptionError, new api.OptionError('leases.durationMs', 'is 0')],
+  [api.ProcessorError, new api.ProcessorError('shardId-000000000000', 'processRecords', 1, new Error('broken'))],
+  [api.ServiceError, new api.ServiceError('not-found', 'gone', { retryable: false })],
+  [api.TableMismatchError, new api.TableMismatchError('not ours')],
+  [api.ThrottledError, new api.ThrottledError('slowly')],
+  [api.WorkerStoppedError, new api.WorkerStoppedError('stopped')]
+]
+
+describe('the public API', () => {
+  it('is this and no more', () => {
+    expect(Object.keys(api).sort()).to.deep.equal(VALUES)
+  })
+
+  it('has every class of errors in this test', () => {
+    const classes = Object.values(api).filter(
+      value => typeof value === 'function' && value.prototype instanceof api.ConsumerError
+    )
+    expect(new Set(ERRORS.map(([type]) => type))).to.deep.equal(new Set(classes as unknown[]))
+  })
+
+  it('gives each class of errors a code of its own', () => {
+    const codes = ERRORS.map(([{ code }]) => code)
+    expect(new Set(codes).size).to.equal(codes.length)
+    for (const code of codes) expect(code).to.match(/^[A-Z]+(_[A-Z]+)*$/)
+  })
+
+  for (const [type, error] of ERRORS) {
+    it(`says the same in the class and in an instance of ${type.name}`, () => {
+      expect(error.code).to.equal(type.code)
+      expect(error.name).to.equal(type.name)
+      expect(error).to.be.instanceOf(api.ConsumerError).and.instanceOf(Error)
+      expect(error.retryable).to.be.a('boolean')
+      expect(error.message.length).to.be.greaterThan(0)
+      expect(String(error)).to.equal(`${type.name}: ${error.message}`)
+    })
+  }
+
+  it('keeps the cause of an error', () => {
+    const cause = new Error('below')
+    expect(new api.ServiceError('other', 'x', { retryable: true, cause }).cause).to.equal(cause)
+    expect(new api.ProcessorError('s', 'm', 1, cause).cause).to.equal(cause)
+    expect(new api.ThrottledError('x', { cause }).cause).to.equal(cause)
+  })
+
+  it('has processors that need one method', () => {
+    class Minimal extends api.RecordProcessor {
+      processRecords(): void {}
+    }
+    expect(new Minimal()).to.be.instanceOf(api.RecordProcessor)
+  })
+})

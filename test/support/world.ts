@@ -1,0 +1,323 @@
+// A small world in virtual time: one stream, one lease table, any number of workers, and what can happen to them. Each
+// worker reaches the world through a gate, which can be closed for a while (SIGSTOP) or for ever (SIGKILL), and through
+// ports that can be cut off, be slow, or fail at random.
+import { expect } from 'chai'
+import {
+  type ConsumedRecord,
+  type LeaseStore,
+  memoryLeaseStore,
+  type RecordProcessor,
+  ServiceError,
+  silentLogger,
+  ThrottledError,
+  Worker,
+  type WorkerEventName,
+  type WorkerEvents,
+  type WorkerOptions
+} from '../../src/index.ts'
+import type { KinesisPort } from '../../src/kinesis/kinesis-port.ts'
+import type { Handler, HandlerContext } from '../../src/processor/handler-processor.ts'
+import type { Clock } from '../../src/runtime/clock.ts'
+import { type Random, seededRandom } from '../../src/runtime/random.ts'
+import { FakeKinesis } from '../../src/testing/fake-kinesis.ts'
+import { VirtualClock } from '../../src/testing/virtual-clock.ts'
+import { DeliveryLedger } from './deliveries.ts'
+
+export const STREAM = 'orders'
+
+export interface WorldOptions {
+  readonly seed?: number
+  /** Shards of the stream, which is not created for 0. Default 1. */
+  readonly shards?: number
+  readonly sendChildShards?: boolean
+  readonly enforceLimits?: boolean
+  /** Every call takes up to this long there, and up to this long back. Milliseconds, default 0. */
+  readonly latencyMs?: number
+}
+
+/** The options of a worker, all of which the world has defaults for. Without a handler or processor it keeps the ledger. */
+export type WorldWorkerOptions = Partial<Omit<WorkerOptions, 'streamName' | 'streamArn' | 'handler' | 'processor'>> & {
+  readonly streamName?: string
+  /** Processes a batch; what it was given is in the ledger already. */
+  readonly handler?: Handler
+  readonly processor?: () => RecordProcessor
+}
+
+/** What becomes of the calls of one worker to one service. */
+export type Link = 'up' | 'down'
+
+const NO_ANSWER_AFTER_MS = 2_500
+
+export class World {
+  readonly seed: number
+  readonly random: Random
+  readonly clock = new VirtualClock()
+  readonly kinesis: FakeKinesis
+  readonly store: LeaseStore
+  readonly ledger = new DeliveryLedger()
+  readonly members: Member[] = []
+  readonly latencyMs: number
+  /** The share of calls that fail, half of them after they were carried out. */
+  failureRate = 0
+
+  constructor({ seed = 1, shards = 1, latencyMs = 0, ...kinesis }: WorldOptions = {}) {
+    this.seed = seed
+    this.random = seededRandom(seed)
+    this.kinesis = new FakeKinesis({ clock: this.clock, ...kinesis })
+    this.store = memoryLeaseStore({ tableName: 'app' })
+    this.latencyMs = latencyMs
+    if (shards > 0) this.kinesis.createStream(STREAM, shards)
+  }
+
+  /** A worker that is not started yet. */
+  makeWorker(options: WorldWorkerOptions = {}): Member {
+    const member = new Member(this, `w${this.members.length + 1}`, options)
+    this.members.push(member)
+    return member
+  }
+
+  /** A worker that runs: moves time until `start()` has resolved. */
+  async startWorker(options: WorldWorkerOptions = {}): Promise<Member> {
+    const member = this.makeWorker(options)
+    await this.await(member.worker.start())
+    return member
+  }
+
+  /** Moves time on until `promise` is settled, and is settled like it. */
+  async await<T>(promise: Promise<T>, maxMs = 600_000): Promise<T> {
+    let isSettled = false
+    const settle = (): void => {
+      isSettled = true
+    }
+    promise.then(settle, settle)
+    await this.clock.advanceUntil(() => isSettled, maxMs)
+    return promise
+  }
+
+  /** Puts a numbered record. */
+  put(key: string, streamName = STREAM): number {
+    const id = this.ledger.produce(key)
+    this.kinesis.put(streamName, key, String(id))
+    return id
+  }
+
+  /** Puts `count` numbered records of `keys` keys in turn. */
+  putMany(count: number, keys = 20): void {
+    for (let i = 0; i < count; i++) this.put(`key-${i % keys}`)
+  }
+
+  /** Puts `perTick` records of random keys every `everyMs` for `ms` milliseconds; `onTick` before each. */
+  async load(
+    ms: number,
+    { everyMs = 250, perTick = 5, keys = 40, onTick = (): void => {} }: Partial<LoadOptions> = {}
+  ): Promise<void> {
+    const untilMs = this.clock.monotonicMs() + ms
+    while (this.clock.monotonicMs() < untilMs) {
+      onTick()
+      for (let i = 0; i < perTick; i++) this.put(`key-${Math.floor(this.random.next() * keys)}`)
+      await this.clock.advance(everyMs)
+    }
+  }
+
+  /** Moves time on until everything that was put has been delivered. */
+  async untilDelivered(maxMs = 300_000): Promise<void> {
+    try {
+      await this.clock.advanceUntil(() => this.ledger.isComplete, maxMs)
+    } catch {
+      expect(this.ledger.missing(), `SEED=${this.seed}: missing`).to.deep.equal([])
+    }
+  }
+
+  /** Stops every worker that is alive. */
+  async stopAll(): Promise<void> {
+    const alive = this.members.filter(({ isAlive }) => isAlive)
+    await this.await(Promise.all(alive.map(({ worker }) => worker.stop())))
+  }
+
+  /** How many leases each living worker holds, ascending. */
+  loads(): number[] {
+    return this.members
+      .filter(({ isAlive, worker }) => isAlive && worker.state !== 'stopped')
+      .map(({ worker }) => worker.shardIds.length)
+      .sort((a, b) => a - b)
+  }
+
+  /** Every event of one name, of all workers, in order. */
+  events<Name extends WorkerEventName>(name: Name): (WorkerEvents[Name] & { atMs: number; worker: string })[] {
+    return this.members.flatMap(member => member.events(name)).sort((a, b) => a.atMs - b.atMs)
+  }
+
+  /** How long ahead or back one call takes. */
+  async lag(): Promise<void> {
+    if (this.latencyMs > 0) await this.clock.sleep(this.random.next() * this.latencyMs)
+  }
+}
+
+interface LoadOptions {
+  readonly everyMs: number
+  readonly perTick: number
+  readonly keys: number
+  readonly onTick: () => void
+}
+
+/** One worker, and the gate between it and the world. */
+export class Member {
+  readonly name: string
+  readonly worker: Worker
+  /** Its calls to either service: `down`, they are not carried out and have no answer. */
+  readonly links: { store: Link; kinesis: Link } = { store: 'up', kinesis: 'up' }
+  isAlive = true
+  readonly #world: World
+  readonly #heard: { atMs: number; name: WorkerEventName; event: object }[] = []
+  #gate: { readonly opened: Promise<void>; readonly open: () => void } | undefined
+
+  constructor(world: World, name: string, { handler, processor, ...options }: WorldWorkerOptions) {
+    this.#world = world
+    this.name = name
+    const given = {
+      streamName: STREAM,
+      applicationName: 'app',
+      workerId: name,
+      startAt: 'TRIM_HORIZON',
+      logger: silentLogger,
+      ...options,
+      ...(processor ? { processor } : { handler: this.#noting(handler) })
+    } as WorkerOptions
+    this.worker = new Worker(given, {
+      clock: this.clock,
+      random: seededRandom(world.random.next() * 2 ** 32),
+      kinesis: this.#gatedKinesis(given.streamName ?? STREAM),
+      store: this.#gatedStore()
+    })
+    this.#listen()
+  }
+
+  /** Time as this worker has it: while the gate is closed it hears nothing of it, but it passes. */
+  get clock(): Clock {
+    const { clock } = this.#world
+    return {
+      monotonicMs: () => clock.monotonicMs(),
+      epochMs: () => clock.epochMs(),
+      sleep: async (ms, signal) => {
+        await clock.sleep(ms, signal)
+        await this.pass()
+      }
+    }
+  }
+
+  /** As SIGKILL: it does and hears nothing any more. */
+  crash(): void {
+    this.pause()
+    this.isAlive = false
+  }
+
+  /** As SIGSTOP. Calls on their way arrive, but it does not hear the answers. */
+  pause(): void {
+    if (this.#gate !== undefined) return
+    let open = (): void => {}
+    const opened = new Promise<void>(resolve => {
+      open = resolve
+    })
+    this.#gate = { opened, open }
+  }
+
+  /** As SIGCONT. */
+  resume(): void {
+    const gate = this.#gate
+    this.#gate = undefined
+    gate?.open()
+  }
+
+  /** Resolves when the gate is open. */
+  async pass(): Promise<void> {
+    while (this.#gate !== undefined) await this.#gate.opened
+  }
+
+  events<Name extends WorkerEventName>(name: Name): (WorkerEvents[Name] & { atMs: number; worker: string })[] {
+    return this.#heard
+      .filter(heard => heard.name === name)
+      .map(({ atMs, event }) => ({ ...(event as WorkerEvents[Name]), atMs, worker: this.name }))
+  }
+
+  /** Notes a delivery. Not of a worker that is dead. */
+  note(records: readonly ConsumedRecord[], shardId: string): void {
+    if (this.#gate === undefined) this.#world.ledger.deliver(this.name, shardId, records, this.clock.monotonicMs())
+  }
+
+  #noting(handler: Handler | undefined): Handler {
+    return async (records, context: HandlerContext) => {
+      this.note(records, context.shardId)
+      await handler?.(records, context)
+      await this.pass()
+    }
+  }
+
+  #listen(): void {
+    const names: readonly WorkerEventName[] = [
+      ...(['worker:started', 'worker:stopping', 'worker:stopped'] as const),
+      ...(['lease:taken', 'lease:requested', 'lease:released', 'lease:lost', 'lease:created'] as const),
+      ...(['lease:removed', 'lease:hole-found', 'lease:row-skipped', 'stream:recreated'] as const),
+      ...(['shard:started', 'shard:ended', 'shard:halted', 'shard:read-failed', 'shard:odd-records'] as const),
+      ...(['batch:processed', 'processor:failed', 'error'] as const)
+    ]
+    for (const name of names) {
+      this.worker.on(name, event => {
+        this.#heard.push({ atMs: this.clock.monotonicMs(), name, event })
+      })
+    }
+  }
+
+  /** One call: through the gate, there and back, as far as the link and luck allow. */
+  async #call<T>(service: 'store' | 'kinesis', call: () => Promise<T>, signal?: AbortSignal): Promise<T> {
+    const world = this.#world
+    await this.pass()
+    await world.lag()
+    const outcome = await this.#attempt(service, call, signal).then(
+      value => ({ value }),
+      (error: unknown) => ({ error })
+    )
+    await world.lag()
+    await this.pass()
+    if ('error' in outcome) throw outcome.error
+    return outcome.value
+  }
+
+  async #attempt<T>(service: 'store' | 'kinesis', call: () => Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+    const { clock, random, failureRate } = this.#world
+    const luck = failureRate > 0 ? random.next() : 1
+    if (this.links[service] === 'up' && luck >= failureRate) return call()
+    if (this.links[service] === 'up' && luck < failureRate / 4) throw new ThrottledError(`${service} is busy`)
+    if (this.links[service] === 'up' && luck < (failureRate * 3) / 4) await call().catch(() => {})
+    await clock.sleep(NO_ANSWER_AFTER_MS, signal)
+    signal?.throwIfAborted()
+    throw new ServiceError('timeout', `${service} had no answer`, { retryable: true })
+  }
+
+  #gatedKinesis(streamName: string): KinesisPort {
+    const port = this.#world.kinesis.port(streamName)
+    return {
+      streamName: port.streamName,
+      describeStream: options => this.#call('kinesis', () => port.describeStream(options), options?.signal),
+      listShards: options => this.#call('kinesis', () => port.listShards(options), options?.signal),
+      getShardIterator: (id, start, options) =>
+        this.#call('kinesis', () => port.getShardIterator(id, start, options), options?.signal),
+      getRecords: (iterator, options) =>
+        this.#call('kinesis', () => port.getRecords(iterator, options), options?.signal),
+      close: () => port.close()
+    }
+  }
+
+  #gatedStore(): LeaseStore {
+    const { store } = this.#world
+    return {
+      tableName: store.tableName,
+      prepare: signal => this.#call('store', () => store.prepare(signal), signal),
+      list: signal => this.#call('store', () => store.list(signal), signal),
+      get: (leaseKey, signal) => this.#call('store', () => store.get(leaseKey, signal), signal),
+      create: lease => this.#call('store', () => store.create(lease)),
+      replace: (before, after) => this.#call('store', () => store.replace(before, after)),
+      request: (lease, session) => this.#call('store', () => store.request(lease, session)),
+      remove: lease => this.#call('store', () => store.remove(lease))
+    }
+  }
+}

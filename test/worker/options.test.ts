@@ -1,0 +1,256 @@
+import { KinesisClient } from '@aws-sdk/client-kinesis'
+import { expect } from 'chai'
+import { memoryLeaseStore, OptionError, RecordProcessor, silentLogger, type WorkerOptions } from '../../src/index.ts'
+import { HandlerProcessor } from '../../src/processor/handler-processor.ts'
+import { seededRandom } from '../../src/runtime/random.ts'
+import { type ResolvedOptions, resolveOptions } from '../../src/worker/options.ts'
+
+class Quiet extends RecordProcessor {
+  processRecords(): void {}
+}
+
+const NOW_MS = Date.parse('2030-01-01T00:00:00Z')
+const ARN = 'arn:aws:kinesis:eu-central-1:123456789012:stream/orders'
+const GOOD = { streamName: 'orders', applicationName: 'indexer', handler: (): void => {} }
+
+function resolve(options: unknown): ResolvedOptions {
+  return resolveOptions(options as WorkerOptions, seededRandom(1), NOW_MS)
+}
+
+/** The options with one more at a path such as `leases.durationMs`. */
+function withOption(path: string, value: unknown): object {
+  const nested = path.split('.').reduceRight<unknown>((inner, name) => ({ [name]: inner }), value)
+  return { ...GOOD, ...(nested as object) }
+}
+
+function errorOf(options: unknown): OptionError {
+  try {
+    resolve(options)
+  } catch (error) {
+    expect(error).to.be.instanceOf(OptionError)
+    return error as OptionError
+  }
+  throw new Error(`Not refused: ${JSON.stringify(options)}`)
+}
+
+/** Path, wrong value, how the message shows it, what it says was expected. */
+const WRONG: readonly (readonly [string, unknown, string, string])[] = [
+  ['streamName', 'a b', '"a b"', '1 to 128'],
+  ['streamName', '', '""', '1 to 128'],
+  ['streamName', 7, '7', '1 to 128'],
+  ['streamName', null, 'null', '1 to 128'],
+  ['streamName', 'x'.repeat(129), '"xxx', '1 to 128'],
+  ['applicationName', 'ab', '"ab"', '3 to 255'],
+  ['applicationName', undefined, 'is missing', '3 to 255'],
+  ['applicationName', 'a/b/c', '"a/b/c"', '3 to 255'],
+  ['workerId', '', '""', '1 to 200'],
+  ['workerId', 'a/b', '"a/b"', 'without white space or /'],
+  ['workerId', 'a b', '"a b"', 'without white space or /'],
+  ['workerId', 7, '7', '1 to 200'],
+  ['startAt', 'latest', '"latest"', "'LATEST'"],
+  ['startAt', 0, '0', 'Date'],
+  ['startAt', null, 'null', 'Date'],
+  ['startAt', new Date(Number.NaN), 'an invalid Date', 'future'],
+  ['startAt', new Date(NOW_MS + 1), '2030-01-01T00:00:00.001Z', 'future'],
+  ['retrieval', 'polling', '"polling"', 'an object'],
+  ['retrieval', [], 'an array', 'an object'],
+  ['retrieval.mode', 'fan-out', '"fan-out"', "'polling'"],
+  ['retrieval.maxRecords', 0, '0', 'from 1 to 10,000'],
+  ['retrieval.maxRecords', 10_001, '10001', 'from 1 to 10,000'],
+  ['retrieval.maxRecords', 1.5, '1.5', 'whole number'],
+  ['retrieval.maxRecords', '5', '"5"', 'whole number'],
+  ['retrieval.idleMs', 199, '199', '200 to 60,000 milliseconds'],
+  ['retrieval.idleMs', 60_001, '60001', '200 to 60,000 milliseconds'],
+  ['retrieval.requestTimeoutMs', 999, '999', '1,000 to 120,000 milliseconds'],
+  ['retrieval.requestTimeoutMs', Number.NaN, 'NaN', '1,000 to 120,000 milliseconds'],
+  ['leases', null, 'null', 'an object'],
+  ['leases.tableName', 'a b', '"a b"', '3 to 255'],
+  ['leases.tableName', null, 'null', '3 to 255'],
+  ['leases.durationMs', 999, '999', '1,000 to 600,000 milliseconds'],
+  ['leases.durationMs', 600_001, '600001', '1,000 to 600,000 milliseconds'],
+  ['leases.durationMs', Number.POSITIVE_INFINITY, 'Infinity', '1,000 to 600,000 milliseconds'],
+  ['leases.maxLeases', 0, '0', 'or Infinity'],
+  ['leases.maxLeases', -1, '-1', 'from 1'],
+  ['leases.maxLeases', '3', '"3"', 'whole number'],
+  ['leases.billing', 'on-demand', '"on-demand"', 'an object'],
+  ['leases.billing.mode', 'free', '"free"', "'on-demand' or 'provisioned'"],
+  ['leases.tags', null, 'null', 'an object of strings'],
+  ['leases.tags', ['a'], 'an array', 'an object of strings'],
+  ['leases.tags', 'team', '"team"', 'an object of strings'],
+  ['leases.tags.team', 7, '7', 'a string'],
+  ['leases.deletionProtection', 'yes', '"yes"', 'true or false'],
+  ['leases.pointInTimeRecovery', 1, '1', 'true or false'],
+  ['leases.store', {}, 'an object', 'a lease store'],
+  ['leases.store', null, 'null', 'a lease store'],
+  ['onProcessorError', 5, '5', 'an object'],
+  ['onProcessorError.attempts', 0, '0', 'from 1 to 1,000,000, or Infinity'],
+  ['onProcessorError.attempts', 1_000_001, '1000001', 'or Infinity'],
+  ['onProcessorError.then', 'skip', '"skip"', "'halt' or 'stop'"],
+  ['onProcessorError.backoffMs', -1, '-1', '0 to 600,000 milliseconds'],
+  ['onProcessorError.maxBackoffMs', 600_001, '600001', '0 to 600,000 milliseconds'],
+  ['outOfRange', 'drop', '"drop"', "'deliver' or 'drop-record' or 'drop-aggregate'"],
+  ['onRecreatedStream', true, 'true', "'refuse' or 'start-over'"],
+  ['shardSyncIntervalMs', 999, '999', '1,000 to 3,600,000 milliseconds'],
+  ['shardSyncIntervalMs', 3_600_001, '3600001', '1,000 to 3,600,000 milliseconds'],
+  ['kinesis', 'us-east-1', '"us-east-1"', 'configuration'],
+  ['kinesis', null, 'null', 'configuration'],
+  ['dynamodb', [], 'an array', 'configuration'],
+  ['dynamodb', () => {}, 'a function', 'configuration'],
+  ['logger', {}, 'an object', 'debug, info, warn, error'],
+  ['logger', console.log, 'a function', 'a logger'],
+  ['handler', 'x', '"x"', 'a function'],
+  ['handler', null, 'null', 'a function']
+]
+
+describe('resolveOptions', () => {
+  for (const [path, value, shown, expected] of WRONG) {
+    it(`refuses ${path}: ${shown}, with the name, the value and what was expected`, () => {
+      const error = errorOf(withOption(path, value))
+      expect(error.option).to.equal(path)
+      expect(error.code).to.equal('BAD_OPTION')
+      expect(error.message).to.include(path).and.include(shown).and.include(expected)
+    })
+  }
+
+  for (const path of [
+    'startat',
+    'retrieval.idle',
+    'leases.duration',
+    'leases.billing.units',
+    'onProcessorError.retries'
+  ]) {
+    it(`refuses the unknown name ${path}, and lists the known ones`, () => {
+      const error = errorOf(withOption(path, 5))
+      expect(error.option).to.equal(path)
+      expect(error.message).to.include('is not known; expected one of ')
+    })
+  }
+
+  it('refuses capacities that are none', () => {
+    const billing = { mode: 'provisioned', readCapacity: 0, writeCapacity: 5 }
+    expect(errorOf({ ...GOOD, leases: { billing } }).option).to.equal('leases.billing.readCapacity')
+  })
+
+  it('refuses options that are no object', () => {
+    for (const options of [undefined, null, 'orders', [], 7]) expect(errorOf(options).option).to.equal('options')
+  })
+
+  it('takes one of streamName and streamArn', () => {
+    const { streamName: _, ...without } = GOOD
+    expect(errorOf(without).option).to.equal('streamName')
+    expect(errorOf({ ...GOOD, streamArn: ARN }).message).to.include('expected one of the two')
+    expect(errorOf({ ...without, streamArn: 'orders' }).option).to.equal('streamArn')
+    expect(errorOf({ ...without, streamArn: ARN.replace(':stream/', ':table/') }).option).to.equal('streamArn')
+    expect(resolve({ ...without, streamArn: ARN }).stream).to.deep.equal({ streamArn: ARN })
+    const china = ARN.replace('arn:aws:', 'arn:aws-cn:')
+    expect(resolve({ ...without, streamArn: china }).stream).to.deep.equal({ streamArn: china })
+  })
+
+  it('takes one of handler and processor', () => {
+    const { handler: _, ...without } = GOOD
+    expect(errorOf(without).message).to.include('is missing, and so is handler')
+    expect(errorOf({ ...GOOD, processor: () => new Quiet() }).message).to.include('expected one of the two')
+    expect(errorOf({ ...without, processor: new Quiet() }).message).to.include('() => new MyProcessor()')
+    expect(resolve({ ...without, processor: () => new Quiet() }).makeProcessor()).to.be.instanceOf(Quiet)
+    expect(resolve(GOOD).makeProcessor()).to.be.instanceOf(HandlerProcessor)
+  })
+
+  it('tells who passes a class as processor what to pass instead', () => {
+    const { handler: _, ...without } = GOOD
+    for (const processor of [Quiet, class extends Quiet {}, class Other {}]) {
+      const error = errorOf({ ...without, processor })
+      expect(error.option).to.equal('processor')
+      expect(error.message).to.include('is a class').and.include('() => new MyProcessor()')
+    }
+  })
+
+  it('makes a new processor for each shard', () => {
+    const { handler: _, ...without } = GOOD
+    const { makeProcessor } = resolve({ ...without, processor: () => new Quiet() })
+    expect(makeProcessor()).to.not.equal(makeProcessor())
+  })
+
+  it('fills in the defaults', () => {
+    const { makeProcessor: _, logger: __, workerId, ...rest } = resolve(GOOD)
+    expect(workerId).to.match(new RegExp(`-${process.pid}-[a-z0-9]{6}$`))
+    expect(rest).to.deep.equal({
+      stream: { streamName: 'orders' },
+      applicationName: 'indexer',
+      startAt: 'LATEST',
+      retrieval: { mode: 'polling', maxRecords: 10_000, idleMs: 1_000, requestTimeoutMs: 10_000 },
+      leases: {
+        tableName: 'indexer',
+        durationMs: 10_000,
+        maxLeases: Number.POSITIVE_INFINITY,
+        deletionProtection: false,
+        pointInTimeRecovery: false
+      },
+      failurePolicy: { attempts: 10, lastResort: 'halt', backoff: { firstMs: 500, maxMs: 30_000 } },
+      outOfRange: 'deliver',
+      onRecreatedStream: 'refuse',
+      shardSyncIntervalMs: 60_000,
+      kinesis: undefined,
+      dynamodb: undefined
+    })
+  })
+
+  it('keeps what is given, at both ends of every range', () => {
+    const store = memoryLeaseStore()
+    const kinesis = new KinesisClient({ region: 'us-east-1' })
+    const since = new Date(NOW_MS)
+    const resolved = resolve({
+      ...GOOD,
+      workerId: 'w',
+      startAt: since,
+      retrieval: { mode: 'polling', maxRecords: 1, idleMs: 200, requestTimeoutMs: 120_000 },
+      leases: { store, durationMs: 600_000, maxLeases: 1, tags: { team: 'a' }, billing: { mode: 'provisioned' } },
+      // biome-ignore lint/suspicious/noThenProperty: that is the name of the option
+      onProcessorError: { attempts: Number.POSITIVE_INFINITY, backoffMs: 0, maxBackoffMs: 0, then: 'stop' },
+      kinesis,
+      dynamodb: { region: 'eu-west-1' },
+      logger: silentLogger
+    })
+    expect(resolved.workerId).to.equal('w')
+    expect(resolved.startAt).to.deep.equal(since)
+    expect(resolved.retrieval).to.include({ maxRecords: 1, idleMs: 200, requestTimeoutMs: 120_000 })
+    expect(resolved.leases).to.include({ store, durationMs: 600_000, maxLeases: 1, tableName: 'indexer' })
+    expect(resolved.leases.billing).to.deep.equal({ mode: 'provisioned', readCapacity: 10, writeCapacity: 10 })
+    expect(resolved.failurePolicy).to.deep.include({ attempts: Number.POSITIVE_INFINITY, lastResort: 'stop' })
+    expect(resolved.kinesis).to.equal(kinesis)
+    expect(resolved.logger).to.equal(silentLogger)
+    kinesis.destroy()
+  })
+
+  it('shows no more of a value than fits, and nothing of what is in objects', () => {
+    expect(errorOf(withOption('startAt', 'x'.repeat(500))).message.length).to.be.lessThan(250)
+    expect(errorOf(withOption('leases.store', { secret: 'hunter2' })).message).to.not.include('hunter2')
+  })
+})
+
+describe('WorkerOptions', () => {
+  it('does not compile with both or neither of handler and processor, or of streamName and streamArn', () => {
+    const application = { applicationName: 'indexer' }
+    const handler = (): void => {}
+    const processor = (): RecordProcessor => new Quiet()
+    const good: WorkerOptions[] = [
+      { ...application, streamName: 'orders', handler },
+      { ...application, streamArn: ARN, processor }
+    ]
+    const bad: WorkerOptions[] = [
+      // @ts-expect-error: both handler and processor
+      { ...application, streamName: 'orders', handler, processor },
+      // @ts-expect-error: neither handler nor processor
+      { ...application, streamName: 'orders' },
+      // @ts-expect-error: both streamName and streamArn
+      { ...application, streamName: 'orders', streamArn: ARN, handler },
+      // @ts-expect-error: neither streamName nor streamArn
+      { ...application, handler },
+      // @ts-expect-error: a class is no factory
+      { ...application, streamName: 'orders', processor: Quiet },
+      // @ts-expect-error: a mode that does not exist
+      { ...application, streamName: 'orders', handler, retrieval: { mode: 'fan-out' } }
+    ]
+    for (const options of good) expect(() => resolve(options)).to.not.throw()
+    for (const options of bad) expect(() => resolve(options)).to.throw(OptionError)
+  })
+})
