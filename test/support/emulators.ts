@@ -1,43 +1,20 @@
-// Starts the emulators of Kinesis and DynamoDB for tests and examples. kinesalite and dynalite run in this process,
+// Starts the emulators of Kinesis and DynamoDB for tests. kinesalite and dynalite run in this process, as in the examples,
 // kinesis-local in a worker thread, so that none of them outlives the process.
-import type { Server } from 'node:http'
 import { createRequire } from 'node:module'
 import { type AddressInfo, createServer } from 'node:net'
 import { dirname, join } from 'node:path'
 import { Worker } from 'node:worker_threads'
-import { NodeHttpHandler } from '@smithy/node-http-handler'
+import { type Emulator, emulatorAt, startDynalite, startKinesalite } from '../../examples/support/emulators.ts'
 import { pollUntil } from './poll.ts'
 
-/** What the constructors of KinesisClient and DynamoDBClient take to talk to an emulator. */
-export interface EmulatorClientConfig {
-  readonly endpoint: string
-  readonly region: string
-  readonly credentials: { readonly accessKeyId: string; readonly secretAccessKey: string }
-  readonly requestHandler: NodeHttpHandler
-}
-
-/** An emulator that runs. */
-export interface Emulator {
-  readonly endpoint: string
-  /** Everything a client needs to talk to it. A new object with connections of its own at each call. */
-  clientConfig(): EmulatorClientConfig
-  /** Cuts all connections and stops the emulator. */
-  close(): Promise<void>
-}
+export {
+  type Emulator,
+  type EmulatorClientConfig,
+  startDynalite,
+  startKinesalite
+} from '../../examples/support/emulators.ts'
 
 const require = createRequire(import.meta.url)
-
-/** Starts kinesalite in this process. Streams become ACTIVE within milliseconds. */
-export async function startKinesalite(): Promise<Emulator> {
-  const kinesalite = require('kinesalite') as (options: object) => Server
-  return listen(kinesalite({ createStreamMs: 5, updateStreamMs: 5, deleteStreamMs: 5, shardLimit: 1000 }))
-}
-
-/** Starts dynalite in this process. Tables become ACTIVE at once. */
-export async function startDynalite(): Promise<Emulator> {
-  const dynalite = require('dynalite') as (options: object) => Server
-  return listen(dynalite({ createTableMs: 0, updateTableMs: 0, deleteTableMs: 0 }))
-}
 
 /** Starts kinesis-local (kinesis-mock) in a worker thread. Takes about a second and 130 MB. */
 export async function startKinesisLocal(): Promise<Emulator> {
@@ -90,55 +67,6 @@ function kinesisLocalEnv(plainPort: number, tlsPort: number, certificate: string
     KINESIS_MOCK_CERT_PATH: certificate,
     SHARD_LIMIT: '1000',
     LOG_LEVEL: 'ERROR'
-  }
-}
-
-async function listen(server: Server): Promise<Emulator> {
-  surviveCutRequests(server)
-  // A client that reuses a connection just when the server gives it up would see a reset.
-  server.keepAliveTimeout = 0
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject)
-    server.listen(0, '127.0.0.1', resolve)
-  })
-  const { port } = server.address() as AddressInfo
-  return emulatorAt(`http://127.0.0.1:${port}`, () => closeServer(server))
-}
-
-/**
- * Both emulators throw from an event handler when a request is cut off in the middle of its body, which would end this
- * process. Their handlers of 'error' are replaced before they can register them.
- */
-function surviveCutRequests(server: Server): void {
-  server.prependListener('request', request => {
-    const on = request.on
-    request.on = function (this: typeof request, event: string, listener: (...args: unknown[]) => void) {
-      return on.call(this, event, event === 'error' ? () => {} : listener)
-    } as typeof request.on
-  })
-}
-
-function closeServer(server: Server): Promise<void> {
-  return new Promise((resolve, reject) => {
-    server.close(error => (error ? reject(error) : resolve()))
-    server.closeAllConnections()
-  })
-}
-
-function emulatorAt(endpoint: string, close: () => Promise<void>): Emulator {
-  return {
-    endpoint,
-    clientConfig: () => ({
-      endpoint,
-      region: 'us-east-1',
-      credentials: { accessKeyId: 'emulator', secretAccessKey: 'emulator' },
-      requestHandler: new NodeHttpHandler({
-        httpAgent: { keepAlive: true, maxSockets: 256 },
-        requestTimeout: 20_000,
-        throwOnRequestTimeout: true
-      })
-    }),
-    close
   }
 }
 
