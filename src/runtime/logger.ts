@@ -34,9 +34,15 @@ export function consoleLogger(level: LogLevel = 'info'): Logger {
 function printable(this: unknown, key: string, serialized: unknown): unknown {
   const value = typeof this === 'object' && this !== null ? Reflect.get(this, key) : serialized
   if (value instanceof Error) {
-    const { name, message, stack } = value
+    const { name, message, stack, cause } = value
     const code = 'code' in value ? value.code : undefined
-    return { name, message, ...(code !== undefined && { code }), ...(stack !== undefined && { stack }) }
+    return {
+      name,
+      message,
+      ...(code !== undefined && { code }),
+      ...(stack !== undefined && { stack }),
+      ...(cause !== undefined && { cause })
+    }
   }
   if (value instanceof Uint8Array) return `<${value.length} bytes>`
   return typeof value === 'bigint' ? value.toString() : serialized

@@ -20,11 +20,14 @@ describe('consoleLogger', () => {
       logger.debug({}, 'no')
       logger.info({}, 'no')
       logger.warn({ shardId: 's', big: 5n }, 'a warning')
-      logger.error({ error: Object.assign(new Error('broken'), { code: 'X' }) }, 'an error')
+      const cause = new TypeError('underneath')
+      logger.error({ error: Object.assign(new Error('broken', { cause }), { code: 'X' }) }, 'an error')
     })
     expect(lines).to.have.length(2)
     expect(JSON.parse(lines[0] ?? '')).to.deep.equal({ level: 'warn', msg: 'a warning', shardId: 's', big: '5' })
-    expect(JSON.parse(lines[1] ?? '').error).to.include({ name: 'Error', message: 'broken', code: 'X' })
+    const { error } = JSON.parse(lines[1] ?? '')
+    expect(error).to.include({ name: 'Error', message: 'broken', code: 'X' })
+    expect(error.cause).to.include({ name: 'TypeError', message: 'underneath' })
   })
 
   it('names only the size of bytes, never what is in them', () => {
