@@ -13,6 +13,8 @@ export interface StreamDescription {
   readonly status: StreamStatus
   /** When the stream was created, in epoch seconds. Tells a stream from an earlier one of the same name. */
   readonly creationEpoch: number
+  /** What time it was at the service when it answered, in epoch milliseconds, rounded down to a second. Absent: unknown. */
+  readonly serviceTimeMs?: number
 }
 
 /** Which shards a listing is to have. Absent: every shard that Kinesis still knows, closed ones too. */

@@ -15,6 +15,7 @@ import {
   type Shard as ShardInApi
 } from '@aws-sdk/client-kinesis'
 import { NodeHttpHandler } from '@smithy/node-http-handler'
+import { ServiceError } from '../model/errors.ts'
 import type { HashKeyRange } from '../model/hash-key-range.ts'
 import type { KinesisRecord } from '../model/record.ts'
 import type { ChildShard, Shard } from '../model/shard.ts'
@@ -75,13 +76,15 @@ class SdkKinesis implements KinesisPort {
 
   async describeStream(options: CallOptions = {}): Promise<StreamDescription> {
     const command = new DescribeStreamSummaryCommand(this.#stream)
+    const dateOf = keepDate(command)
     const answer = await this.#call('DescribeStreamSummary', options, sending => this.#client.send(command, sending))
     const summary = answer.StreamDescriptionSummary
     return {
       streamName: summary?.StreamName ?? this.streamName,
       streamArn: summary?.StreamARN ?? '',
       status: summary?.StreamStatus ?? 'ACTIVE',
-      creationEpoch: Math.floor((summary?.StreamCreationTimestamp?.getTime() ?? 0) / 1000)
+      creationEpoch: Math.floor((summary?.StreamCreationTimestamp?.getTime() ?? 0) / 1000),
+      ...dateOf()
     }
   }
 
@@ -175,6 +178,21 @@ function quietLogger(): NonNullable<KinesisClientConfig['logger']> {
   return { debug: drop, warn: drop, error: drop } as unknown as NonNullable<KinesisClientConfig['logger']>
 }
 
+/** Keeps the date that the answer to this one command carries: the client may be the user's, and stays as it is. */
+function keepDate(command: DescribeStreamSummaryCommand): () => { serviceTimeMs?: number } {
+  let serviceTimeMs = Number.NaN
+  command.middlewareStack.add(
+    next => async args => {
+      const result = await next(args)
+      const { headers } = Object(result.response) as { headers?: Record<string, string> }
+      serviceTimeMs = Date.parse(headers?.date ?? '')
+      return result
+    },
+    { step: 'deserialize', name: 'keepDate', override: true }
+  )
+  return () => (Number.isNaN(serviceTimeMs) ? {} : { serviceTimeMs })
+}
+
 function streamNameIn(streamArn: string): string {
   return streamArn.slice(streamArn.lastIndexOf('/') + 1)
 }
@@ -198,7 +216,11 @@ function startParameters(
 }
 
 function recordFrom(record: _Record): KinesisRecord {
-  const { SequenceNumber = '', PartitionKey = '', Data, ApproximateArrivalTimestamp, EncryptionType } = record
+  const { SequenceNumber, PartitionKey = '', Data, ApproximateArrivalTimestamp, EncryptionType } = record
+  if (!SequenceNumber) {
+    const message = 'GetRecords: a record in the answer has no sequence number'
+    throw new ServiceError('other', message, { retryable: true })
+  }
   return {
     sequenceNumber: SequenceNumber,
     partitionKey: PartitionKey,

@@ -14,6 +14,8 @@ export interface RetryContext {
   readonly clock: Clock
   readonly random: Random
   readonly signal?: AbortSignal | undefined
+  /** Told of each failure that is tried again. */
+  readonly retried?: (error: unknown, inMs: number) => void
 }
 
 /** Runs `work` until it succeeds, fails for good, has had its attempts, or `signal` aborts. Rejects with the last error. */
@@ -28,7 +30,9 @@ export async function retry<T>(
       return await work(attempt)
     } catch (error) {
       if (attempt >= policy.attempts || !isRetryable(error)) throw error
-      await context.clock.sleep(backoffMs(attempt, policy.backoff, context.random.next()), context.signal)
+      const inMs = backoffMs(attempt, policy.backoff, context.random.next())
+      context.retried?.(error, inMs)
+      await context.clock.sleep(inMs, context.signal)
     }
   }
 }

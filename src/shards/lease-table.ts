@@ -37,9 +37,8 @@ export class LeaseTable {
   async list(stream: StreamIdentity, signal: AbortSignal | undefined): Promise<readonly Lease[]> {
     const { leases, skipped } = await patiently(this.#context, signal, () => this.#context.store.list(signal))
     for (const { key, because, problem } of skipped) {
-      const row = JSON.stringify([key, problem])
-      if (because !== 'malformed' || this.#toldOf.has(row)) continue
-      this.#toldOf.add(row)
+      if (because !== 'malformed' || this.#toldOf.has(key)) continue
+      this.#toldOf.add(key)
       this.#context.report({ kind: 'row-skipped', key, because, problem })
     }
     const verdict = judgeIdentity(leases, stream)

@@ -37,11 +37,6 @@ export function listedChildIds(graph: ShardGraph, shardId: string): readonly str
   return graph.childIds.get(shardId) ?? []
 }
 
-/** The shards that nothing listed leads to: the oldest of their lines that Kinesis still knows. */
-export function rootsOf(graph: ShardGraph): Shard[] {
-  return graph.shards.filter(shard => listedParentIds(graph, shard.shardId).length === 0)
-}
-
 /** Every listed shard from which one of `shardIds` descends; not those themselves, unless one descends from another. */
 export function ancestorsOf(graph: ShardGraph, shardIds: Iterable<string>): Set<string> {
   const ancestors = new Set<string>()

@@ -16,7 +16,7 @@ import { planShardEnd, type ShardEndFacts, type ShardEndPlan } from './plan-shar
 import { planShardSync, type SyncFacts, type SyncPlan, wavesOf } from './plan-shard-sync.ts'
 import { formatRange, relativesOf, shardGraph } from './shard-graph.ts'
 import { SharedRun } from './shared-run.ts'
-import { findStream, listOpenAt, listWholeStream } from './stream-lookup.ts'
+import { type FoundStream, findStream, listOpenAt, listWholeStream } from './stream-lookup.ts'
 import { forEachOf, type SyncContext } from './sync-context.ts'
 import type { SyncReport } from './sync-report.ts'
 
@@ -44,6 +44,9 @@ export type ShardEndOutcome =
   /** Read on from the same position, or ask again later. */
   | { readonly kind: 'not-ended'; readonly because: string }
 
+/** For so long after finding the stream it is not looked at again: a fleet that starts has few calls a second for that. */
+const FOUND_LATELY_MS = 10_000
+
 export class ShardSyncer {
   readonly #context: SyncContext
   readonly #logger: Logger
@@ -52,25 +55,39 @@ export class ShardSyncer {
   readonly #syncs = new SharedRun(signal => this.#syncNow(signal))
   readonly #remembered = new Map<string, Lease>()
   #stream: StreamIdentity | undefined
+  /** The stream as it was found, and when by the service's clock and by ours; until the first sync, which need not look again. */
+  #found: (FoundStream & { readonly atMs: number }) | undefined
   #holesTold = ''
 
   constructor(options: ShardSyncerOptions) {
     const { kinesis, store, clock, random, logger, startAt, onRecreatedStream = 'refuse', report } = options
-    this.#context = { kinesis, store, clock, random, report }
+    const retried = (error: unknown, inMs: number): void =>
+      logger.warn({ error, inMs }, 'A call for the comparison of shards and leases is made again')
+    this.#context = { kinesis, store, clock, random, report, retried }
     this.#logger = logger
     this.#startAt = startAt
     this.#table = new LeaseTable(this.#context, onRecreatedStream)
   }
 
   /**
-   * Finds the stream, waiting while it is being created, and makes sure that the lease table belongs to it. May be called
-   * again, for example after an error.
+   * Finds the stream, waiting while it is being created. {@link open} does so, too, if this was not called before.
+   *
+   * @throws ServiceError `not-found` if there is no such stream.
+   */
+  async find(signal?: AbortSignal): Promise<void> {
+    const { identity, nowMs } = await findStream(this.#context, signal)
+    this.#found = { identity, nowMs, atMs: this.#context.clock.monotonicMs() }
+  }
+
+  /**
+   * Finds the stream and makes sure that the lease table belongs to it. May be called again, for example after an error.
    *
    * @throws ServiceError `not-found` if there is no such stream.
    * @throws TableMismatchError if the leases are of another stream, or of an earlier one and that is to be refused.
    */
   async open(signal?: AbortSignal): Promise<StreamIdentity> {
-    const stream = await findStream(this.#context, signal)
+    if (this.#found === undefined) await this.find(signal)
+    const stream = this.#foundStream()
     const leases = await this.#table.list(stream, signal)
     if (leases.length > 0 && leases.every(lease => lease.stream === undefined)) {
       const shards = await listWholeStream(this.#context, signal)
@@ -146,17 +163,16 @@ export class ShardSyncer {
 
   async #syncNow(signal: AbortSignal): Promise<SyncPlan> {
     const stream = this.#openStream()
-    await this.#checkEpoch(stream, signal)
+    const nowMs = await this.#checkEpoch(stream, signal)
     const shards = await listWholeStream(this.#context, signal)
     const listed = await this.#table.list(stream, signal)
     const leases = await this.#withoutVanished(listed, shards, stream, signal)
-    const { clock } = this.#context
     const facts = {
       shards,
       leases,
       stream,
       startAt: this.#startAt,
-      nowMs: clock.epochMs(),
+      nowMs,
       remembered: new Map(this.#remembered)
     }
     const informed = await this.#withBeginning(facts, signal)
@@ -167,9 +183,15 @@ export class ShardSyncer {
     return plan
   }
 
-  async #checkEpoch(stream: StreamIdentity, signal: AbortSignal): Promise<void> {
-    const { streamArn, creationEpoch } = await findStream(this.#context, signal)
-    if (streamArn === stream.streamArn && creationEpoch === stream.creationEpoch) return
+  /** Makes sure that the stream is the one it was, and resolves with the time at the service. */
+  async #checkEpoch(stream: StreamIdentity, signal: AbortSignal): Promise<number> {
+    const found = this.#found
+    this.#found = undefined
+    const agoMs = this.#context.clock.monotonicMs() - (found?.atMs ?? Number.NEGATIVE_INFINITY)
+    if (found !== undefined && agoMs < FOUND_LATELY_MS) return found.nowMs + agoMs
+    const { identity, nowMs } = await findStream(this.#context, signal)
+    const { streamArn, creationEpoch } = identity
+    if (streamArn === stream.streamArn && creationEpoch === stream.creationEpoch) return nowMs
     throw new TableMismatchError(
       `Stream ${this.#context.kinesis.streamName} was deleted and created again while this worker ran (${streamArn} at ` +
         `${creationEpoch} s instead of ${stream.streamArn} at ${stream.creationEpoch} s). Start the worker again`
@@ -248,6 +270,11 @@ export class ShardSyncer {
       if (rows.has(key) || isForeign || (isFinished(lease) && !ids.has(key))) this.#remembered.delete(key)
     }
     return overlaid(listed, keys, rows)
+  }
+
+  #foundStream(): StreamIdentity {
+    if (this.#found === undefined) throw new BugError('The stream was opened before it was found')
+    return this.#found.identity
   }
 
   #openStream(): StreamIdentity {

@@ -5,7 +5,17 @@ import type { StreamIdentity } from '../model/lease.ts'
 import type { Shard } from '../model/shard.ts'
 import { backoffMs } from '../runtime/backoff.ts'
 import { judgeListing } from './shard-graph.ts'
-import { patiently, type SyncContext } from './sync-context.ts'
+import { patiently, type SyncContext, withFleetPatience } from './sync-context.ts'
+
+/** A stream that can be read, and what time it is there. */
+export interface FoundStream {
+  readonly identity: StreamIdentity
+  /**
+   * Epoch milliseconds by the clock of the service, where it says: a time taken from a clock that is ahead would lie in its
+   * future, and it refuses to read from there.
+   */
+  readonly nowMs: number
+}
 
 const CREATION_TAKES_AT_MOST_MS = 300_000
 const CREATION_BACKOFF = { firstMs: 1_000, maxMs: 10_000 }
@@ -17,12 +27,14 @@ const BETWEEN_LISTINGS_MS = 1_000
  *
  * @throws ServiceError `not-found` if there is none or it is being deleted; `in-use` if it is still being created.
  */
-export async function findStream(context: SyncContext, signal: AbortSignal | undefined): Promise<StreamIdentity> {
+export async function findStream(context: SyncContext, signal: AbortSignal | undefined): Promise<FoundStream> {
   const { clock, random, kinesis } = context
   const untilMs = clock.monotonicMs() + CREATION_TAKES_AT_MOST_MS
   for (let looks = 1; ; looks++) {
-    const { status, streamArn, creationEpoch } = await describe(context, signal)
-    if (status === 'ACTIVE' || status === 'UPDATING') return { streamArn, creationEpoch }
+    const { status, streamArn, creationEpoch, serviceTimeMs } = await describe(context, signal)
+    if (status === 'ACTIVE' || status === 'UPDATING') {
+      return { identity: { streamArn, creationEpoch }, nowMs: serviceTimeMs ?? clock.epochMs() }
+    }
     if (status === 'DELETING') {
       throw new ServiceError('not-found', `Stream ${kinesis.streamName} is being deleted`, { retryable: false })
     }
@@ -37,7 +49,7 @@ export async function findStream(context: SyncContext, signal: AbortSignal | und
 
 async function describe(context: SyncContext, signal: AbortSignal | undefined): Promise<StreamDescription> {
   try {
-    return await patiently(context, signal, () => context.kinesis.describeStream({ signal }))
+    return await withFleetPatience(context, signal, () => context.kinesis.describeStream({ signal }))
   } catch (error) {
     if (!(error instanceof ServiceError) || error.kind !== 'not-found') throw error
     const where = 'in the account and region of this Kinesis client'

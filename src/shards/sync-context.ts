@@ -13,10 +13,15 @@ export interface SyncContext {
   readonly clock: Clock
   readonly random: Random
   readonly report: (event: SyncReport) => void
+  /** Told of each failed call that is made again. */
+  readonly retried: (error: unknown, inMs: number) => void
 }
 
 /** How often a call that fails in passing is made. */
 const PATIENCE: RetryPolicy = { attempts: 5, backoff: { firstMs: 500, maxMs: 10_000 } }
+
+/** For calls that a whole fleet makes when it starts, and that Kinesis allows 20 times a second for an account. */
+const FLEET_PATIENCE: RetryPolicy = { attempts: 12, backoff: { firstMs: 500, maxMs: 10_000 } }
 
 /** How many calls to the lease table are under way at once. */
 const CALLS_AT_ONCE = 10
@@ -27,7 +32,26 @@ export function patiently<T>(
   signal: AbortSignal | undefined,
   call: () => Promise<T>
 ): Promise<T> {
-  return retry(call, PATIENCE, { clock: context.clock, random: context.random, signal })
+  return callWith(PATIENCE, context, signal, call)
+}
+
+/** The same for a call that is throttled by what all workers of an account do together. */
+export function withFleetPatience<T>(
+  context: SyncContext,
+  signal: AbortSignal | undefined,
+  call: () => Promise<T>
+): Promise<T> {
+  return callWith(FLEET_PATIENCE, context, signal, call)
+}
+
+function callWith<T>(
+  policy: RetryPolicy,
+  context: SyncContext,
+  signal: AbortSignal | undefined,
+  call: () => Promise<T>
+): Promise<T> {
+  const { clock, random, retried } = context
+  return retry(call, policy, { clock, random, signal, retried })
 }
 
 /** Does `work` for each item, ten at a time; results in order. A failure ends it once those under way are over. */

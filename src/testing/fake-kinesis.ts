@@ -179,7 +179,8 @@ export class FakeKinesis {
 
   #describe(name: string): StreamDescription {
     const { arn, status, createdAtMs } = this.#stream(name)
-    return { streamName: name, streamArn: arn, status, creationEpoch: Math.floor(createdAtMs / 1000) }
+    const serviceTimeMs = this.#clock.epochMs()
+    return { streamName: name, streamArn: arn, status, creationEpoch: Math.floor(createdAtMs / 1000), serviceTimeMs }
   }
 
   #list(name: string, filter: ShardFilter | undefined): Shard[] {
