@@ -21,7 +21,7 @@ export interface PollingRetrieverOptions {
   readonly random: Random
   readonly onRead: (report: ReadReport) => void
   /** A read failed in a way that passes; it is tried again in `retryInMs` milliseconds. */
-  readonly onRetry: (error: unknown, retryInMs: number) => void
+  readonly onRetry: (error: unknown, retryInMs: number, failures: number) => void
 }
 
 const RETRY = { firstMs: 250, maxMs: 10_000 }
@@ -34,6 +34,8 @@ export class PollingRetriever implements Retriever {
   #position: IteratorStart
   #iterator: string | undefined
   #debt: ReadDebt = NO_DEBT
+  /** How often in a row an iterator that was just opened has been refused. */
+  #refusals = 0
   /** What to report once everything read so far has been fetched. */
   #end: Retrieved | undefined
   #last: { isBehind: boolean; atMs: number } | undefined
@@ -89,7 +91,7 @@ export class PollingRetriever implements Retriever {
         if (!this.#mayReadOn(error)) hopeless += 1
         if (hopeless === HOPELESS_TRIES) throw error
         const retryInMs = backoffMs(failures, RETRY, random.next())
-        onRetry(error, retryInMs)
+        onRetry(error, retryInMs, failures)
         await this.#sleep(retryInMs)
       }
     }
@@ -102,7 +104,8 @@ export class PollingRetriever implements Retriever {
     if (!(error instanceof ServiceError)) return false
     if (this.#iterator !== undefined) {
       // An iterator lives five minutes; the position it stood for is still known.
-      const isStale = error.kind === 'expired-iterator' || error.kind === 'invalid-argument'
+      const isRefused = error.kind === 'invalid-argument' && ++this.#refusals < HOPELESS_TRIES
+      const isStale = error.kind === 'expired-iterator' || isRefused
       if (isStale) this.#iterator = undefined
       return isStale
     }
@@ -135,13 +138,15 @@ export class PollingRetriever implements Retriever {
     const { clock, maxRecords, onRead } = this.#options
     const { records, millisBehindLatest, nextIterator, childShards } = answer
     const bytes = records.reduce((sum, record) => sum + record.data.length + record.partitionKey.length, 0)
+    // Told before anything moves: if the telling fails, the same is read again rather than skipped.
+    onRead({ records: records.length, bytes, millisBehindLatest })
     const nowMs = clock.monotonicMs()
+    this.#refusals = 0
     this.#debt = { ...this.#debt, bytes: this.#debt.bytes + bytes }
     this.#last = { isBehind: millisBehindLatest > 0 || records.length >= maxRecords, atMs: nowMs }
     const newest = records.at(-1)
     if (newest) this.#position = { type: 'AFTER_SEQUENCE_NUMBER', sequenceNumber: newest.sequenceNumber }
     this.#iterator = nextIterator
-    onRead({ records: records.length, bytes, millisBehindLatest })
     if (nextIterator === undefined) this.#end = { kind: 'end', ...(childShards && { childShards }) }
     return newest === undefined ? this.#end : { kind: 'records', records, millisBehindLatest }
   }

@@ -208,4 +208,23 @@ describe('PollingRetriever', () => {
       }
     })
   })
+
+  it('reads again, and skips nothing, if whoever is told of a read throws', async () => {
+    let told = 0
+    const world = new RetrieverWorld(undefined, {
+      onRead: () => {
+        if (++told === 1) throw new Error('the log is closed')
+      }
+    })
+    world.put('a', 'b')
+    expect(await world.next().catch(() => world.next())).to.equal('a b')
+  })
+
+  it('believes at last that an iterator it has just opened is refused', async () => {
+    const world = new RetrieverWorld()
+    world.fault = ({ name }) => {
+      if (name === 'getRecords') throw new ServiceError('invalid-argument', 'no', { retryable: false })
+    }
+    expect(await world.next().catch(error => error)).to.be.instanceOf(ServiceError)
+  })
 })
