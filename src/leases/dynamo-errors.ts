@@ -24,7 +24,6 @@ const ACCESS_DENIED: ReadonlySet<string> = new Set([
   'CredentialsProviderError',
   'IncompleteSignatureException',
   'InvalidClientTokenId',
-  'InvalidSignatureException',
   'MissingAuthenticationTokenException',
   'NotAuthorized',
   'OptInRequired',
@@ -33,17 +32,24 @@ const ACCESS_DENIED: ReadonlySet<string> = new Set([
 ])
 
 // Credential providers fetch new ones on their own, so that a later call may succeed.
-const EXPIRED_CREDENTIALS: ReadonlySet<string> = new Set(['ExpiredToken', 'ExpiredTokenException'])
+// A signature is refused for a clock that is wrong, too, which the SDK then corrects.
+const EXPIRED_CREDENTIALS: ReadonlySet<string> = new Set([
+  'ExpiredToken',
+  'ExpiredTokenException',
+  'InvalidSignatureException',
+  'RequestTimeTooSkewed'
+])
 
 // The connection ended before the answer came: the request may have been carried out.
-const ANSWER_LOST: ReadonlySet<string> = new Set(['ECONNABORTED', 'ECONNRESET', 'EPIPE', 'ETIMEDOUT', 'TimeoutError'])
+const ANSWER_LOST: ReadonlySet<string> = new Set([
+  ...['ECONNABORTED', 'ECONNRESET', 'EPIPE', 'EPROTO', 'ERR_STREAM_PREMATURE_CLOSE', 'ETIMEDOUT', 'TimeoutError'],
+  // An answer that cannot be read is as good as none.
+  'SyntaxError'
+])
 
 const NOT_REACHED: ReadonlySet<string> = new Set([
-  'EAI_AGAIN',
-  'ECONNREFUSED',
-  'EHOSTUNREACH',
-  'ENETUNREACH',
-  'ENOTFOUND'
+  ...['EADDRNOTAVAIL', 'EAI_AGAIN', 'ECONNREFUSED', 'EHOSTDOWN', 'EHOSTUNREACH', 'EMFILE', 'ENETDOWN', 'ENETRESET'],
+  ...['ENETUNREACH', 'ENFILE', 'ENOTFOUND']
 ])
 
 interface Verdict {
@@ -103,7 +109,11 @@ function verdictOn({ name, message, networkCode, ofServer }: SdkFailure): Verdic
   if (name === 'ResourceNotFoundException') return { kind: 'not-found', retryable: false }
   if (IN_USE.has(name)) return { kind: 'in-use', retryable: true }
   if (EXPIRED_CREDENTIALS.has(name)) {
-    return { kind: 'access-denied', retryable: true, advice: 'The credentials have expired: renew them' }
+    return {
+      kind: 'access-denied',
+      retryable: true,
+      advice: 'The credentials have expired or do not match, or the clock of this machine is wrong'
+    }
   }
   if (ACCESS_DENIED.has(name)) return { kind: 'access-denied', retryable: false, advice: adviceOnAccess(name) }
   // The SDK throws a plain Error for this one: there is nothing but the message to tell it by.

@@ -151,7 +151,7 @@ function waiting(tableName: string, clock: Clock, signal?: AbortSignal): Wait {
   return async status => {
     if (clock.monotonicMs() - startMs >= PREPARE_TIMEOUT_MS) {
       const problem = `Table ${tableName} is still ${status} after ${PREPARE_TIMEOUT_MS / 1_000} s`
-      throw new ServiceError('timeout', problem, { retryable: true })
+      throw new ServiceError('timeout', problem, { retryable: false })
     }
     await clock.sleep(delayMs, signal)
     signal?.throwIfAborted()

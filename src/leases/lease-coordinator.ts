@@ -1,6 +1,6 @@
 // The loops that find, claim, keep and give back leases. Owns what this worker holds; decides nothing itself.
 import { isRetryable } from '../model/errors.ts'
-import { claimed, type Lease } from '../model/lease.ts'
+import { claimed, isFinished, type Lease } from '../model/lease.ts'
 import type { Clock } from '../runtime/clock.ts'
 import type { Logger } from '../runtime/logger.ts'
 import { type Loop, startLoop } from '../runtime/loop.ts'
@@ -105,10 +105,10 @@ export class LeaseCoordinator {
   /** Claims the leases that continue a shard this worker has just finished, as far as they are free. */
   async adopt(leaseKeys: readonly string[]): Promise<void> {
     const { store } = this.#options
-    const adopting = Promise.all(
+    const adopting = allOf(
       leaseKeys.map(async leaseKey => {
         const lease = await store.get(leaseKey)
-        if (lease !== undefined && lease.owner === undefined) await this.#claim(lease, 'child')
+        if (lease !== undefined && lease.owner === undefined && !isFinished(lease)) await this.#claim(lease, 'child')
       })
     )
     this.#adopting.add(adopting)
@@ -135,9 +135,8 @@ export class LeaseCoordinator {
 
   /** Ends the loops. Whatever is still held ends as lost. */
   async close(): Promise<void> {
+    await Promise.all([this.#renewing?.stop(), this.#fencing?.stop()])
     await this.stopClaiming()
-    await this.#renewing?.stop()
-    await this.#fencing?.stop()
     for (const tenure of this.held()) tenure.abandon('the worker has stopped')
   }
 
@@ -145,7 +144,7 @@ export class LeaseCoordinator {
     for (let more = true; more && !this.#closed; ) {
       const plan = await this.#planOnce()
       if (this.#closed) return
-      const claims = await Promise.all(plan.claim.map(({ lease, why }) => this.#claim(lease, why)))
+      const claims = await allOf(plan.claim.map(({ lease, why }) => this.#claim(lease, why)))
       await Promise.all(plan.request.map(lease => this.#options.store.request(lease, this.#options.session)))
       this.#awaited = plan.request.length + plan.awaited
       more = plan.more && claims.includes(true)
@@ -266,4 +265,13 @@ export class LeaseCoordinator {
     const { durationMs } = this.#options
     return this.#awaited > 0 ? Math.min(durationMs * SCAN_SHARE, 1_000) : durationMs * SCAN_SHARE
   }
+}
+
+/** Like Promise.all, but rejects only when all are over: no claim may outlive the turn it was made in. */
+async function allOf<T>(works: readonly Promise<T>[]): Promise<T[]> {
+  const outcomes = await Promise.allSettled(works)
+  return outcomes.map(outcome => {
+    if (outcome.status === 'rejected') throw outcome.reason
+    return outcome.value
+  })
 }

@@ -73,7 +73,10 @@ export function planAssignments(facts: AssignmentFacts, settings: AssignmentSett
   const request =
     claimable.length > 0
       ? []
-      : planRequests(shuffled(readable, random), holders, facts, Math.min(room - coming, settings.maxMoves))
+      : planRequests(shuffled(readable, random), holders, facts, {
+          fairShare,
+          atMost: Math.min(room - coming, settings.maxMoves)
+        })
   return {
     claim,
     request,
@@ -137,12 +140,15 @@ function chooseClaims(
   return [...ours, ...overdue, ...others.slice(0, Math.max(0, missing - overdue.length))]
 }
 
-/** Asks the most loaded workers, one lease at a time, until nobody has two more than this worker. */
+/**
+ * Asks the most loaded workers, one lease at a time, until nobody has two more than this worker, or it has its fair share.
+ * The latter counts while others are asking, too, and what they ask for shows in the table only in part.
+ */
 function planRequests(
   candidates: readonly Lease[],
   holders: ReadonlyMap<string, string | undefined>,
   facts: AssignmentFacts,
-  atMost: number
+  { fairShare, atMost }: { readonly fairShare: number; readonly atMost: number }
 ): Lease[] {
   const { session, held, avoid } = facts
   const loads = countLoads(holders, session)
@@ -152,7 +158,7 @@ function planRequests(
     const mine = loads.get(session) ?? 0
     const others = [...loads].filter(([holder]) => holder !== session && !spent.has(holder))
     const [donor, most] = others.reduce((a, b) => (b[1] > a[1] ? b : a), [session, mine])
-    if (donor === session || most - mine < 2) break
+    if (donor === session || most - mine < 2 || mine >= fairShare) break
     const lease = candidates.find(
       ({ leaseKey, owner, wantedBy }) =>
         owner === donor &&

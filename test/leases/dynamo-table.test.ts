@@ -90,7 +90,7 @@ describe('prepareTable', () => {
       const { finished, clock } = preparing([status])
       const error = await finished()
       expect(error).to.be.instanceOf(ServiceError)
-      expect(error).to.include({ kind: 'timeout', retryable: true })
+      expect(error).to.include({ kind: 'timeout', retryable: false })
       expect((error as Error).message)
         .to.include('orders')
         .and.to.include(status)

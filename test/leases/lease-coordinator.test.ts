@@ -1,6 +1,7 @@
 import { expect } from 'chai'
 import { ServiceError } from '../../src/model/errors.ts'
 import { claimed, finished, type Lease, wanted } from '../../src/model/lease.ts'
+import { SHARD_END } from '../../src/model/sequence-number.ts'
 import { aLease, aPosition, shardId } from '../support/builders.ts'
 import type { Fault } from '../support/flaky-store.ts'
 import { DURATION_MS, Fleet, keys, type Member } from './coordinator-world.ts'
@@ -273,6 +274,15 @@ describe('LeaseCoordinator', () => {
   })
 
   describe('adopt', () => {
+    it('leaves a child alone that is finished already', async () => {
+      const fleet = await new Fleet().withLeases(1)
+      const a = await fleet.start(fleet.member('a'))
+      await fleet.create(aLease({ leaseKey: shardId(1), shardId: shardId(1), checkpoint: SHARD_END }))
+      await a.coordinator.adopt([shardId(1)])
+      expect(a.held()).to.deep.equal([0])
+      await a.coordinator.close()
+    })
+
     const family = async (maxLeases?: number) => {
       const fleet = await new Fleet().create(
         finished(claimed(aLease(keys(0)), 'a'), [shardId(1), shardId(2)]),
