@@ -3,15 +3,15 @@
 import { ShardProgress } from '../checkpoint/checkpointer.ts'
 import { deaggregate, type OutOfRange } from '../kpl/deaggregate.ts'
 import type { Tenure } from '../leases/tenure.ts'
-import { BugError, isRetryable, LeaseLostError, ProcessorError } from '../model/errors.ts'
+import { BugError, isRetryable, LeaseLostError, OptionError, ProcessorError } from '../model/errors.ts'
 import type { Lease } from '../model/lease.ts'
 import type { ConsumedRecord } from '../model/record.ts'
 import { comparePositions, isRecordPosition } from '../model/sequence-number.ts'
 import type { ChildShard } from '../model/shard.ts'
 import type { FailurePolicy, LastResort } from '../processor/failure-rules.ts'
-import type { RecordProcessor } from '../processor/record-processor.ts'
+import { asProcessor, type RecordProcessor } from '../processor/record-processor.ts'
 import type { ReadReport, Retrieved, Retriever } from '../retrieval/retriever.ts'
-import { whenAborted } from '../runtime/abort.ts'
+import { whenAborted, withSignal } from '../runtime/abort.ts'
 import { backoffMs } from '../runtime/backoff.ts'
 import type { Clock } from '../runtime/clock.ts'
 import type { Random } from '../runtime/random.ts'
@@ -27,7 +27,7 @@ export interface ShardConsumerOptions {
   readonly openRetriever: (
     lease: Lease,
     onRead: (report: ReadReport) => void,
-    onRetry: (error: unknown, retryInMs: number) => void
+    onRetry: (error: unknown, retryInMs: number, failures: number) => void
   ) => Retriever
   readonly parentsFinished: (lease: Lease, signal: AbortSignal) => Promise<boolean>
   /** Sees to it that every child has a lease, before the shard is marked as finished. */
@@ -50,21 +50,36 @@ export interface BatchReport {
   readonly durationMs: number
 }
 
+/** Something that failed beside the user's code. */
+export interface ShardFailure {
+  /** What was being done: waiting for the parents, reading, settling the end of the shard, or giving the lease back. */
+  readonly during: 'parents' | 'read' | 'end' | 'release'
+  readonly error: unknown
+  /** Absent: it is not tried again here, and the lease is given back, or expires. */
+  readonly retryInMs?: number
+  /** How often in a row it has failed. */
+  readonly failures: number
+}
+
 /** What a consumer tells the worker. Nothing here may throw. */
 export interface ShardListener {
   moved(from: ShardState, to: ShardState): void
   batchProcessed(batch: BatchReport): void
   processorFailed(error: ProcessorError, retryInMs: number | undefined): void
   gaveUp(error: ProcessorError, lastResort: LastResort): void
-  /** Reading failed; `retryInMs` absent: for good, and the lease is given back. */
-  readFailed(error: unknown, retryInMs: number | undefined): void
+  failed(failure: ShardFailure): void
   read(report: ReadReport): void
   /** Aggregated records that are not as they ought to be. */
   oddRecords(counts: { outOfRange: number; corrupt: number }): void
   ended(childShardIds: readonly string[]): void
 }
 
+/** One call of the user's code: how often in a row it has failed before, and when it is to give up. */
+type UserWork = (failures: number, signal: AbortSignal) => void | Promise<void>
+
 const PARENT_POLL_MS = 1_000
+const DRAIN_ATTEMPTS = 3
+const DRAIN_BACKOFF = { firstMs: 250, maxMs: 1_000 }
 const END_RETRY = { firstMs: 500, maxMs: 15_000 }
 
 export class ShardConsumer {
@@ -157,13 +172,14 @@ export class ShardConsumer {
 
   async #waitForParents(): Promise<ShardEvent> {
     const { clock, parentsFinished, listener } = this.#options
-    while (!this.#interrupt.aborted) {
+    for (let failures = 0; !this.#interrupt.aborted; ) {
       try {
         if (await parentsFinished(this.tenure.lease, this.#interrupt)) return 'parents-finished'
       } catch (error) {
         if (this.#interrupt.aborted) break
+        failures += 1
         const passes = isRetryable(error)
-        listener.readFailed(error, passes ? PARENT_POLL_MS : undefined)
+        listener.failed({ during: 'parents', error, failures, ...(passes && { retryInMs: PARENT_POLL_MS }) })
         if (!passes) return 'read-failed'
       }
       await clock.sleep(PARENT_POLL_MS, this.#interrupt)
@@ -173,14 +189,14 @@ export class ShardConsumer {
 
   async #initialize(): Promise<ShardEvent> {
     const { checkpoint, pendingCheckpoint } = this.tenure.lease
-    const outcome = await this.#callUser('initialize', this.#interrupt, () => {
-      this.#processor ??= this.#options.processor()
+    const outcome = await this.#callUser('initialize', this.#interrupt, (_, signal) => {
+      this.#processor ??= asProcessor(this.#options.processor())
       return this.#processor.initialize({
         shardId: this.tenure.shardId,
         checkpoint: isRecordPosition(checkpoint) ? checkpoint.sequenceNumber : undefined,
         subSequenceNumber: checkpoint.subSequenceNumber,
         pendingCheckpoint,
-        signal: this.#giveUp
+        signal
       })
     })
     return this.#eventOf(outcome, 'initialized')
@@ -194,7 +210,7 @@ export class ShardConsumer {
       retrieved = await retriever.next(this.#interrupt)
     } catch (error) {
       if (this.#interrupt.aborted) return this.#interruption()
-      listener.readFailed(error, undefined)
+      listener.failed({ during: 'read', error, failures: 1 })
       return 'read-failed'
     }
     if (this.#interrupt.aborted || !this.tenure.isValid()) return this.#interruption()
@@ -215,10 +231,11 @@ export class ShardConsumer {
       return 'batch-settled'
     }
     const startedMs = clock.monotonicMs()
-    const outcome = await this.#callUser('processRecords', this.#interrupt, failures => {
+    const outcome = await this.#callUser('processRecords', this.#interrupt, (failures, signal) => {
       // A processor may have checkpointed some of the batch before it failed.
       const isLeft = (record: ConsumedRecord): boolean => comparePositions(record, this.#progress.stored) > 0
-      const rest = failures === 0 ? records : records.filter(isLeft)
+      // A copy each time: what the processor does to its array must not change what it is given again.
+      const rest = failures === 0 ? records.slice() : records.filter(isLeft)
       if (rest.length === 0) return
       this.#progress.deliver(upTo)
       return this.#user().processRecords({
@@ -227,7 +244,7 @@ export class ShardConsumer {
         checkpointer: this.#progress.checkpointer(upTo),
         millisBehindLatest,
         failures,
-        signal: this.#giveUp
+        signal
       })
     })
     if (outcome.kind !== 'done') return this.#eventOf(outcome, 'batch-settled')
@@ -246,7 +263,7 @@ export class ShardConsumer {
     } catch (error) {
       if (this.#interrupt.aborted) return this.#interruption()
       if (!isRetryable(error)) {
-        listener.readFailed(error, undefined)
+        listener.failed({ during: 'end', error, failures: 1 })
         return 'read-failed'
       }
       outcome = { kind: 'not-ended', because: error instanceof Error ? error.message : String(error) }
@@ -254,18 +271,19 @@ export class ShardConsumer {
     if (outcome.kind === 'not-ended') {
       this.#falseEnds += 1
       const retryInMs = backoffMs(this.#falseEnds, END_RETRY, random.next())
-      listener.readFailed(new Error(`The end of the shard is in doubt: ${outcome.because}`), retryInMs)
+      const error = new Error(`The end of the shard is in doubt: ${outcome.because}`)
+      listener.failed({ during: 'end', error, failures: this.#falseEnds, retryInMs })
       await clock.sleep(retryInMs, this.#interrupt)
       if (this.#interrupt.aborted) return this.#interruption()
       this.#retriever?.continueAfterEnd()
       return 'end-retracted'
     }
     const { childShardIds } = outcome
-    const told = await this.#callUser('shardEnded', this.#interrupt, () =>
+    const told = await this.#callUser('shardEnded', this.#interrupt, (_, signal) =>
       this.#user().shardEnded({
         shardId: this.tenure.shardId,
         checkpointer: this.#progress.checkpointer(this.#progress.settled),
-        signal: this.#giveUp
+        signal
       })
     )
     if (told.kind !== 'done') return this.#eventOf(told, 'end-settled')
@@ -277,7 +295,7 @@ export class ShardConsumer {
       await this.tenure.finish(childShardIds)
     } catch (error) {
       if (!this.tenure.isValid()) return 'lease-lost'
-      this.#options.listener.readFailed(error, undefined)
+      this.#options.listener.failed({ during: 'end', error, failures: 1 })
       return 'end-refused'
     }
     this.#progress.finish()
@@ -286,13 +304,16 @@ export class ShardConsumer {
   }
 
   async #drainShard(): Promise<ShardEvent> {
-    const outcome = await this.#callUser('shutdownRequested', this.#giveUp, () =>
+    const shutDown: UserWork = (_, signal) =>
       this.#user().shutdownRequested({
         shardId: this.tenure.shardId,
         checkpointer: this.#progress.checkpointer(this.#progress.settled),
-        signal: this.#giveUp
+        signal
       })
-    )
+    // Somebody is waiting for the shard, and nobody reads it meanwhile: no patience.
+    const { policy } = this.#options
+    const hurried = { ...policy, attempts: Math.min(policy.attempts, DRAIN_ATTEMPTS), backoff: DRAIN_BACKOFF }
+    const outcome = await this.#callUser('shutdownRequested', this.#giveUp, shutDown, hurried)
     if (outcome.kind !== 'done') return outcome.kind === 'gave-up' ? 'gave-up' : 'lease-lost'
     await this.#release()
     return 'drained'
@@ -304,7 +325,7 @@ export class ShardConsumer {
       await this.tenure.release()
     } catch (error) {
       if (!this.tenure.hasEnded) {
-        this.#options.listener.readFailed(error, undefined)
+        this.#options.listener.failed({ during: 'release', error, failures: 1 })
         this.tenure.abandon('it could not be released')
       }
     }
@@ -324,18 +345,20 @@ export class ShardConsumer {
   #callUser(
     method: string,
     interrupt: AbortSignal,
-    call: (failures: number) => void | Promise<void>
+    work: UserWork,
+    policy = this.#options.policy
   ): Promise<CallOutcome> {
-    const { policy, clock, random, listener } = this.#options
+    const { clock, random, listener } = this.#options
     return callUser({
       shardId: this.tenure.shardId,
       method,
       call: failures => {
         // After any pause of the process, this is where it shows that the lease has run out.
         if (!this.tenure.isValid()) throw new LeaseLostError(this.tenure.leaseKey, 'its proof has run out')
-        return call(failures)
+        return withSignal(this.#giveUp, signal => work(failures, signal))
       },
       policy,
+      isHopeless: cause => method === 'initialize' && cause instanceof OptionError,
       interrupt,
       clock,
       random,
@@ -362,7 +385,7 @@ export class ShardConsumer {
     const retriever = openRetriever(
       this.tenure.lease,
       report => listener.read(report),
-      (error, retryInMs) => listener.readFailed(error, retryInMs)
+      (error, retryInMs, failures) => listener.failed({ during: 'read', error, retryInMs, failures })
     )
     this.#giveUp.addEventListener('abort', () => retriever.close(), { once: true })
     this.#retriever = retriever

@@ -1,6 +1,6 @@
 // Calls the user's code again and again until it succeeds, the rules say to give up, or the call is interrupted.
 import { LeaseLostError, ProcessorError } from '../model/errors.ts'
-import { afterFailure, type FailurePolicy, type LastResort } from '../processor/failure-rules.ts'
+import { afterFailure, type FailurePolicy, type FailureVerdict, type LastResort } from '../processor/failure-rules.ts'
 import type { Clock } from '../runtime/clock.ts'
 import type { Random } from '../runtime/random.ts'
 
@@ -16,6 +16,8 @@ export interface UserCall {
   /** One call. `failures` is how often in a row it has failed before. */
   readonly call: (failures: number) => void | Promise<void>
   readonly policy: FailurePolicy
+  /** Whether a failure will not pass however often the call is made; then the worker is to stop. */
+  readonly isHopeless?: (cause: unknown) => boolean
   /** Aborts when no further attempt is wanted. A call under way is waited for all the same: calls never overlap. */
   readonly interrupt: AbortSignal
   readonly clock: Clock
@@ -35,7 +37,9 @@ export async function callUser(user: UserCall): Promise<CallOutcome> {
         user.failed(error, undefined)
         break
       }
-      const verdict = afterFailure(attempt, user.policy, user.random.next())
+      const verdict: FailureVerdict = user.isHopeless?.(cause)
+        ? { kind: 'give-up', lastResort: 'stop' }
+        : afterFailure(attempt, user.policy, user.random.next())
       user.failed(error, verdict.kind === 'again' ? verdict.inMs : undefined)
       if (verdict.kind === 'give-up') return { kind: 'gave-up', lastResort: verdict.lastResort, error }
       await user.clock.sleep(verdict.inMs, user.interrupt)

@@ -73,10 +73,6 @@ export function comparePositions(a: ExtendedSequenceNumber, b: ExtendedSequenceN
   return compareSequenceNumbers(a.sequenceNumber, b.sequenceNumber) || a.subSequenceNumber - b.subSequenceNumber
 }
 
-export function samePosition(a: ExtendedSequenceNumber, b: ExtendedSequenceNumber): boolean {
-  return a.sequenceNumber === b.sequenceNumber && a.subSequenceNumber === b.subSequenceNumber
-}
-
 /** A position as people read it: `49590…#3`, or the sentinel. */
 export function formatPosition(position: ExtendedSequenceNumber): string {
   const { sequenceNumber, subSequenceNumber } = position

@@ -1,5 +1,6 @@
 // The class that users subclass: five methods, one of which they must write. What calls them is consumer/.
 import type { Checkpointer } from '../checkpoint/checkpointer.ts'
+import { OptionError } from '../model/errors.ts'
 import type { PendingCheckpoint } from '../model/lease.ts'
 import type { ConsumedRecord } from '../model/record.ts'
 
@@ -79,4 +80,18 @@ export abstract class RecordProcessor {
   async shutdownRequested(input: ShutdownRequestedInput): Promise<void> {
     await input.checkpointer.checkpoint()
   }
+}
+
+const METHODS = ['initialize', 'processRecords', 'leaseLost', 'shardEnded', 'shutdownRequested'] as const
+
+/**
+ * What a user's factory made, if it is a processor.
+ *
+ * @throws OptionError if it lacks a method, as something made without `new`, or a promise, does
+ */
+export function asProcessor(made: RecordProcessor): RecordProcessor {
+  const missing = METHODS.find(method => typeof Object(made)[method] !== 'function')
+  if (missing === undefined) return made
+  const problem = `made something without the method ${missing}, expected an instance of a subclass of RecordProcessor`
+  throw new OptionError('processor', problem)
 }

@@ -10,6 +10,22 @@ export function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise
   })
 }
 
+/**
+ * Runs `work` with a signal of its own, which aborts with `source`. For signals that live long: what is hung on to the one
+ * given to `work` is let go of with it.
+ */
+export async function withSignal<T>(source: AbortSignal, work: (signal: AbortSignal) => T | Promise<T>): Promise<T> {
+  const own = new AbortController()
+  const forward = (): void => own.abort(source.reason)
+  if (source.aborted) forward()
+  else source.addEventListener('abort', forward, { once: true })
+  try {
+    return await work(own.signal)
+  } finally {
+    source.removeEventListener('abort', forward)
+  }
+}
+
 /** Resolves once `signal` has aborted. */
 export function whenAborted(signal: AbortSignal): Promise<void> {
   return new Promise(resolve => {

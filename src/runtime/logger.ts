@@ -30,6 +30,20 @@ export function consoleLogger(level: LogLevel = 'info'): Logger {
   return { debug: lineOf('debug'), info: lineOf('info'), warn: lineOf('warn'), error: lineOf('error') }
 }
 
+/** A logger that never throws: a broken log must not break the work. Its methods are called on `given`, as pino needs. */
+export function safeLogger(given: Logger): Logger {
+  const lineOf =
+    (level: LogLevel): LogLine =>
+    (fields, message) => {
+      try {
+        given[level](fields, message)
+      } catch {
+        // There is nowhere left to say it.
+      }
+    }
+  return { debug: lineOf('debug'), info: lineOf('info'), warn: lineOf('warn'), error: lineOf('error') }
+}
+
 /** Bytes are looked at before their own toJSON, which would spell them out. */
 function printable(this: unknown, key: string, serialized: unknown): unknown {
   const value = typeof this === 'object' && this !== null ? Reflect.get(this, key) : serialized

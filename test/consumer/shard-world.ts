@@ -176,7 +176,7 @@ export class ShardWorld {
         processorFailed: (error, retryInMs) =>
           log.push(`! ${error.method} ${error.attempt} ${retryInMs !== undefined}`),
         gaveUp: error => log.push(`! gave up ${error.method} after ${error.attempt}`),
-        readFailed: (_, retryInMs) => log.push(`! read ${retryInMs === undefined ? 'for good' : 'again'}`),
+        failed: ({ retryInMs }) => log.push(`! read ${retryInMs === undefined ? 'for good' : 'again'}`),
         read: () => {},
         oddRecords: ({ outOfRange, corrupt }) => log.push(`! odd ${outOfRange} ${corrupt}`),
         ended: children => log.push(`! ended ${children.join(' ')}`)

@@ -10,7 +10,6 @@ import {
   LATEST,
   positionOf,
   SHARD_END,
-  samePosition,
   TRIM_HORIZON
 } from '../../src/model/sequence-number.ts'
 import { seededRandom } from '../../src/runtime/random.ts'
@@ -123,12 +122,6 @@ describe('isSentinel', () => {
 })
 
 describe('positions', () => {
-  it('are the same if number and place are, as they are written', () => {
-    expect(samePosition(aPosition(10, 1), aPosition(10, 1))).to.equal(true)
-    expect(samePosition(aPosition(10, 1), aPosition(10, 2))).to.equal(false)
-    expect(samePosition(aPosition('010'), aPosition('10'))).to.equal(false)
-  })
-
   it('are read as number and place', () => {
     expect(formatPosition(aPosition(10))).to.equal('10')
     expect(formatPosition(aPosition(10, 3))).to.equal('10#3')

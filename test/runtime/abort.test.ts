@@ -1,6 +1,6 @@
 import { getEventListeners } from 'node:events'
 import { expect } from 'chai'
-import { unlessAborted, whenAborted } from '../../src/runtime/abort.ts'
+import { unlessAborted, whenAborted, withSignal } from '../../src/runtime/abort.ts'
 
 const listenersOf = (signal: AbortSignal): number => getEventListeners(signal, 'abort').length
 const failureOf = (work: Promise<unknown>): Promise<unknown> =>
@@ -64,5 +64,24 @@ describe('whenAborted', () => {
     await waiting
     expect(listenersOf(abort.signal)).to.equal(0)
     await whenAborted(abort.signal)
+  })
+})
+
+describe('withSignal', () => {
+  it('gives the work a signal that aborts with its source, and lets go of the source afterwards', async () => {
+    const source = new AbortController()
+    const reason = await withSignal(source.signal, async signal => {
+      source.abort('enough')
+      return signal.reason
+    })
+    expect(reason).to.equal('enough')
+    const other = new AbortController()
+    for (let call = 0; call < 3; call++) await withSignal(other.signal, () => {})
+    expect(await withSignal(other.signal, () => Promise.reject('no')).catch(error => error)).to.equal('no')
+    expect(getEventListeners(other.signal, 'abort')).to.deep.equal([])
+  })
+
+  it('gives a signal that has aborted if the source has', async () => {
+    expect(await withSignal(AbortSignal.abort('before'), signal => signal.reason)).to.equal('before')
   })
 })
