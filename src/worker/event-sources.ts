@@ -31,12 +31,14 @@ export function shardEvents(emit: Emit, tenure: Tenure): ShardListener {
     batchProcessed: batch => emit('batch:processed', { ...shard, ...batch }),
     processorFailed: (error, retryInMs) =>
       emit('processor:failed', { ...shard, error, attempt: error.attempt, retryInMs }),
-    gaveUp: error => emit('shard:halted', { ...shard, error }),
-    readFailed: (error, retryInMs) =>
-      emit('shard:read-failed', {
+    gaveUp: (error, lastResort) => emit('shard:halted', { ...shard, error, lastResort }),
+    failed: ({ during, error, retryInMs, failures }) =>
+      emit('shard:failed', {
         ...shard,
+        during,
         error: error instanceof Error ? error : new Error(String(error)),
-        retryInMs
+        retryInMs,
+        failures
       }),
     read: report => emit('shard:read', { ...shard, ...report }),
     oddRecords: ({ outOfRange, corrupt }) => emit('shard:odd-records', { ...shard, outOfRange, corrupt }),

@@ -3,6 +3,7 @@
 import { EventEmitter } from 'eventemitter3'
 import type { ClaimReason } from '../leases/plan-assignments.ts'
 import type { ConsumerError, ProcessorError } from '../model/errors.ts'
+import type { LastResort } from '../processor/failure-rules.ts'
 import type { Logger } from '../runtime/logger.ts'
 
 /** What every event of a shard says. */
@@ -46,16 +47,24 @@ export interface WorkerEvents {
   'shard:started': ShardEventBase & { readonly checkpoint: string }
   /** Everything in the shard was processed, and its children may start. */
   'shard:ended': ShardEventBase & { readonly childShardIds: readonly string[] }
-  /** The processor failed as often as it may. The shard keeps its lease and waits; nothing was skipped. */
-  'shard:halted': ShardEventBase & { readonly error: ProcessorError }
+  /** The processor failed as often as it may. The shard keeps its lease and waits (`halt`), or the worker stops (`stop`). */
+  'shard:halted': ShardEventBase & { readonly error: ProcessorError; readonly lastResort: LastResort }
   /** A read was answered, perhaps without records. Counts are of Kinesis records, before de-aggregation. */
   'shard:read': ShardEventBase & {
     readonly records: number
     readonly bytes: number
     readonly millisBehindLatest: number
   }
-  /** Reading failed. `retryInMs` absent: for good, and the lease is given back. */
-  'shard:read-failed': ShardEventBase & { readonly error: Error; readonly retryInMs: number | undefined }
+  /**
+   * Something beside the processor failed, `failures` times in a row. `during`: waiting for the `parents`, the `read`, settling
+   * the `end` of the shard, or the `release` of its lease. `retryInMs` absent: not again here, the lease is given back.
+   */
+  'shard:failed': ShardEventBase & {
+    readonly during: 'parents' | 'read' | 'end' | 'release'
+    readonly error: Error
+    readonly retryInMs: number | undefined
+    readonly failures: number
+  }
   /** Aggregated records were odd: user records `outOfRange` of the shard, or Kinesis records that were `corrupt`. */
   'shard:odd-records': ShardEventBase & { readonly outOfRange: number; readonly corrupt: number }
   /** A batch was processed without an error. `bytes` are of payload; `durationMs` includes checkpoints made in the call. */
@@ -130,9 +139,16 @@ export class WorkerEmitter {
   }
 }
 
+const FINALE = { halt: 'its shard is halted', stop: 'the worker stops' }
+
 type AnyEvent = {
   [Name in WorkerEventName]: { readonly name: Name; readonly event: WorkerEvents[Name] }
 }[WorkerEventName]
+
+/** The 8th, 16th, 32nd … failure in a row: often enough not to be silent, seldom enough to stay readable. */
+function isMilestone(failures: number): boolean {
+  return failures >= 8 && Number.isInteger(Math.log2(failures))
+}
 
 /** What to say about an event that nobody listens to; `undefined` if all is well. */
 function troubleIn({ name, event }: AnyEvent): { level: 'warn' | 'error'; message: string } | undefined {
@@ -140,12 +156,15 @@ function troubleIn({ name, event }: AnyEvent): { level: 'warn' | 'error'; messag
     case 'error':
       return { level: event.error.retryable ? 'warn' : 'error', message: 'something failed in the background' }
     case 'shard:halted':
-      return { level: 'error', message: 'a processor failed for good: its shard is halted, and nothing was skipped' }
+      return {
+        level: 'error',
+        message: `a processor failed for good, nothing was skipped: ${FINALE[event.lastResort]}`
+      }
     case 'processor:failed':
       return { level: 'warn', message: 'a processor failed' }
-    case 'shard:read-failed':
-      if (event.retryInMs !== undefined) return undefined
-      return { level: 'warn', message: 'a shard cannot be read here, and its lease is given back' }
+    case 'shard:failed':
+      if (event.retryInMs === undefined) return { level: 'warn', message: 'a shard is given back after a failure' }
+      return isMilestone(event.failures) ? { level: 'warn', message: 'a shard makes no progress' } : undefined
     case 'lease:row-skipped':
       return { level: 'warn', message: 'a row of the lease table cannot be read' }
     case 'stream:recreated':

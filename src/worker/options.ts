@@ -9,7 +9,7 @@ import type { StartPosition } from '../model/start-position.ts'
 import type { FailurePolicy, LastResort } from '../processor/failure-rules.ts'
 import { type Handler, HandlerProcessor } from '../processor/handler-processor.ts'
 import type { RecordProcessor } from '../processor/record-processor.ts'
-import { consoleLogger, type Logger } from '../runtime/logger.ts'
+import { consoleLogger, type Logger, safeLogger } from '../runtime/logger.ts'
 import { type Random, randomWord } from '../runtime/random.ts'
 import {
   checkBoolean,
@@ -161,7 +161,11 @@ export const OPTION_NAMES: readonly string[] = [
  * @throws OptionError naming the option, its value and what was expected
  */
 export function resolveOptions(given: WorkerOptions, random: Random, nowMs: number): ResolvedOptions {
-  if (given === undefined) throw new OptionError('options', 'are missing, expected an object')
+  if (given === undefined)
+    throw new OptionError(
+      'streamName',
+      'is missing, and so is everything else: new Worker() needs a stream, an applicationName and a handler or a processor'
+    )
   const options = checkGroup<WorkerOptions>('options', given, OPTION_NAMES) as WorkerOptions
   const applicationName = checkText(
     'applicationName',
@@ -187,8 +191,9 @@ export function resolveOptions(given: WorkerOptions, random: Random, nowMs: numb
     ),
     kinesis: checkClient('kinesis', options.kinesis),
     dynamodb: checkClient('dynamodb', options.dynamodb),
-    logger:
-      checkMethods('logger', options.logger, ['debug', 'info', 'warn', 'error'], 'a logger') ?? consoleLogger('warn'),
+    logger: safeLogger(
+      checkMethods('logger', options.logger, ['debug', 'info', 'warn', 'error'], 'a logger') ?? consoleLogger('warn')
+    ),
     makeProcessor: resolveProcessor(options)
   }
 }

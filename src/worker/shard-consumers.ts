@@ -11,8 +11,10 @@ interface Running {
 
 export interface ShardConsumersOptions {
   readonly makeConsumer: (tenure: Tenure) => ShardConsumer
-  /** A consumer has come to its end; `error` if it broke. */
-  readonly done: (tenure: Tenure, error: unknown) => void
+  /** A consumer has come to its end; `error` if it broke. Until this resolves the shard counts as busy. Must not reject. */
+  readonly letGo: (tenure: Tenure, error: unknown) => Promise<void>
+  /** A shard is not busy any more. */
+  readonly done: () => void
 }
 
 export class ShardConsumers {
@@ -69,9 +71,10 @@ export class ShardConsumers {
 
   #start(tenure: Tenure): void {
     const consumer = this.#options.makeConsumer(tenure)
-    const finish = (error?: unknown): void => {
+    const finish = async (error?: unknown): Promise<void> => {
+      await this.#options.letGo(tenure, error)
       this.#running.delete(tenure.leaseKey)
-      this.#options.done(tenure, error)
+      this.#options.done()
     }
     const done = consumer.run().then(() => finish(), finish)
     this.#running.set(tenure.leaseKey, { consumer, done, isDraining: false })

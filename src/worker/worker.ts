@@ -9,6 +9,7 @@ import { PollingRetriever } from '../retrieval/polling-retriever.ts'
 import { startOf } from '../retrieval/read-rules.ts'
 import { whenAborted } from '../runtime/abort.ts'
 import { type Clock, systemClock } from '../runtime/clock.ts'
+import { deferred } from '../runtime/deferred.ts'
 import { type Loop, startLoop } from '../runtime/loop.ts'
 import { jittered, type Random, randomWord, systemRandom } from '../runtime/random.ts'
 import { retry } from '../runtime/retry.ts'
@@ -90,7 +91,8 @@ export class Worker {
     })
     this.#consumers = new ShardConsumers({
       makeConsumer: tenure => this.#makeConsumer(tenure),
-      done: (tenure, error) => this.#consumerDone(tenure, error)
+      letGo: (tenure, error) => this.#letGoOf(tenure, error),
+      done: () => this.#consumerDone()
     })
   }
 
@@ -168,8 +170,12 @@ export class Worker {
 
   async #start(): Promise<void> {
     const { signal } = this.#stopRequested
-    const context = { clock: this.#clock, random: this.#random, signal }
+    const retried = (error: unknown, inMs: number): void =>
+      this.#options.logger.warn({ error, inMs }, 'the lease table is tried again')
+    const context = { clock: this.#clock, random: this.#random, signal, retried }
     try {
+      // The stream first: a wrong name must not leave a table behind.
+      await this.#syncer.find(signal)
       await retry(() => this.#store.prepare(signal), START_RETRY, context)
       await this.#syncer.open(signal)
       await this.#syncer.sync(signal)
@@ -330,9 +336,9 @@ export class Worker {
         }),
       listener: {
         ...events,
-        readFailed: (error, retryInMs) => {
-          events.readFailed(error, retryInMs)
-          if (retryInMs !== undefined) return
+        failed: failure => {
+          events.failed(failure)
+          if (failure.retryInMs !== undefined) return
           this.#coordinator.avoid(tenure.leaseKey, AVOID_DURATIONS * leases.durationMs)
           this.#syncing?.nudge()
         },
@@ -350,11 +356,16 @@ export class Worker {
     })
   }
 
-  #consumerDone(tenure: Tenure, error: unknown): void {
-    if (error !== undefined)
+  /** A consumer that broke leaves a lease that would be renewed but never read. */
+  async #letGoOf(tenure: Tenure, error: unknown): Promise<void> {
+    if (error !== undefined) {
       this.#emitter.emit('error', { error: asConsumerError(error), during: `consume ${tenure.shardId}` })
-    // A lease without a consumer would be renewed but never read.
-    if (!tenure.hasEnded) void this.#release(tenure)
+      this.#coordinator.avoid(tenure.leaseKey, AVOID_DURATIONS * this.#options.leases.durationMs)
+    }
+    if (!tenure.hasEnded) await this.#release(tenure)
+  }
+
+  #consumerDone(): void {
     this.#fitConsumers()
     if (this.#state === 'running') this.#coordinator.nudge()
   }
@@ -372,22 +383,4 @@ export class Worker {
 function asConsumerError(error: unknown): ConsumerError {
   if (error instanceof ConsumerError) return error
   return new BugError(error instanceof Error ? error.message : String(error), { cause: error })
-}
-
-interface Deferred {
-  readonly promise: Promise<void>
-  resolve(): void
-  reject(error: unknown): void
-}
-
-/** A promise settled from outside. Nobody has to listen to its rejection. */
-function deferred(): Deferred {
-  let resolve: () => void = () => {}
-  let reject: (error: unknown) => void = () => {}
-  const promise = new Promise<void>((resolvePromise, rejectPromise) => {
-    resolve = resolvePromise
-    reject = rejectPromise
-  })
-  promise.catch(() => {})
-  return { promise, resolve, reject }
 }

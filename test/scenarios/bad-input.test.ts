@@ -280,7 +280,7 @@ describe('records', () => {
     })
     await world.clock.advanceUntil(() => seen.length === sizes.length, 60_000)
     expect(seen.map(({ data }) => data.length)).to.deep.equal(sizes)
-    expect(member.events('shard:read-failed')).to.deep.equal([])
+    expect(member.events('shard:failed')).to.deep.equal([])
     await world.stopAll()
   })
 })

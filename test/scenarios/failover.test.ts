@@ -145,7 +145,7 @@ describe('a fleet in which a worker fails', () => {
     const { world, victim } = await threeWorkers(1)
     victim.links.kinesis = 'down'
     await world.load(60_000)
-    expect(victim.events('shard:read-failed').length).to.be.greaterThan(0)
+    expect(victim.events('shard:failed').length).to.be.greaterThan(0)
     victim.links.kinesis = 'up'
     await world.untilDelivered()
     expect(world.ledger.duplicates()).to.deep.equal([])

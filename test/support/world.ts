@@ -257,7 +257,7 @@ export class Member {
       ...(['worker:started', 'worker:stopping', 'worker:stopped'] as const),
       ...(['lease:taken', 'lease:requested', 'lease:released', 'lease:lost', 'lease:created'] as const),
       ...(['lease:removed', 'lease:hole-found', 'lease:row-skipped', 'stream:recreated'] as const),
-      ...(['shard:started', 'shard:ended', 'shard:halted', 'shard:read-failed', 'shard:odd-records'] as const),
+      ...(['shard:started', 'shard:ended', 'shard:halted', 'shard:failed', 'shard:odd-records'] as const),
       ...(['batch:processed', 'processor:failed', 'error'] as const)
     ]
     for (const name of names) {

@@ -110,8 +110,24 @@ describe('WorkerEmitter', () => {
   const troubles: readonly (readonly [string, keyof WorkerEvents, object, string | undefined])[] = [
     ['a halted shard', 'shard:halted', { ...SHARD, error }, 'error'],
     ['a failing processor', 'processor:failed', { ...SHARD, error, attempt: 1, retryInMs: 5 }, 'warn'],
-    ['a shard that cannot be read', 'shard:read-failed', { ...SHARD, error, retryInMs: undefined }, 'warn'],
-    ['a read that is tried again', 'shard:read-failed', { ...SHARD, error, retryInMs: 5 }, undefined],
+    [
+      'a shard that is given back',
+      'shard:failed',
+      { ...SHARD, during: 'read', error, retryInMs: undefined, failures: 1 },
+      'warn'
+    ],
+    [
+      'a read that is tried again',
+      'shard:failed',
+      { ...SHARD, during: 'read', error, retryInMs: 5, failures: 7 },
+      undefined
+    ],
+    [
+      'a read that fails and fails',
+      'shard:failed',
+      { ...SHARD, during: 'read', error, retryInMs: 5, failures: 16 },
+      'warn'
+    ],
     ['a row that cannot be read', 'lease:row-skipped', { key: 'x', problem: 'y' }, 'warn'],
     ['a stream that was created again', 'stream:recreated', { creationEpoch: 1, removed: [] }, 'warn'],
     ['a processor left behind', 'worker:stopped', { workerId: 'w', abandoned: ['x'] }, 'warn'],

@@ -198,6 +198,8 @@ describe('resolveOptions', () => {
     const store = memoryLeaseStore()
     const kinesis = new KinesisClient({ region: 'us-east-1' })
     const since = new Date(NOW_MS)
+    const lines: string[] = []
+    const loud = { ...silentLogger, warn: (_: object, message: string) => void lines.push(message) }
     const resolved = resolve({
       ...GOOD,
       workerId: 'w',
@@ -208,7 +210,7 @@ describe('resolveOptions', () => {
       onProcessorError: { attempts: Number.POSITIVE_INFINITY, backoffMs: 0, maxBackoffMs: 0, then: 'stop' },
       kinesis,
       dynamodb: { region: 'eu-west-1' },
-      logger: silentLogger
+      logger: loud
     })
     expect(resolved.workerId).to.equal('w')
     expect(resolved.startAt).to.deep.equal(since)
@@ -217,7 +219,8 @@ describe('resolveOptions', () => {
     expect(resolved.leases.billing).to.deep.equal({ mode: 'provisioned', readCapacity: 10, writeCapacity: 10 })
     expect(resolved.failurePolicy).to.deep.include({ attempts: Number.POSITIVE_INFINITY, lastResort: 'stop' })
     expect(resolved.kinesis).to.equal(kinesis)
-    expect(resolved.logger).to.equal(silentLogger)
+    resolved.logger.warn({}, 'a line')
+    expect(lines).to.deep.equal(['a line'])
     kinesis.destroy()
   })
 
