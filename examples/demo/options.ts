@@ -13,7 +13,7 @@ lines, meanwhile splits a shard, merges two, kills a worker and starts another, 
 in order. Takes about half a minute and needs no AWS account.
 
 Options:
-  --json   print one JSON object with the result as the last line, and nothing else
+  --json   print the result as one JSON object, on the last line (with npm start --silent it is the only one)
   --help   print this text
 
 Exit code: 0 if the proof holds, 1 if not, 2 for an unknown option, 130 if interrupted.`

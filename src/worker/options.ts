@@ -161,11 +161,12 @@ export const OPTION_NAMES: readonly string[] = [
  * @throws OptionError naming the option, its value and what was expected
  */
 export function resolveOptions(given: WorkerOptions, random: Random, nowMs: number): ResolvedOptions {
-  if (given === undefined)
+  if (given === undefined) {
     throw new OptionError(
-      'streamName',
-      'is missing, and so is everything else: new Worker() needs a stream, an applicationName and a handler or a processor'
+      'options',
+      'are missing: a worker needs a stream, an applicationName and a handler or processor'
     )
+  }
   const options = checkGroup<WorkerOptions>('options', given, OPTION_NAMES) as WorkerOptions
   const applicationName = checkText(
     'applicationName',
