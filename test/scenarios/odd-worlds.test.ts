@@ -33,10 +33,10 @@ function aWorld(aheadMs = 0) {
     )
   const run = async (work: Promise<unknown>): Promise<void> => {
     let isDone = false
-    work.finally(() => {
+    const done = work.finally(() => {
       isDone = true
     })
-    await virtual.advanceUntil(() => isDone, 600_000)
+    await Promise.all([done, virtual.advanceUntil(() => isDone, 600_000)])
   }
   return { virtual, kinesis, given, makeWorker, run }
 }
