@@ -25,7 +25,7 @@ export function consoleLogger(level: LogLevel = 'info'): Logger {
     (name: LogLevel): LogLine =>
     (fields, message) => {
       if (LEVELS.indexOf(name) < from) return
-      console.error(JSON.stringify({ level: name, msg: message, ...fields }, printable))
+      console.error(lineOfJson(name, fields, message))
     }
   return { debug: lineOf('debug'), info: lineOf('info'), warn: lineOf('warn'), error: lineOf('error') }
 }
@@ -44,20 +44,35 @@ export function safeLogger(given: Logger): Logger {
   return { debug: lineOf('debug'), info: lineOf('info'), warn: lineOf('warn'), error: lineOf('error') }
 }
 
-/** Bytes are looked at before their own toJSON, which would spell them out. */
-function printable(this: unknown, key: string, serialized: unknown): unknown {
-  const value = typeof this === 'object' && this !== null ? Reflect.get(this, key) : serialized
-  if (value instanceof Error) {
+/** One line of JSON. Whatever the fields are, the sentence is said. */
+function lineOfJson(level: LogLevel, fields: object, message: string): string {
+  try {
+    return JSON.stringify({ level, msg: message, ...fields }, printer())
+  } catch {
+    return JSON.stringify({ level, msg: message })
+  }
+}
+
+/**
+ * What of a value is printed: of errors what identifies them, with causes that are errors themselves; of bytes how many.
+ * Bytes are looked at before their own toJSON, which would spell them out.
+ */
+function printer(): (this: unknown, key: string, serialized: unknown) => unknown {
+  const seen = new WeakSet<Error>()
+  return function (key, serialized) {
+    const value = typeof this === 'object' && this !== null ? Reflect.get(this, key) : serialized
+    if (value instanceof Uint8Array) return `<${value.length} bytes>`
+    if (!(value instanceof Error)) return typeof value === 'bigint' ? value.toString() : serialized
+    if (seen.has(value)) return `<${value.name}, as above>`
+    seen.add(value)
     const { name, message, stack, cause } = value
     const code = 'code' in value ? value.code : undefined
     return {
       name,
       message,
-      ...(code !== undefined && { code }),
+      ...(code !== undefined && { code: String(code) }),
       ...(stack !== undefined && { stack }),
-      ...(cause !== undefined && { cause })
+      ...(cause instanceof Error && { cause })
     }
   }
-  if (value instanceof Uint8Array) return `<${value.length} bytes>`
-  return typeof value === 'bigint' ? value.toString() : serialized
 }

@@ -1,5 +1,5 @@
 // Tries a piece of work again while its failures are of the kind that pass.
-import { isRetryable } from '../model/errors.ts'
+import { isRetryable, ThrottledError } from '../model/errors.ts'
 import { type Backoff, backoffMs } from './backoff.ts'
 import type { Clock } from './clock.ts'
 import type { Random } from './random.ts'
@@ -7,6 +7,8 @@ import type { Random } from './random.ts'
 export interface RetryPolicy {
   /** How often at most; at least 1. */
   readonly attempts: number
+  /** How often at most while the service says to slow down. Default: `attempts`. */
+  readonly attemptsIfThrottled?: number
   readonly backoff: Backoff
 }
 
@@ -29,7 +31,9 @@ export async function retry<T>(
     try {
       return await work(attempt)
     } catch (error) {
-      if (attempt >= policy.attempts || !isRetryable(error)) throw error
+      const { attempts, attemptsIfThrottled = attempts } = policy
+      if (attempt >= (error instanceof ThrottledError ? attemptsIfThrottled : attempts) || !isRetryable(error))
+        throw error
       const inMs = backoffMs(attempt, policy.backoff, context.random.next())
       context.retried?.(error, inMs)
       await context.clock.sleep(inMs, context.signal)

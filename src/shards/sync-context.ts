@@ -21,7 +21,7 @@ export interface SyncContext {
 const PATIENCE: RetryPolicy = { attempts: 5, backoff: { firstMs: 500, maxMs: 10_000 } }
 
 /** For calls that a whole fleet makes when it starts, and that Kinesis allows 20 times a second for an account. */
-const FLEET_PATIENCE: RetryPolicy = { attempts: 12, backoff: { firstMs: 500, maxMs: 10_000 } }
+const FLEET_PATIENCE: RetryPolicy = { ...PATIENCE, attemptsIfThrottled: 12 }
 
 /** How many calls to the lease table are under way at once. */
 const CALLS_AT_ONCE = 10

@@ -1,5 +1,5 @@
 import { expect } from 'chai'
-import { consoleLogger, silentLogger } from '../../src/runtime/logger.ts'
+import { consoleLogger, safeLogger, silentLogger } from '../../src/runtime/logger.ts'
 
 function captured(work: () => void): string[] {
   const lines: string[] = []
@@ -33,6 +33,43 @@ describe('consoleLogger', () => {
   it('names only the size of bytes, never what is in them', () => {
     const [line = ''] = captured(() => consoleLogger().info({ data: Buffer.from('secret') }, 'data'))
     expect(line).to.not.include('secret').and.not.include('115')
+  })
+})
+
+describe('what is thrown', () => {
+  it('is logged though it is circular, and only what identifies an error is printed of it', () => {
+    const circular: { self?: unknown; secret: string } = { secret: 'hunter2' }
+    circular.self = circular
+    const loop = new Error('loop')
+    loop.cause = loop
+    const lines = captured(() => {
+      consoleLogger().error({ error: new Error('with an object', { cause: circular }) }, 'first')
+      consoleLogger().error({ error: loop }, 'second')
+      consoleLogger().error({ circular }, 'third')
+    })
+    expect(lines.map(line => JSON.parse(line).msg)).to.deep.equal(['first', 'second', 'third'])
+    expect(lines.join()).to.not.include('hunter2')
+  })
+})
+
+describe('safeLogger', () => {
+  it('passes lines on, as methods of the logger given, and swallows what that throws', () => {
+    const lines: string[] = []
+    class Given {
+      readonly prefix = 'given: '
+      readonly debug = () => {}
+      readonly info = () => {}
+      warn(_: object, message: string): void {
+        lines.push(this.prefix + message)
+      }
+      error(): void {
+        throw new Error('the file is closed')
+      }
+    }
+    const logger = safeLogger(new Given())
+    logger.warn({}, 'a line')
+    logger.error({}, 'another line')
+    expect(lines).to.deep.equal(['given: a line'])
   })
 })
 

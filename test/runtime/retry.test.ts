@@ -66,4 +66,22 @@ describe('retry', () => {
     expect(world.outcome()).to.have.property('message', 'enough')
     expect(world.attempts).to.deep.equal([1])
   })
+
+  it('has more patience with a service that says to slow down, where the policy does', async () => {
+    const virtual = new VirtualClock()
+    const patient = { attempts: 2, attemptsIfThrottled: 5, backoff: { firstMs: 10, maxMs: 100 } }
+    const callsUntilGivenUp = async (error: Error): Promise<number> => {
+      let calls = 0
+      const work = async (): Promise<never> => {
+        calls += 1
+        throw error
+      }
+      const outcome = retry(work, patient, { clock: virtual, random: seededRandom(1) }).catch(failure => failure)
+      await virtual.advance(10_000)
+      expect(await outcome).to.equal(error)
+      return calls
+    }
+    expect(await callsUntilGivenUp(new ThrottledError('slow down'))).to.equal(5)
+    expect(await callsUntilGivenUp(new ServiceError('other', 'no', { retryable: true }))).to.equal(2)
+  })
 })
