@@ -62,7 +62,7 @@ export class ShardSyncer {
   constructor(options: ShardSyncerOptions) {
     const { kinesis, store, clock, random, logger, startAt, onRecreatedStream = 'refuse', report } = options
     const retried = (error: unknown, inMs: number): void =>
-      logger.warn({ error, inMs }, 'A call for the comparison of shards and leases is made again')
+      logger.warn({ error, inMs }, 'a call for the comparison of shards and leases is made again')
     this.#context = { kinesis, store, clock, random, report, retried }
     this.#logger = logger
     this.#startAt = startAt
@@ -74,9 +74,10 @@ export class ShardSyncer {
    *
    * @throws ServiceError `not-found` if there is no such stream.
    */
-  async find(signal?: AbortSignal): Promise<void> {
-    const { identity, nowMs } = await findStream(this.#context, signal)
-    this.#found = { identity, nowMs, atMs: this.#context.clock.monotonicMs() }
+  async find(signal?: AbortSignal): Promise<FoundStream> {
+    const found = await findStream(this.#context, signal)
+    this.#found = { ...found, atMs: this.#context.clock.monotonicMs() }
+    return found
   }
 
   /**
@@ -86,8 +87,7 @@ export class ShardSyncer {
    * @throws TableMismatchError if the leases are of another stream, or of an earlier one and that is to be refused.
    */
   async open(signal?: AbortSignal): Promise<StreamIdentity> {
-    if (this.#found === undefined) await this.find(signal)
-    const stream = this.#foundStream()
+    const { identity: stream } = this.#foundLately() ?? (await this.find(signal))
     const leases = await this.#table.list(stream, signal)
     if (leases.length > 0 && leases.every(lease => lease.stream === undefined)) {
       const shards = await listWholeStream(this.#context, signal)
@@ -185,11 +185,9 @@ export class ShardSyncer {
 
   /** Makes sure that the stream is the one it was, and resolves with the time at the service. */
   async #checkEpoch(stream: StreamIdentity, signal: AbortSignal): Promise<number> {
-    const found = this.#found
+    const lately = this.#foundLately()
     this.#found = undefined
-    const agoMs = this.#context.clock.monotonicMs() - (found?.atMs ?? Number.NEGATIVE_INFINITY)
-    if (found !== undefined && agoMs < FOUND_LATELY_MS) return found.nowMs + agoMs
-    const { identity, nowMs } = await findStream(this.#context, signal)
+    const { identity, nowMs } = lately ?? (await findStream(this.#context, signal))
     const { streamArn, creationEpoch } = identity
     if (streamArn === stream.streamArn && creationEpoch === stream.creationEpoch) return nowMs
     throw new TableMismatchError(
@@ -272,9 +270,12 @@ export class ShardSyncer {
     return overlaid(listed, keys, rows)
   }
 
-  #foundStream(): StreamIdentity {
-    if (this.#found === undefined) throw new BugError('The stream was opened before it was found')
-    return this.#found.identity
+  /** The stream as it was found, with the time at the service now; `undefined` if that is too long ago. */
+  #foundLately(): FoundStream | undefined {
+    if (this.#found === undefined) return undefined
+    const { identity, nowMs, atMs } = this.#found
+    const agoMs = this.#context.clock.monotonicMs() - atMs
+    return agoMs < FOUND_LATELY_MS ? { identity, nowMs: Math.floor(nowMs + agoMs) } : undefined
   }
 
   #openStream(): StreamIdentity {
