@@ -175,6 +175,7 @@ export class ShardConsumer {
     for (let failures = 0; !this.#interrupt.aborted; ) {
       try {
         if (await parentsFinished(this.tenure.lease, this.#interrupt)) return 'parents-finished'
+        failures = 0
       } catch (error) {
         if (this.#interrupt.aborted) break
         failures += 1
@@ -189,14 +190,14 @@ export class ShardConsumer {
 
   async #initialize(): Promise<ShardEvent> {
     const { checkpoint, pendingCheckpoint } = this.tenure.lease
-    const outcome = await this.#callUser('initialize', this.#interrupt, (_, signal) => {
+    const outcome = await this.#callUser('initialize', this.#interrupt, () => {
       this.#processor ??= asProcessor(this.#options.processor())
       return this.#processor.initialize({
         shardId: this.tenure.shardId,
         checkpoint: isRecordPosition(checkpoint) ? checkpoint.sequenceNumber : undefined,
         subSequenceNumber: checkpoint.subSequenceNumber,
         pendingCheckpoint,
-        signal
+        signal: this.#giveUp
       })
     })
     return this.#eventOf(outcome, 'initialized')
@@ -214,7 +215,10 @@ export class ShardConsumer {
       return 'read-failed'
     }
     if (this.#interrupt.aborted || !this.tenure.isValid()) return this.#interruption()
-    if (retrieved.kind === 'records') return this.#deliver(retrieved)
+    if (retrieved.kind === 'records') {
+      this.#falseEnds = 0
+      return this.#deliver(retrieved)
+    }
     this.#end = retrieved
     return 'end-reached'
   }
@@ -358,7 +362,7 @@ export class ShardConsumer {
         return withSignal(this.#giveUp, signal => work(failures, signal))
       },
       policy,
-      isHopeless: cause => method === 'initialize' && cause instanceof OptionError,
+      isHopeless: cause => cause instanceof OptionError && this.#processor === undefined,
       interrupt,
       clock,
       random,

@@ -135,8 +135,9 @@ export class LeaseCoordinator {
 
   /** Ends the loops. Whatever is still held ends as lost. */
   async close(): Promise<void> {
+    const claimsOver = this.stopClaiming()
     await Promise.all([this.#renewing?.stop(), this.#fencing?.stop()])
-    await this.stopClaiming()
+    await claimsOver
     for (const tenure of this.held()) tenure.abandon('the worker has stopped')
   }
 

@@ -12,7 +12,7 @@ export interface InitializeInput {
   readonly subSequenceNumber: number
   /** A checkpoint that an earlier owner prepared but did not make. */
   readonly pendingCheckpoint: PendingCheckpoint | undefined
-  /** Aborts when the lease is lost, or when the worker stops waiting for this call. */
+  /** Aborts when the shard is given up: the lease was lost, or the worker stops waiting. Good for as long as the processor lives. */
   readonly signal: AbortSignal
 }
 
@@ -25,7 +25,10 @@ export interface ProcessRecordsInput {
   readonly millisBehindLatest: number
   /** How often in a row this batch has failed before; 0 the first time. */
   readonly failures: number
-  /** Aborts when the lease is lost, or when the worker stops waiting for this call. Whoever has the lease then gets the records again. */
+  /**
+   * Aborts when the lease is lost, or when the worker stops waiting for this call; good for this call only. Whoever has the
+   * lease then gets the records again.
+   */
   readonly signal: AbortSignal
 }
 
@@ -49,6 +52,8 @@ export interface ShutdownRequestedInput {
  * Processes the records of one shard. One instance serves one shard while this worker holds its lease; its methods are
  * never called at the same time. A method that throws is called again after a delay (option `onProcessorError`), with the
  * same records; when the attempts are used up, the shard is halted: nothing is skipped, and other shards go on.
+ * `shutdownRequested` is called three times at most, within about a second, because somebody waits for the shard; after that
+ * the lease is given back and `leaseLost` is called.
  *
  * Order of calls: `initialize`, `processRecords` any number of times, then one of `shardEnded`, `shutdownRequested` or
  * `leaseLost`.

@@ -34,7 +34,7 @@ export class PollingRetriever implements Retriever {
   #position: IteratorStart
   #iterator: string | undefined
   #debt: ReadDebt = NO_DEBT
-  /** How often in a row an iterator that was just opened has been refused. */
+  /** How often GetRecords has refused an iterator since its last answer. */
   #refusals = 0
   /** What to report once everything read so far has been fetched. */
   #end: Retrieved | undefined
@@ -79,10 +79,9 @@ export class PollingRetriever implements Retriever {
       const last = this.#last && { isBehind: this.#last.isBehind, agoMs: nowMs - this.#last.atMs }
       await this.#sleep(readDelayMs(this.#debt, last, idleMs, nowMs))
       try {
-        const answer = await this.#readOnce()
+        const retrieved = this.#accept(await this.#readOnce())
         failures = 0
         hopeless = 0
-        const retrieved = this.#accept(answer)
         if (retrieved !== undefined) return retrieved
       } catch (error) {
         this.#closing.signal.throwIfAborted()

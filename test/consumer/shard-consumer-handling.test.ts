@@ -60,6 +60,17 @@ describe('ShardConsumer', () => {
     await world.until(running)
   })
 
+  it('gives initialize a signal that lives as long as the processor', async () => {
+    const world = new ShardWorld()
+    const signals: AbortSignal[] = []
+    const running = world.run(await world.claim(), { initialize: ({ signal }) => void signals.push(signal) })
+    await world.clock.advance(2_000)
+    expect(signals.map(signal => signal.aborted)).to.deep.equal([false])
+    running.consumer.drain()
+    await world.until(running)
+    expect(signals.map(signal => signal.aborted)).to.deep.equal([true])
+  })
+
   it('gives up at once on a factory that makes no processor', async () => {
     const world = new ShardWorld()
     const running = world.run(await world.claim(), {}, { processor: () => ({}) as never })
