@@ -24,6 +24,9 @@ import {
 /** Ids of the checks that a service is known to fail, and how it differs. */
 export type Deviations = Readonly<Record<string, string>>
 
+/** How long `setup` may take. */
+const SETUP_MS = 90_000
+
 const PARTS = [describing, listing, filtering, starting, startingElsewhere, refusing, ...readingParts]
 
 /** Runs the suite on one service. `setup` is asked once, before the first check. */
@@ -32,7 +35,9 @@ export function describeKinesisPort(name: string, setup: () => Promise<KinesisWo
     let world: KinesisWorld
     const unknown = new Set(Object.keys(deviations))
 
-    before(async () => {
+    before(async function () {
+      // An emulator may have to be started more than once.
+      this.timeout(SETUP_MS)
       world = await setup()
     })
 

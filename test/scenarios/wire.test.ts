@@ -110,7 +110,7 @@ describe('a worker on the wire', () => {
     ['kinesalite, which does not name child shards', sharedKinesalite]
   ] as const) {
     it(`reads on through a split and a merge on ${name}`, async function () {
-      this.timeout(60_000)
+      this.timeout(150_000)
       this.slow(20_000)
       await withEmulators(start, async place => {
         const { client } = place

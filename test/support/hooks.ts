@@ -2,7 +2,9 @@
 import { closeSharedEmulators } from './emulators.ts'
 
 export const mochaHooks = {
-  async afterAll(): Promise<void> {
+  async afterAll(this: Mocha.Context): Promise<void> {
+    // One may still be starting.
+    this.timeout(90_000)
     await closeSharedEmulators()
   }
 }
