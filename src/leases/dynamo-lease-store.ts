@@ -137,7 +137,8 @@ async function readLease(
 function readable(item: Readonly<Record<string, unknown>>, tableName: string, logger: Logger): Lease | undefined {
   const parsed = parseItem(item)
   if (parsed.kind === 'lease') return parsed.lease
-  logger.warn({ tableName, ...parsed.row }, 'A row of the lease table could not be read as a lease')
+  // The comparison of shards and leases tells of the row, once.
+  logger.debug({ tableName, ...parsed.row }, 'a row of the lease table could not be read as a lease')
   return undefined
 }
 

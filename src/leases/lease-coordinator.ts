@@ -1,12 +1,12 @@
 // The loops that find, claim, keep and give back leases. Owns what this worker holds; decides nothing itself.
 import { isRetryable } from '../model/errors.ts'
-import { claimed, isFinished, type Lease } from '../model/lease.ts'
+import { claimed, type Lease } from '../model/lease.ts'
 import type { Clock } from '../runtime/clock.ts'
 import type { Logger } from '../runtime/logger.ts'
 import { type Loop, startLoop } from '../runtime/loop.ts'
 import { jittered, type Random } from '../runtime/random.ts'
 import type { LeaseStore } from './lease-store.ts'
-import { type AssignmentPlan, type ClaimReason, planAssignments } from './plan-assignments.ts'
+import { type AssignmentPlan, type ClaimReason, planAssignments, readableLeases } from './plan-assignments.ts'
 import { judgeRefusal } from './plan-renewals.ts'
 import { NOTHING_SEEN, observe, type Sightings, unchangedMs } from './sightings.ts'
 import { Tenure, type TenureEnd } from './tenure.ts'
@@ -51,6 +51,8 @@ export class LeaseCoordinator {
   readonly #adopting = new Set<Promise<unknown>>()
   readonly #avoidUntilMs = new Map<string, number>()
   readonly #beingRenewed = new Set<Tenure>()
+  /** Keys of leases held that wait for a parent, as of the last plan. */
+  #waiting: ReadonlySet<string> = new Set()
   #sightings: Sightings = NOTHING_SEEN
   #assigning: Loop | undefined
   #renewing: Loop | undefined
@@ -102,13 +104,16 @@ export class LeaseCoordinator {
     this.#assigning?.nudge()
   }
 
-  /** Claims the leases that continue a shard this worker has just finished, as far as they are free. */
+  /**
+   * Claims the leases that continue a shard this worker has just finished, as far as they are free and can be read: one
+   * that waits for another parent would take the place that this parent needs.
+   */
   async adopt(leaseKeys: readonly string[]): Promise<void> {
-    const { store } = this.#options
     const adopting = allOf(
       leaseKeys.map(async leaseKey => {
-        const lease = await store.get(leaseKey)
-        if (lease !== undefined && lease.owner === undefined && !isFinished(lease)) await this.#claim(lease, 'child')
+        const lease = await this.#options.store.get(leaseKey)
+        if (lease === undefined || lease.owner !== undefined || !(await this.#isReadable(lease))) return
+        await this.#claim(lease, 'child')
       })
     )
     this.#adopting.add(adopting)
@@ -141,6 +146,12 @@ export class LeaseCoordinator {
     for (const tenure of this.held()) tenure.abandon('the worker has stopped')
   }
 
+  /** Whether a shard can be read now, by the rows of its parents as they are. */
+  async #isReadable(lease: Lease): Promise<boolean> {
+    const parents = await Promise.all(lease.parentShardIds.map(parent => this.#options.store.get(parent)))
+    return readableLeases([lease, ...parents.flatMap(parent => parent ?? [])]).includes(lease)
+  }
+
   async #assign(): Promise<void> {
     for (let more = true; more && !this.#closed; ) {
       const plan = await this.#planOnce()
@@ -166,6 +177,7 @@ export class LeaseCoordinator {
       avoid: this.#avoided(listing.leases, nowMs)
     }
     const plan = planAssignments(facts, { durationMs, maxLeases, maxMoves: CLAIMS_AT_ONCE }, random)
+    this.#waiting = new Set(plan.waiting)
     listener.planned(plan)
     return plan
   }
@@ -174,9 +186,7 @@ export class LeaseCoordinator {
     const { session, listener } = this.#options
     const tenure = this.#held.get(row.leaseKey)
     if (tenure === undefined || row.owner !== session || row.wantedBy === undefined) return
-    if (tenure.lease.wantedBy === row.wantedBy) return
-    tenure.noteRequest(row.wantedBy)
-    listener.requested(tenure, row.wantedBy)
+    if (tenure.noteRequest(row.wantedBy)) listener.requested(tenure, row.wantedBy)
   }
 
   #avoided(leases: readonly Lease[], nowMs: number): Set<string> {
@@ -189,7 +199,8 @@ export class LeaseCoordinator {
     const { leaseKey } = lease
     const { isBusy, maxLeases } = this.#options
     if (this.#closed || this.#held.has(leaseKey) || this.#claiming.has(leaseKey) || isBusy(leaseKey)) return false
-    if (this.#held.size + this.#claiming.size >= maxLeases) return false
+    const places = [...this.#held.keys()].filter(key => !this.#waiting.has(key)).length
+    if (places + this.#claiming.size >= maxLeases) return false
     this.#claiming.add(leaseKey)
     try {
       return await this.#claimNow(lease, why)

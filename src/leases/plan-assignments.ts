@@ -49,6 +49,10 @@ export interface AssignmentPlan {
   readonly fairShare: number
   /** Leases that could be read, that nobody holds, and that this plan does not claim. */
   readonly unassigned: number
+  /** Keys of leases that nobody has come for in two lease durations, this worker included: all are full, or avoid them. */
+  readonly neglected: readonly string[]
+  /** Keys of the leases held here that wait for a parent. They take no place: the parent may need it. */
+  readonly waiting: readonly string[]
 }
 
 /** Plans one round. Leases of finished shards, and of shards whose parents are not finished, are left alone. */
@@ -65,7 +69,8 @@ export function planAssignments(facts: AssignmentFacts, settings: AssignmentSett
     const holder = holders.get(lease.leaseKey)
     return !avoid.has(lease.leaseKey) && (holder === undefined || holder === session)
   })
-  const room = Math.max(0, settings.maxLeases - held.size)
+  const waiting = waitingLeases(facts.leases, readable).filter(({ leaseKey }) => held.has(leaseKey))
+  const room = Math.max(0, settings.maxLeases - held.size + waiting.length)
   const chosen = chooseClaims(shuffled(claimable, random), fairShare - load, facts, settings).slice(0, room)
   const claim = chosen.slice(0, settings.maxMoves)
 
@@ -77,6 +82,9 @@ export function planAssignments(facts: AssignmentFacts, settings: AssignmentSett
           fairShare,
           atMost: Math.min(room - coming, settings.maxMoves)
         })
+  const taken = new Set(chosen.map(({ lease }) => lease.leaseKey))
+  const isNeglected = ({ leaseKey }: Lease): boolean =>
+    !taken.has(leaseKey) && facts.unchangedMs(leaseKey) > 2 * settings.durationMs
   return {
     claim,
     request,
@@ -84,7 +92,9 @@ export function planAssignments(facts: AssignmentFacts, settings: AssignmentSett
     more: chosen.length > claim.length,
     workers: loads.size,
     fairShare,
-    unassigned: open.length - claim.length
+    unassigned: open.length - claim.length,
+    neglected: open.filter(isNeglected).map(({ leaseKey }) => leaseKey),
+    waiting: waiting.map(({ leaseKey }) => leaseKey)
   }
 }
 
@@ -93,6 +103,12 @@ export function readableLeases(leases: readonly Lease[]): Lease[] {
   const unfinished = leases.filter(lease => !isFinished(lease))
   const waitedFor = new Set(unfinished.map(lease => lease.shardId))
   return unfinished.filter(lease => !lease.parentShardIds.some(parent => waitedFor.has(parent)))
+}
+
+/** Unfinished leases whose shards cannot be read yet. */
+function waitingLeases(leases: readonly Lease[], readable: readonly Lease[]): Lease[] {
+  const canBeRead = new Set(readable)
+  return leases.filter(lease => !isFinished(lease) && !canBeRead.has(lease))
 }
 
 /** Whether a lease has no living owner, or names us although we do not hold it. */

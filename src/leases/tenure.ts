@@ -42,6 +42,7 @@ export class Tenure {
   #lease: Lease
   #provedAtMs: number
   #end: { how: TenureEnd; because: string } | undefined
+  #notedRequestBy: string | undefined
   #queue: Promise<unknown> = Promise.resolve()
 
   /** @param provedAtMs monotonic time at which the claim was sent */
@@ -115,9 +116,12 @@ export class Tenure {
     await this.#write(lease => (isFinished(lease) ? undefined : finished(lease, childShardIds)), 'finished')
   }
 
-  /** Takes note that `session` has asked for the lease. */
-  noteRequest(session: string): void {
+  /** Takes note that `session` has asked for the lease. Says whether that is news, which the row alone does not tell. */
+  noteRequest(session: string): boolean {
     if (this.#lease.wantedBy !== session) this.#lease = wanted(this.#lease, session)
+    const isNews = this.#notedRequestBy !== session
+    this.#notedRequestBy = session
+    return isNews
   }
 
   /** Ends the tenure without a write: nothing this worker still does may count. */
@@ -154,7 +158,7 @@ export class Tenure {
           continue
         }
         // A release or an end whose answer was lost has landed if the row says exactly what we wrote.
-        if (end !== undefined && sameOwnership(after, outcome.current)) break
+        if (end !== undefined && hasLanded(after, outcome.current)) break
         this.#finishAs(verdict.kind, verdict.kind === 'gone' ? 'its row was deleted' : verdict.because)
         throw this.#lostError()
       } catch (error) {
@@ -177,6 +181,8 @@ export class Tenure {
   }
 }
 
-function sameOwnership(written: Lease, current: Lease | undefined): boolean {
-  return current !== undefined && current.owner === written.owner && current.counter === written.counter
+/** Not by owner and counter alone: anybody who takes a lease from its owner counts it up, too. */
+function hasLanded(written: Lease, current: Lease | undefined): boolean {
+  if (current === undefined || current.owner !== written.owner || current.counter !== written.counter) return false
+  return comparePositions(current.checkpoint, written.checkpoint) === 0
 }

@@ -8,8 +8,20 @@ import type { ShardEventBase, WorkerEmitter } from './events.ts'
 
 type Emit = WorkerEmitter['emit']
 
-export function leaseEvents(emit: Emit): Pick<LeaseListener, 'taken' | 'requested' | 'ended'> {
+type LeaseEvents = Pick<LeaseListener, 'taken' | 'requested' | 'ended'> & {
+  /** Told of every plan; emits when other leases are neglected than before. */
+  readonly neglected: (leaseKeys: readonly string[]) => void
+}
+
+export function leaseEvents(emit: Emit): LeaseEvents {
+  let told = ''
   return {
+    neglected: leaseKeys => {
+      const sorted = [...leaseKeys].sort()
+      const isNews = sorted.join() !== told
+      told = sorted.join()
+      if (isNews && sorted.length > 0) emit('lease:neglected', { leaseKeys: sorted })
+    },
     taken: (tenure, why) =>
       emit('lease:taken', { ...shardOf(tenure), why, checkpoint: formatPosition(tenure.lease.checkpoint) }),
     requested: (tenure, by) => emit('lease:requested', { ...shardOf(tenure), by }),

@@ -33,6 +33,11 @@ export interface WorkerEvents {
   'lease:released': ShardEventBase
   /** A lease is no longer ours. Its records since the last checkpoint will be delivered again elsewhere. */
   'lease:lost': ShardEventBase & { readonly because: string }
+  /**
+   * Nobody has come for these leases in two lease durations, and this worker cannot: it holds `maxLeases`, or failed to read
+   * the shard lately. Their shards are not read. Emitted whenever they are others than before.
+   */
+  'lease:neglected': { readonly leaseKeys: readonly string[] }
   /** A lease was created for a shard; `rebuilt` and `ancestor` mean that it was missing and should not have been. */
   'lease:created': ShardEventBase & { readonly why: string; readonly checkpoint: string }
   /** The lease of a finished shard is not needed any more and was deleted. */
@@ -165,8 +170,15 @@ function troubleIn({ name, event }: AnyEvent): { level: 'warn' | 'error'; messag
     case 'shard:failed':
       if (event.retryInMs === undefined) return { level: 'warn', message: 'a shard is given back after a failure' }
       return isMilestone(event.failures) ? { level: 'warn', message: 'a shard makes no progress' } : undefined
+    case 'lease:lost':
+      return { level: 'warn', message: 'a lease was lost: its records since the last checkpoint are delivered again' }
+    case 'lease:neglected':
+      return { level: 'warn', message: 'nobody reads these shards: every worker is full, or could not read them' }
     case 'lease:row-skipped':
-      return { level: 'warn', message: 'a row of the lease table cannot be read' }
+      return {
+        level: 'warn',
+        message: 'a row of the lease table cannot be read: nobody reads its shard until the row is mended or removed'
+      }
     case 'stream:recreated':
       return { level: 'warn', message: 'the stream was created again, and reading starts over' }
     case 'worker:stopped':

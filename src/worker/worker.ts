@@ -294,7 +294,10 @@ export class Worker {
         this.#syncer.remember(tenure.lease)
         this.#syncing?.nudge()
       },
-      planned: () => this.#fitConsumers(),
+      planned: ({ neglected }) => {
+        this.#fitConsumers()
+        events.neglected(neglected)
+      },
       failed: (during, error) => this.#failedInBackground(during, error)
     }
   }

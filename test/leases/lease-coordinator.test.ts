@@ -3,7 +3,7 @@ import { ServiceError } from '../../src/model/errors.ts'
 import { claimed, finished, type Lease, wanted } from '../../src/model/lease.ts'
 import { SHARD_END } from '../../src/model/sequence-number.ts'
 import { aLease, aPosition, shardId } from '../support/builders.ts'
-import type { Fault } from '../support/flaky-store.ts'
+import { type Fault, scripted } from '../support/flaky-store.ts'
 import { DURATION_MS, Fleet, keys, type Member } from './coordinator-world.ts'
 
 const writesOf = (member: Member, number: number): number =>
@@ -133,6 +133,17 @@ describe('LeaseCoordinator', () => {
       expect(a.plans.at(-1)?.unassigned).to.equal(5)
     })
 
+    it('makes place for a parent that came back after its child was claimed', async () => {
+      const child = aLease({ ...keys(1), parentShardIds: [shardId(0)] })
+      const fleet = await new Fleet().create(child)
+      const a = await fleet.start(fleet.member('a', { maxLeases: 1 }))
+      expect(a.held()).to.deep.equal([1])
+      await fleet.table.create(aLease(keys(0)))
+      await fleet.table.create(aLease(keys(2)))
+      await fleet.clock.advance(30_000)
+      expect(a.held()).to.have.length(2).and.to.include(1)
+    })
+
     it('rejects start if the table cannot be read for good, and goes on if it can be later', async () => {
       const fleet = await new Fleet().withLeases(1)
       const a = fleet.member('a')
@@ -168,6 +179,18 @@ describe('LeaseCoordinator', () => {
       await fleet.clock.advance(60_000)
       expect(a.told.filter(line => line.startsWith('requested'))).to.have.length(1)
       expect(a.held()).to.have.length(3)
+    })
+
+    it('tells of a request that it learns of from the answer to a write of its own', async () => {
+      const fleet = await new Fleet().withLeases(1)
+      const a = await fleet.start(fleet.member('a'))
+      a.store.faults = scripted({ kind: 'lost-answer', afterMs: 100 })
+      const renewing = a.tenures[0]?.renew()
+      await fleet.clock.settle()
+      await fleet.table.request((await fleet.row(0)) as Lease, 'b')
+      await fleet.clock.advance(10_000)
+      await renewing
+      expect(a.told).to.deep.equal(['taken 0 unowned', 'requested 0 b', 'ended 0 released'])
     })
 
     it('moves nothing any more once nobody has two more than another', async () => {
@@ -304,6 +327,21 @@ describe('LeaseCoordinator', () => {
       const { a } = await family(1)
       await a.coordinator.adopt([shardId(1), shardId(2)])
       expect(a.held()).to.have.length(1)
+    })
+
+    it('leaves a child alone that waits for another parent', async () => {
+      const fleet = await new Fleet().create(
+        finished(claimed(aLease(keys(0)), 'a'), [shardId(2)]),
+        aLease(keys(1)),
+        aLease({ ...keys(2), parentShardIds: [shardId(0), shardId(1)] })
+      )
+      const a = fleet.member('a')
+      await a.coordinator.adopt([shardId(2)])
+      expect(a.told).to.deep.equal([])
+      const other = (await fleet.row(1)) as Lease
+      await fleet.table.replace(other, finished(other, [shardId(2)]))
+      await a.coordinator.adopt([shardId(2)])
+      expect(a.told).to.deep.equal(['taken 2 child'])
     })
 
     it('has one tenure of a lease that is being claimed by a scan at the same time', async () => {

@@ -100,6 +100,27 @@ describe('planAssignments', () => {
     expect(plan([...leases(10, 'a'), lease(10, 'me')], {}, { maxLeases: 2 }).request).to.have.length(1)
   })
 
+  it('names what nobody has come for in two durations and it cannot take itself', () => {
+    const full = { maxLeases: 1 }
+    const all = [lease(0, 'me'), lease(1), lease(2), lease(3, 'dead'), lease(4, 'alive')]
+    const idle = { 1: 20_001, 2: 20_000, 3: 20_001 }
+    const neglected = [shardId(1), shardId(3)]
+    expect(plan(all, { idle }, full).neglected).to.have.members(neglected)
+    const avoid = new Set(neglected)
+    expect(plan(all, { idle, avoid }).neglected).to.have.members(neglected)
+    expect(plan(all, { idle }).neglected).to.deep.equal([])
+  })
+
+  it('does not count what waits for a parent as a place that is taken', () => {
+    const child = lease(2, 'me', { parentShardIds: [shardId(0), shardId(1)] })
+    const all = [finished(lease(0), [shardId(2)]), lease(1), child]
+    const result = plan(all, {}, { maxLeases: 1 })
+    expect(result.waiting).to.deep.equal([shardId(2)])
+    expect(claims(result)).to.deep.equal(['1 unowned'])
+    const both = [...all, lease(5, 'me')]
+    expect(claims(plan(both, {}, { maxLeases: 1 }))).to.deep.equal([])
+  })
+
   it('takes back first what names it though it does not hold it, then what was released for it', () => {
     const all = [lease(0, 'me'), wanted(lease(1), 'me'), lease(2), lease(3, 'a'), lease(4, 'a'), lease(5, 'a')]
     const result = plan(all, { held: new Set() })

@@ -177,6 +177,16 @@ describe('Tenure', () => {
       expect(world.ends.map(({ how }) => how)).to.deep.equal(['lost'])
     })
 
+    it('is lost if somebody took it away just before the end of the shard was written', async () => {
+      const world = await aTenure()
+      const row = (await world.row()) as Lease
+      // Owner gone and counter up by one, as after the write that is about to be made.
+      await world.table.replace(row, released(row))
+      expect(await outcomeOf(world.clock, world.tenure.finish(['a', 'b']))).to.be.instanceOf(LeaseLostError)
+      expect(world.ends.map(({ how }) => how)).to.deep.equal(['lost'])
+      expect((await world.row())?.checkpoint).to.deep.equal(aLease().checkpoint)
+    })
+
     it('is gone if its row was deleted', async () => {
       const world = await aTenure()
       await world.table.remove((await world.row()) as Lease)

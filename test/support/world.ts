@@ -255,8 +255,9 @@ export class Member {
   #listen(): void {
     const names: readonly WorkerEventName[] = [
       ...(['worker:started', 'worker:stopping', 'worker:stopped'] as const),
-      ...(['lease:taken', 'lease:requested', 'lease:released', 'lease:lost', 'lease:created'] as const),
-      ...(['lease:removed', 'lease:hole-found', 'lease:row-skipped', 'stream:recreated'] as const),
+      ...(['lease:taken', 'lease:requested', 'lease:released', 'lease:lost', 'lease:neglected'] as const),
+      ...(['lease:created', 'lease:removed', 'lease:hole-found', 'lease:row-skipped'] as const),
+      ...(['stream:recreated'] as const),
       ...(['shard:started', 'shard:ended', 'shard:halted', 'shard:failed', 'shard:odd-records'] as const),
       ...(['batch:processed', 'processor:failed', 'error'] as const)
     ]

@@ -132,7 +132,9 @@ describe('WorkerEmitter', () => {
     ['a stream that was created again', 'stream:recreated', { creationEpoch: 1, removed: [] }, 'warn'],
     ['a processor left behind', 'worker:stopped', { workerId: 'w', abandoned: ['x'] }, 'warn'],
     ['a stop in good order', 'worker:stopped', { workerId: 'w', abandoned: [] }, undefined],
-    ['a lost lease', 'lease:lost', { ...SHARD, because: 'x' }, undefined]
+    ['a lost lease', 'lease:lost', { ...SHARD, because: 'x' }, 'warn'],
+    ['leases that nobody comes for', 'lease:neglected', { leaseKeys: ['x'] }, 'warn'],
+    ['a lease that was released', 'lease:released', SHARD, undefined]
   ]
   for (const [what, name, event, level] of troubles) {
     it(`${level === undefined ? 'does not log' : `logs as ${level}`} ${what} that nobody listens to`, () => {
