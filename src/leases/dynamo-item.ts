@@ -65,7 +65,8 @@ const ATTRIBUTES_OF: Readonly<Record<LeaseField, (lease: Lease) => Attributes>> 
   checkpointOwner: ({ checkpointOwner }) => ({ checkpointOwner }),
   wantedBy: ({ wantedBy }) => ({ millraceWantedBy: wantedBy }),
   stream: ({ stream }) => ({ millraceStreamArn: stream?.streamArn, millraceStreamEpoch: stream?.creationEpoch }),
-  startTimestampMs: ({ startTimestampMs }) => ({ millraceStartTimestamp: startTimestampMs })
+  startTimestampMs: ({ startTimestampMs }) => ({ millraceStartTimestamp: startTimestampMs }),
+  beganAtMs: ({ beganAtMs }) => ({ millraceBeganAt: beganAtMs })
 }
 
 /** The key of a lease's item. */
@@ -224,6 +225,7 @@ function readOptional(reader: ItemReader): Omit<Lease, 'leaseKey' | 'shardId' | 
   const checkpointOwner = reader.read('checkpointOwner', TEXT)
   const wantedBy = reader.read('millraceWantedBy', TEXT)
   const startTimestampMs = reader.read('millraceStartTimestamp', NUMBER)
+  const beganAtMs = reader.read('millraceBeganAt', NUMBER)
   const pendingCheckpoint = readPendingCheckpoint(reader)
   const hashKeyRange = readHashKeyRange(reader)
   const stream = readStream(reader)
@@ -235,6 +237,7 @@ function readOptional(reader: ItemReader): Omit<Lease, 'leaseKey' | 'shardId' | 
     ...(checkpointOwner !== undefined && { checkpointOwner }),
     ...(wantedBy !== undefined && { wantedBy }),
     ...(startTimestampMs !== undefined && { startTimestampMs }),
+    ...(beganAtMs !== undefined && { beganAtMs }),
     ...(pendingCheckpoint !== undefined && { pendingCheckpoint }),
     ...(hashKeyRange !== undefined && { hashKeyRange }),
     ...(stream !== undefined && { stream })

@@ -21,6 +21,8 @@ export interface LeaseCoordinatorOptions {
   /** How long a lease lives without a renewal. Milliseconds. */
   readonly durationMs: number
   readonly maxLeases: number
+  /** Epoch milliseconds by the clock of Kinesis, by which "from now on" is meant. */
+  readonly serviceTimeMs: () => number
   /** Whether an earlier run of the shard is still being wound up in this process. */
   readonly isBusy: (leaseKey: string) => boolean
   readonly listener: LeaseListener
@@ -210,9 +212,9 @@ export class LeaseCoordinator {
   }
 
   async #claimNow(lease: Lease, why: ClaimReason): Promise<boolean> {
-    const { store, session, clock, random, durationMs, listener } = this.#options
+    const { store, session, clock, random, durationMs, listener, serviceTimeMs } = this.#options
     const sentAtMs = clock.monotonicMs()
-    const owned = claimed(lease, session)
+    const owned = claimed(lease, session, Math.floor(serviceTimeMs()))
     try {
       const outcome = await store.replace(lease, owned)
       if (outcome.kind === 'refused') {

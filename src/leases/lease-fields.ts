@@ -18,7 +18,8 @@ const FIELDS: Readonly<Record<LeaseField, true>> = {
   checkpointOwner: true,
   wantedBy: true,
   stream: true,
-  startTimestampMs: true
+  startTimestampMs: true,
+  beganAtMs: true
 }
 
 /** Every field that a write can change. */

@@ -39,11 +39,13 @@ export interface Lease {
   readonly stream?: StreamIdentity
   /** Epoch milliseconds from which to read while the checkpoint is LATEST or AT_TIMESTAMP. */
   readonly startTimestampMs?: number
+  /** In a lease that continues others: the start of those that the application began with. Epoch milliseconds. */
+  readonly beganAtMs?: number
 }
 
 /** What a new lease needs; everything else begins empty. */
 export type NewLease = Pick<Lease, 'shardId' | 'checkpoint'> &
-  Partial<Pick<Lease, 'parentShardIds' | 'hashKeyRange' | 'stream' | 'startTimestampMs'>>
+  Partial<Pick<Lease, 'parentShardIds' | 'hashKeyRange' | 'stream' | 'startTimestampMs' | 'beganAtMs'>>
 
 /** A lease that nobody holds yet. Its key is the shard id. */
 export function newLease(from: NewLease): Lease {
@@ -57,12 +59,17 @@ export function newLease(from: NewLease): Lease {
   }
 }
 
-/** The lease once `owner` has claimed it. Any request for it and any hand-off mark are gone. */
-export function claimed(lease: Lease, owner: string): Lease {
+/**
+ * The lease once `owner` has claimed it. Any request for it and any hand-off mark are gone. A lease at LATEST that does not
+ * say since when, as KCL writes them, begins at `nowMs`, so that opening it later, or again, skips nothing.
+ */
+export function claimed(lease: Lease, owner: string, nowMs?: number): Lease {
   const { wantedBy: _, checkpointOwner: __, ...kept } = lease
   const switched = lease.owner !== undefined && lease.owner !== owner
+  const isUnpinned = lease.checkpoint.sequenceNumber === 'LATEST' && lease.startTimestampMs === undefined
   return {
     ...kept,
+    ...(isUnpinned && nowMs !== undefined && { startTimestampMs: nowMs }),
     owner,
     counter: lease.counter + 1,
     ownerSwitchesSinceCheckpoint: lease.ownerSwitchesSinceCheckpoint + (switched ? 1 : 0)
@@ -104,6 +111,15 @@ export function finished(lease: Lease, childShardIds: readonly string[]): Lease 
 /** The lease with a request by `session` to have it. Not an owner's write: the counter stays. */
 export function wanted(lease: Lease, session: string): Lease {
   return { ...lease, wantedBy: session }
+}
+
+/**
+ * Since when the application has been reading, as far as its leases say, in epoch milliseconds. Leases of later generations
+ * keep it, because those that it began with are removed one day.
+ */
+export function beginningOf(leases: Iterable<Lease>): number | undefined {
+  const times = [...leases].flatMap(lease => lease.startTimestampMs ?? lease.beganAtMs ?? [])
+  return times.length === 0 ? undefined : times.reduce((a, b) => Math.min(a, b))
 }
 
 /** Whether everything in the shard has been processed. */

@@ -6,7 +6,7 @@ import { unlessAborted } from '../runtime/abort.ts'
 import { backoffMs } from '../runtime/backoff.ts'
 import type { Clock } from '../runtime/clock.ts'
 import type { Random } from '../runtime/random.ts'
-import { afterRead, NO_DEBT, type ReadDebt, readDelayMs } from './read-rules.ts'
+import { afterRead, limitAfterAnswer, limitAfterTimeout, NO_DEBT, type ReadDebt, readDelayMs } from './read-rules.ts'
 import type { ReadReport, Retrieved, Retriever } from './retriever.ts'
 
 export interface PollingRetrieverOptions {
@@ -36,6 +36,10 @@ export class PollingRetriever implements Retriever {
   #debt: ReadDebt = NO_DEBT
   /** How often GetRecords has refused an iterator since its last answer. */
   #refusals = 0
+  /** How many records the next read asks for. */
+  #limit: number
+  /** The start lies in the future of the service: the next iterator begins with what comes from now on. */
+  #isEarly = false
   /** What to report once everything read so far has been fetched. */
   #end: Retrieved | undefined
   #last: { isBehind: boolean; atMs: number } | undefined
@@ -45,6 +49,7 @@ export class PollingRetriever implements Retriever {
   constructor(options: PollingRetrieverOptions) {
     this.#options = options
     this.#position = options.start
+    this.#limit = options.maxRecords
   }
 
   async next(signal: AbortSignal): Promise<Retrieved> {
@@ -87,6 +92,7 @@ export class PollingRetriever implements Retriever {
         this.#closing.signal.throwIfAborted()
         if (error instanceof ServiceError && error.kind === 'not-found') return { kind: 'end' }
         failures += 1
+        if (this.#iterator !== undefined && isTimeout(error)) this.#limit = limitAfterTimeout(this.#limit)
         if (!this.#mayReadOn(error)) hopeless += 1
         if (hopeless === HOPELESS_TRIES) throw error
         const retryInMs = backoffMs(failures, RETRY, random.next())
@@ -109,24 +115,25 @@ export class PollingRetriever implements Retriever {
       return isStale
     }
     // By the clock of the service this time is still to come: nothing at or after it has been written yet.
-    const isFuture = error.kind === 'invalid-argument' && this.#position.type === 'AT_TIMESTAMP'
-    if (isFuture) this.#position = { type: 'LATEST' }
-    return isFuture
+    this.#isEarly = error.kind === 'invalid-argument' && this.#position.type === 'AT_TIMESTAMP'
+    return this.#isEarly
   }
 
   async #readOnce(): Promise<RecordsAnswer> {
-    const { kinesis, maxRecords, clock } = this.#options
+    const { kinesis, clock } = this.#options
     const { signal } = this.#closing
     this.#iterator ??= await this.#openIterator(signal)
     // Even a read that fails counts: the service may have counted it.
     this.#debt = afterRead(this.#debt, 0, clock.monotonicMs())
-    return kinesis.getRecords(this.#iterator, { limit: maxRecords, signal })
+    return kinesis.getRecords(this.#iterator, { limit: this.#limit, signal })
   }
 
   async #openIterator(signal: AbortSignal): Promise<string> {
     const { kinesis, shardId, clock } = this.#options
     const timestampMs = clock.epochMs()
-    const iterator = await kinesis.getShardIterator(shardId, this.#position, { signal })
+    const start: IteratorStart = this.#isEarly ? { type: 'LATEST' } : this.#position
+    const iterator = await kinesis.getShardIterator(shardId, start, { signal })
+    this.#isEarly = false
     // Opened again, LATEST would skip what has come since.
     if (this.#position.type === 'LATEST') this.#position = { type: 'AT_TIMESTAMP', timestampMs }
     return iterator
@@ -135,6 +142,7 @@ export class PollingRetriever implements Retriever {
   /** Takes an answer in. From record to record, only here the position moves; `undefined`: nothing to hand on yet. */
   #accept(answer: RecordsAnswer): Retrieved | undefined {
     const { clock, maxRecords, onRead } = this.#options
+    const limit = this.#limit
     const { records, millisBehindLatest, nextIterator, childShards } = answer
     const bytes = records.reduce((sum, record) => sum + record.data.length + record.partitionKey.length, 0)
     // Told before anything moves: if the telling fails, the same is read again rather than skipped.
@@ -142,7 +150,8 @@ export class PollingRetriever implements Retriever {
     const nowMs = clock.monotonicMs()
     this.#refusals = 0
     this.#debt = { ...this.#debt, bytes: this.#debt.bytes + bytes }
-    this.#last = { isBehind: millisBehindLatest > 0 || records.length >= maxRecords, atMs: nowMs }
+    this.#last = { isBehind: millisBehindLatest > 0 || records.length >= limit, atMs: nowMs }
+    this.#limit = limitAfterAnswer(limit, maxRecords)
     const newest = records.at(-1)
     if (newest) this.#position = { type: 'AFTER_SEQUENCE_NUMBER', sequenceNumber: newest.sequenceNumber }
     this.#iterator = nextIterator
@@ -154,4 +163,8 @@ export class PollingRetriever implements Retriever {
     if (ms > 0) await this.#options.clock.sleep(ms, this.#closing.signal)
     this.#closing.signal.throwIfAborted()
   }
+}
+
+function isTimeout(error: unknown): boolean {
+  return error instanceof ServiceError && error.kind === 'timeout'
 }

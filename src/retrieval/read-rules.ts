@@ -75,3 +75,16 @@ function unpaidBytes(debt: ReadDebt, nowMs: number): number {
   const seconds = Math.max(0, nowMs - debt.atMs) / 1_000
   return Math.max(0, debt.bytes - seconds * BYTES_PER_SECOND)
 }
+
+/**
+ * How many records to ask for after a read had no answer in time. An answer can have 10 MB; where the line is too slow for
+ * that, asking for the same again would never get anywhere.
+ */
+export function limitAfterTimeout(limit: number): number {
+  return Math.max(1, Math.floor(limit / 2))
+}
+
+/** How many records to ask for after a read was answered: twice as many, up to `maxRecords`. */
+export function limitAfterAnswer(limit: number, maxRecords: number): number {
+  return Math.min(maxRecords, limit * 2)
+}

@@ -1,7 +1,7 @@
 // Decides what follows when a shard seems to have been read to its end: which leases its children get, or why it has not
 // ended after all. The children's leases come first, then the parent's SHARD_END: in between, nothing can be lost.
 import { findHoles, type HashKeyRange, rangesOverlap } from '../model/hash-key-range.ts'
-import { type Lease, newLease, type StreamIdentity } from '../model/lease.ts'
+import { beginningOf, type Lease, newLease, type StreamIdentity } from '../model/lease.ts'
 import { TRIM_HORIZON } from '../model/sequence-number.ts'
 import { type ChildShard, childrenOf, isClosed, type Shard } from '../model/shard.ts'
 import { formatRange, shardGraph } from './shard-graph.ts'
@@ -39,13 +39,21 @@ export function planShardEnd(facts: ShardEndFacts): ShardEndPlan {
   const hasExpired = shards !== undefined && shard === undefined
   const flaw = hasExpired && children.length === 0 ? undefined : flawIn(found, shardId, shard ?? lease)
   if (flaw !== undefined) return { kind: 'not-ended', because: flaw }
+  const beganAtMs = beginningOf([lease, ...leases.values()])
   return (
     judgeOtherParents(facts, found) ?? {
       kind: 'end',
       create: found
         .filter(child => !leases.has(child.shardId))
         .map(({ hashKeyRange, parentShardIds, shardId }) =>
-          newLease({ shardId, checkpoint: TRIM_HORIZON, parentShardIds, hashKeyRange, stream })
+          newLease({
+            shardId,
+            checkpoint: TRIM_HORIZON,
+            parentShardIds,
+            hashKeyRange,
+            stream,
+            ...(beganAtMs !== undefined && { beganAtMs })
+          })
         ),
       childShardIds: found.map(child => child.shardId)
     }

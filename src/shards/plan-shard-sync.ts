@@ -1,7 +1,7 @@
 // Compares the shards of a stream with the lease table: which leases are missing, and which are no longer needed. Every
 // part of the stream that is still to be read must be reachable from a lease, because leases lead to their children.
 import { findHoles, type HashKeyRange } from '../model/hash-key-range.ts'
-import { isFinished, type Lease, newLease, released, type StreamIdentity } from '../model/lease.ts'
+import { beginningOf, isFinished, type Lease, newLease, released, type StreamIdentity } from '../model/lease.ts'
 import { TRIM_HORIZON } from '../model/sequence-number.ts'
 import { isClosed, parentsOf, type Shard } from '../model/shard.ts'
 import { initialCheckpoint, type StartPosition, startTimestampMs } from '../model/start-position.ts'
@@ -79,7 +79,11 @@ export function wavesOf(create: readonly PlannedLease[]): PlannedLease[][] {
   return waves
 }
 
-/** Vanished rows come back as they were, without an owner; finished ones only where nothing else shows that they are. */
+/**
+ * Vanished rows come back as they were, without an owner; finished ones only where nothing else shows that they are. Others
+ * even if a child has begun: a child begins, too, because the row of its parent is missing, and what the parent's processor
+ * had not checkpointed by then would be lost.
+ */
 function planRebuilds(facts: SyncFacts, graph: ShardGraph, table: ReadonlyMap<string, Lease>): PlannedLease[] {
   const standingOf = standingsOf({ graph, leases: table })
   const isOfUse = ({ shardId }: Lease): boolean => graph.byId.has(shardId) || listedChildIds(graph, shardId).length > 0
@@ -93,7 +97,9 @@ function planRebuilds(facts: SyncFacts, graph: ShardGraph, table: ReadonlyMap<st
 }
 
 function planMissing(facts: SyncFacts, graph: ShardGraph, leases: ReadonlyMap<string, Lease>): PlannedLease[] {
-  const { shards, startAt, openAtStart } = facts
+  const { shards, openAtStart } = facts
+  const beganAtMs = beginningOf(leases.values())
+  const startAt = startOfLateShards(facts.startAt, beganAtMs, leases)
   const began = shards.filter(shard => openAtStart?.has(shard.shardId))
   const isBeginningKnown = judgeTiling(began).kind === 'consistent'
   const standingOf = standingsOf({
@@ -102,7 +108,7 @@ function planMissing(facts: SyncFacts, graph: ShardGraph, leases: ReadonlyMap<st
     closedBeforeIds: ancestorsOf(graph, isBeginningKnown ? began.map(shard => shard.shardId) : [])
   })
   const wanted = findMissing(graph, standingOf, startAt !== 'LATEST' || openAtStart !== undefined)
-  const startedAtMs = startTimestampMs(startAt, beginningOf(leases.values()) ?? facts.nowMs)
+  const startedAtMs = startTimestampMs(startAt, beganAtMs ?? facts.nowMs)
   return [...wanted].flatMap(([shardId, need]) => {
     const shard = graph.byId.get(shardId)
     if (shard === undefined) return []
@@ -113,10 +119,24 @@ function planMissing(facts: SyncFacts, graph: ShardGraph, leases: ReadonlyMap<st
       parentShardIds: parentsOf(shard),
       hashKeyRange: shard.hashKeyRange,
       stream: facts.stream,
-      ...(!isContinued && startedAtMs !== undefined && { startTimestampMs: startedAtMs })
+      ...(!isContinued && startedAtMs !== undefined && { startTimestampMs: startedAtMs }),
+      ...(isContinued && beganAtMs !== undefined && { beganAtMs })
     })
     return [{ lease, why: isContinued ? 'rebuilt' : reasonToBegin(shard, leases) }]
   })
+}
+
+/**
+ * Where to begin in a shard that is found late. LATEST is when the application began, if the leases tell. If not, and they
+ * are ours, the application did not begin with LATEST, and what has no lease has lost it: nothing in it may be skipped.
+ */
+function startOfLateShards(
+  startAt: StartPosition,
+  beganAtMs: number | undefined,
+  leases: ReadonlyMap<string, Lease>
+): StartPosition {
+  const areOurs = [...leases.values()].some(lease => lease.stream !== undefined)
+  return startAt === 'LATEST' && beganAtMs === undefined && areOurs ? 'TRIM_HORIZON' : startAt
 }
 
 /** How a shard is to be read: from the application's start position, or as the continuation of parents that are done. */
@@ -178,12 +198,6 @@ function parentIdsWithTrace(
 function reasonToBegin(shard: Shard, leases: ReadonlyMap<string, Lease>): CreationReason {
   if (leases.size === 0) return 'first'
   return isClosed(shard) ? 'ancestor' : 'new-shard'
-}
-
-/** Since when the application has been reading, as its leases say: the time that a shard found late must begin at. */
-function beginningOf(leases: Iterable<Lease>): number | undefined {
-  const times = [...leases].flatMap(lease => lease.startTimestampMs ?? [])
-  return times.length === 0 ? undefined : times.reduce((a, b) => Math.min(a, b))
 }
 
 /** The hash keys of every lease that is not finished. Rows that KCL wrote before it knew ranges have that of their shard. */

@@ -57,6 +57,8 @@ export class ShardSyncer {
   #stream: StreamIdentity | undefined
   /** The stream as it was found, and when by the service's clock and by ours; until the first sync, which need not look again. */
   #found: (FoundStream & { readonly atMs: number }) | undefined
+  /** How far the clock of the service, as last heard, is ahead of our monotonic one. Milliseconds. */
+  #serviceAheadMs: number | undefined
   #holesTold = ''
 
   constructor(options: ShardSyncerOptions) {
@@ -76,8 +78,16 @@ export class ShardSyncer {
    */
   async find(signal?: AbortSignal): Promise<FoundStream> {
     const found = await findStream(this.#context, signal)
-    this.#found = { ...found, atMs: this.#context.clock.monotonicMs() }
+    const atMs = this.#context.clock.monotonicMs()
+    this.#found = { ...found, atMs }
+    this.#serviceAheadMs = found.nowMs - atMs
     return found
+  }
+
+  /** What time it is at the service, in epoch milliseconds, as far as it was heard; by our own clock before that. */
+  serviceTimeMs(): number {
+    const { clock } = this.#context
+    return this.#serviceAheadMs === undefined ? clock.epochMs() : clock.monotonicMs() + this.#serviceAheadMs
   }
 
   /**
@@ -185,9 +195,8 @@ export class ShardSyncer {
 
   /** Makes sure that the stream is the one it was, and resolves with the time at the service. */
   async #checkEpoch(stream: StreamIdentity, signal: AbortSignal): Promise<number> {
-    const lately = this.#foundLately()
+    const { identity, nowMs } = this.#foundLately() ?? (await this.find(signal))
     this.#found = undefined
-    const { identity, nowMs } = lately ?? (await findStream(this.#context, signal))
     const { streamArn, creationEpoch } = identity
     if (streamArn === stream.streamArn && creationEpoch === stream.creationEpoch) return nowMs
     throw new TableMismatchError(

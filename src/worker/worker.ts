@@ -86,6 +86,7 @@ export class Worker {
       session: this.#session,
       durationMs: leases.durationMs,
       maxLeases: leases.maxLeases,
+      serviceTimeMs: () => this.#syncer.serviceTimeMs(),
       isBusy: leaseKey => this.#consumers.isBusy(leaseKey),
       listener: this.#leaseListener()
     })

@@ -47,7 +47,8 @@ const full: Lease = {
   checkpointOwner: 'worker-2/1',
   wantedBy: 'worker-3/1',
   stream: { streamArn: 'arn:aws:kinesis:us-east-1:123456789012:stream/orders', creationEpoch: 1_700_000_000 },
-  startTimestampMs: 1_700_000_000_123
+  startTimestampMs: 1_700_000_000_123,
+  beganAtMs: 1_600_000_000_000
 }
 
 /** The contract, on the stores that `setup` makes. Each call makes stores on a table of their own. */

@@ -59,6 +59,7 @@ export class Fleet {
       logger: silentLogger,
       durationMs: DURATION_MS,
       maxLeases,
+      serviceTimeMs: () => this.clock.epochMs(),
       isBusy: leaseKey => busy.has(Number(leaseKey.slice(-12))),
       listener: {
         taken: (tenure, why) => {

@@ -36,7 +36,8 @@ const full: Lease = {
   checkpointOwner: 'worker-2/1',
   wantedBy: 'worker-3/1',
   stream: { streamArn: 'arn:aws:kinesis:us-east-1:123456789012:stream/orders', creationEpoch: 1_700_000_000 },
-  startTimestampMs: 1_700_000_000_123
+  startTimestampMs: 1_700_000_000_123,
+  beganAtMs: 1_600_000_000_000
 }
 
 /** The row that a parsed item is skipped as; fails the test for a lease. */
@@ -67,7 +68,8 @@ describe('toItem', () => {
       millraceWantedBy: 'worker-3/1',
       millraceStreamArn: 'arn:aws:kinesis:us-east-1:123456789012:stream/orders',
       millraceStreamEpoch: 1_700_000_000,
-      millraceStartTimestamp: 1_700_000_000_123
+      millraceStartTimestamp: 1_700_000_000_123,
+      millraceBeganAt: 1_600_000_000_000
     })
   })
 
@@ -254,6 +256,7 @@ describe('parseItem, on a broken row', () => {
     ['with a number for pending state', { ...bareItem, pendingCheckpointState: 1 }, 'pendingCheckpointState'],
     ['with a stream but no epoch', { ...bareItem, millraceStreamArn: 'arn' }, 'millraceStreamEpoch is missing'],
     ['with a text for a start time', { ...bareItem, millraceStartTimestamp: '1' }, 'millraceStartTimestamp'],
+    ['with a text for the beginning', { ...bareItem, millraceBeganAt: '1' }, 'millraceBeganAt'],
     ['with a number for a type', { ...bareItem, entityType: 1 }, 'entityType is the number 1'],
     ['of values that are none', { ...bareItem, leaseCounter: undefined, checkpoint: Symbol() }, 'is of type Undefined']
   ]

@@ -33,7 +33,8 @@ const full: Lease = {
   checkpointOwner: 'worker-2/1',
   wantedBy: 'worker-3/1',
   stream: { streamArn: 'arn', creationEpoch: 1_700_000_000 },
-  startTimestampMs: 1_700_000_000_123
+  startTimestampMs: 1_700_000_000_123,
+  beganAtMs: 1_600_000_000_000
 }
 
 function storeOn(client: DynamoDBClient, options: { requestTimeoutMs?: number; logger?: Logger } = {}) {
@@ -185,7 +186,8 @@ describe("dynamoLeaseStore, in DynamoDB's types", () => {
         millraceWantedBy: { S: 'worker-3/1' },
         millraceStreamArn: { S: 'arn' },
         millraceStreamEpoch: { N: '1700000000' },
-        millraceStartTimestamp: { N: '1700000000123' }
+        millraceStartTimestamp: { N: '1700000000123' },
+        millraceBeganAt: { N: '1600000000000' }
       }
     })
   })

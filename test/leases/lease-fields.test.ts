@@ -19,7 +19,8 @@ const full = (): Lease => ({
   checkpointOwner: 'worker-2/1',
   wantedBy: 'worker-3/1',
   stream: { streamArn: 'arn', creationEpoch: 1 },
-  startTimestampMs: 1
+  startTimestampMs: 1,
+  beganAtMs: 2
 })
 
 describe('changedFields', () => {

@@ -110,9 +110,41 @@ describe('PollingRetriever', () => {
       }
       expect(await world.next()).to.equal('in between')
     })
+
+    it('is kept as it is, and not taken from our own clock, for when that iterator expires', async () => {
+      const times: number[] = []
+      const world = new RetrieverWorld(({ clock }) => {
+        times.push(clock.epochMs() + 5_000)
+        return { type: 'AT_TIMESTAMP', timestampMs: clock.epochMs() + 5_000 }
+      })
+      world.fault = once('getRecords', expired())
+      const next = world.next()
+      await world.clock.advance(1_000)
+      world.put('a')
+      expect(await next).to.equal('a')
+      const again = [{ type: 'AT_TIMESTAMP', timestampMs: times[0] }, { type: 'LATEST' }]
+      expect(world.starts()).to.deep.equal([...again, ...again])
+    })
   })
 
   describe('a call that fails', () => {
+    it('because the line is too slow for so many records is made again for fewer, then for more', async () => {
+      const world = new RetrieverWorld()
+      const limits: (number | undefined)[] = []
+      world.fault = ({ name, limit = 0 }) => {
+        if (name !== 'getRecords') return undefined
+        limits.push(limit)
+        return limit > 300 ? new Promise<void>(() => {}) : undefined
+      }
+      world.put(...Array.from({ length: 1_000 }, (_, i) => String(i)))
+      const first = await world.next()
+      expect(first.split(' ')).to.have.length(250)
+      expect(limits).to.deep.equal([1_000, 500, 250])
+      world.fault = () => {}
+      const rest = [await world.next(), await world.next()].join(' ')
+      expect(`${first} ${rest}`.split(' ')).to.deep.equal(Array.from({ length: 1_000 }, (_, i) => String(i)))
+    })
+
     it('because of throttling is made again with growing delays, which start over after a success', async () => {
       const world = new RetrieverWorld()
       world.put('a')

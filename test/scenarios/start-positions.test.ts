@@ -1,6 +1,9 @@
 // Where reading begins, and that it begins there again if nothing was checkpointed.
 import { expect } from 'chai'
 import type { StartPosition } from '../../src/index.ts'
+import { newLease } from '../../src/model/lease.ts'
+import { LATEST } from '../../src/model/sequence-number.ts'
+import { shardId } from '../support/builders.ts'
 import { STREAM, World } from '../support/world.ts'
 
 /** A world with ten records from before, one minute old, and how to tell which were delivered. */
@@ -131,6 +134,39 @@ describe('startAt', () => {
       await world.stopAll()
     })
   }
+
+  it('LATEST of a lease that KCL wrote loses nothing over a restart before the first checkpoint', async () => {
+    const world = await aWorldWithAPast(1)
+    await world.store.create(newLease({ shardId: shardId(0), checkpoint: LATEST }))
+    const first = await world.startWorker({ startAt: 'LATEST', handler: () => Promise.reject(new Error('not today')) })
+    const wanted = [world.put('a'), world.put('b')]
+    await world.clock.advance(5_000)
+    await world.await(first.worker.stop())
+    const seen = world.ledger.deliveries.length
+    await world.startWorker({ startAt: 'LATEST' })
+    await world.clock.advance(30_000)
+    expect(world.ledger.deliveries.slice(seen).map(({ id }) => id)).to.deep.equal(wanted)
+    await world.stopAll()
+  })
+
+  it('LATEST skips nothing of a shard whose row was lost after the others were resharded', async () => {
+    const world = new World({ shards: 2 })
+    const first = await world.startWorker({ startAt: 'LATEST' })
+    world.putMany(40)
+    await world.clock.advance(5_000)
+    world.kinesis.split(STREAM, shardId(1))
+    world.putMany(40)
+    // Until the row of the split shard, which tells when the application began, has been removed.
+    await world.clock.advance(200_000)
+    expect(await world.store.get(shardId(1))).to.equal(undefined)
+    first.crash()
+    world.putMany(40)
+    const row = await world.store.get(shardId(0))
+    if (row !== undefined) await world.store.remove(row)
+    await world.startWorker({ startAt: 'LATEST' })
+    await world.untilDelivered(60_000)
+    await world.stopAll()
+  })
 
   it('LATEST delivers everything of a shard that was split before it was first read', async () => {
     const world = new World()

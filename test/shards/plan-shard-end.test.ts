@@ -48,6 +48,17 @@ describe('planShardEnd', () => {
       expect(plan(stream, parent, { children })).to.deep.equal(ended)
     })
 
+    it('hands on when the application began, from whichever lease tells', () => {
+      const began = (lease: Lease, others: readonly Lease[] = []) => {
+        const result = plan(stream, lease, { children, leases: others })
+        return result.kind === 'end' ? result.create.map(({ beganAtMs }) => beganAtMs) : []
+      }
+      expect(began({ ...parent, startTimestampMs: 400 })).to.deep.equal([400, 400])
+      expect(began({ ...parent, beganAtMs: 300 })).to.deep.equal([300, 300])
+      const other = leases.slice(0, 1).map(lease => ({ ...lease, beganAtMs: 200 }))
+      expect(began(parent, other)).to.deep.equal([200])
+    })
+
     it('asks for the listing if no children are named, and takes them from there', () => {
       expect(plan(stream, parent)).to.deep.equal({ kind: 'list-shards' })
       expect(plan(stream, parent, { children: [] })).to.deep.equal({ kind: 'list-shards' })

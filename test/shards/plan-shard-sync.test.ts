@@ -21,6 +21,11 @@ const done = { checkpoint: SHARD_END }
 const unread = { checkpoint: TRIM_HORIZON }
 const first = { startTimestampMs: 400 }
 
+/** The lease as KCL would have written it. */
+function ofKcl({ stream: _, ...lease }: Lease): Lease {
+  return lease
+}
+
 describe('planShardSync', () => {
   describe('on an empty table', () => {
     it('begins with the oldest shards at TRIM_HORIZON', () => {
@@ -94,7 +99,7 @@ describe('planShardSync', () => {
       const position = typeof startAt === 'string' ? startAt : 'AT_TIMESTAMP'
       it(`creates ${created.join(' and ') || 'nothing'} for leases ${leased} at ${position}${trimmed}`, () => {
         const stream = workedExample()
-        const leases = leased.map(number => leaseOf(stream, number))
+        const leases = leased.map(number => ofKcl(leaseOf(stream, number)))
         for (const number of expired) stream.expireShard(shardId(number))
         expect(creations(planFor(stream, leases, { startAt }))).to.deep.equal(created)
       })
@@ -102,7 +107,7 @@ describe('planShardSync', () => {
 
     it('begins as on an empty table if the leases have nothing to do with the listed shards', () => {
       const stranger = [
-        aLease({ shardId: 'shardId-old', checkpoint: aPosition(1), hashKeyRange: { start: 0n, end: 0n } })
+        ofKcl(aLease({ shardId: 'shardId-old', checkpoint: aPosition(1), hashKeyRange: { start: 0n, end: 0n } }))
       ]
       expect(creations(planFor(workedExample(), stranger, { startAt: 'LATEST' }))).to.deep.equal(
         [4, 8, 9, 10].map(number => `${number} LATEST@1000 new-shard`)
@@ -202,7 +207,7 @@ describe('planShardSync', () => {
     }
 
     it('begins with the other parent of a merge at the start position', () => {
-      const leases = [leaseOf(merged, 0, done)]
+      const leases = [ofKcl(leaseOf(merged, 0, done))]
       expect(creations(planFor(merged, leases))).to.deep.equal(['1 TRIM_HORIZON ancestor'])
       expect(creations(planFor(merged, leases, { startAt: 'LATEST' }))).to.deep.equal(['1 LATEST@1000 ancestor'])
       expect(creations(planFor(merged, leases, { startAt: SINCE }))).to.deep.equal(['1 AT_TIMESTAMP@500 ancestor'])
@@ -212,6 +217,27 @@ describe('planShardSync', () => {
       const stream = aStream(3)
       const leases = [leaseOf(stream, 0, first), leaseOf(stream, 1, { startTimestampMs: 300 })]
       expect(creations(planFor(stream, leases, { startAt: 'LATEST' }))).to.deep.equal(['2 LATEST@300 new-shard'])
+    })
+
+    it('reads since the application began though only later generations tell of it', () => {
+      const stream = aStream(2)
+      stream.split(shardId(1)) // 2, 3
+      const leases = [2, 3].map(number => leaseOf(stream, number, { beganAtMs: 400 }))
+      expect(creations(planFor(stream, leases, { startAt: 'LATEST' }))).to.deep.equal(['0 LATEST@400 new-shard'])
+    })
+
+    it('skips nothing where LATEST is the start, but not that of the leases there are', () => {
+      const stream = aStream(2)
+      stream.split(shardId(1)) // 2, 3
+      const leases = [2, 3].map(number => leaseOf(stream, number))
+      expect(creations(planFor(stream, leases, { startAt: 'LATEST' }))).to.deep.equal(['0 TRIM_HORIZON new-shard'])
+      stream.split(shardId(0)) // 4, 5
+      expect(creations(planFor(stream, leases, { startAt: 'LATEST' }))).to.deep.equal(['0 TRIM_HORIZON ancestor'])
+    })
+
+    it('keeps in a continuation when the application began', () => {
+      const [created] = planFor(split, [leaseOf(split, 0, { ...first, ...done }), leaseOf(split, 1)]).create
+      expect(created?.lease).to.deep.include({ shardId: shardId(2), checkpoint: TRIM_HORIZON, beganAtMs: 400 })
     })
 
     it('does not take the shards that it began with for continuations', () => {
