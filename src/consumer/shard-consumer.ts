@@ -3,7 +3,15 @@
 import { ShardProgress } from '../checkpoint/checkpointer.ts'
 import { deaggregate, type OutOfRange } from '../kpl/deaggregate.ts'
 import type { Tenure } from '../leases/tenure.ts'
-import { BugError, isRetryable, LeaseLostError, OptionError, ProcessorError } from '../model/errors.ts'
+import {
+  BugError,
+  isRetryable,
+  LeaseLostError,
+  messageOf,
+  OptionError,
+  ProcessorError,
+  WorkerStoppedError
+} from '../model/errors.ts'
 import type { Lease } from '../model/lease.ts'
 import type { ConsumedRecord } from '../model/record.ts'
 import { comparePositions, isRecordPosition } from '../model/sequence-number.ts'
@@ -105,8 +113,8 @@ export class ShardConsumer {
     this.#giveUp = AbortSignal.any([tenure.signal, this.#abandon.signal])
     this.#interrupt = AbortSignal.any([this.#giveUp, this.#drain.signal])
     this.#progress = new ShardProgress(tenure.lease.checkpoint, {
-      checkpoint: position => tenure.checkpoint(position),
-      prepareCheckpoint: pending => tenure.prepareCheckpoint(pending)
+      checkpoint: position => this.#unlessAbandoned(() => tenure.checkpoint(position)),
+      prepareCheckpoint: pending => this.#unlessAbandoned(() => tenure.prepareCheckpoint(pending))
     })
   }
 
@@ -121,8 +129,15 @@ export class ShardConsumer {
 
   /** Gives up on user code that does not return: releases the lease without it. Its checkpoints are refused from here on. */
   async abandon(): Promise<void> {
-    this.#abandon.abort()
+    this.#abandon.abort(new WorkerStoppedError('The worker has stopped waiting for the processor'))
     await this.#release()
+  }
+
+  /** What user code still checkpoints after that may be of records that it left undone because its signal aborted. */
+  async #unlessAbandoned(write: () => Promise<void>): Promise<void> {
+    if (this.#abandon.signal.aborted)
+      throw new LeaseLostError(this.tenure.leaseKey, 'it was given back without waiting')
+    await write()
   }
 
   /** Resolves when the shard is done with here, and no user code is running any more. Never rejects. */
@@ -270,7 +285,7 @@ export class ShardConsumer {
         listener.failed({ during: 'end', error, failures: 1 })
         return 'read-failed'
       }
-      outcome = { kind: 'not-ended', because: error instanceof Error ? error.message : String(error) }
+      outcome = { kind: 'not-ended', because: messageOf(error) }
     }
     if (outcome.kind === 'not-ended') {
       this.#falseEnds += 1

@@ -108,8 +108,7 @@ export class ProcessorError extends ConsumerError {
   readonly attempt: number
 
   constructor(shardId: string, method: string, attempt: number, cause: unknown) {
-    const reason = cause instanceof Error ? cause.message : String(cause)
-    super(`${method} of ${shardId} failed (attempt ${attempt}): ${reason}`, { cause })
+    super(`${method} of ${shardId} failed (attempt ${attempt}): ${messageOf(cause)}`, { cause })
     this.shardId = shardId
     this.method = method
     this.attempt = attempt
@@ -131,6 +130,15 @@ export class BugError extends ConsumerError {
 
   constructor(message: string, options?: { cause?: unknown }) {
     super(`${message}. This is a bug in Millrace: please report it with the log around it`, options)
+  }
+}
+
+/** What was thrown, in words. Anything can be thrown, even what cannot be made a string of; this never throws. */
+export function messageOf(thrown: unknown): string {
+  try {
+    return String(thrown instanceof Error ? thrown.message : thrown)
+  } catch {
+    return `${typeof thrown} that cannot be shown`
   }
 }
 

@@ -13,6 +13,8 @@ export type Handler = (records: readonly ConsumedRecord[], context: HandlerConte
 
 export class HandlerProcessor extends RecordProcessor {
   readonly #handler: Handler
+  /** Whether the batch at hand is handled, and only its checkpoint is missing. */
+  #isHandled = false
 
   constructor(handler: Handler) {
     super()
@@ -20,7 +22,9 @@ export class HandlerProcessor extends RecordProcessor {
   }
 
   override async processRecords({ records, ...context }: ProcessRecordsInput): Promise<void> {
-    await this.#handler(records, context)
+    if (context.failures === 0) this.#isHandled = false
+    if (!this.#isHandled) await this.#handler(records, context)
+    this.#isHandled = true
     await context.checkpointer.checkpoint()
   }
 }

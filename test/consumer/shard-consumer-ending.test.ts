@@ -1,12 +1,13 @@
 // How a ShardConsumer comes to its end: asked to stop, or at the end of its shard.
 import { expect } from 'chai'
 import type { Checkpointer } from '../../src/checkpoint/checkpointer.ts'
-import { ServiceError, ThrottledError } from '../../src/model/errors.ts'
+import { LeaseLostError, ServiceError, ThrottledError, WorkerStoppedError } from '../../src/model/errors.ts'
 import { isFinished, type Lease } from '../../src/model/lease.ts'
 import { formatPosition } from '../../src/model/sequence-number.ts'
 import type { ChildShard } from '../../src/model/shard.ts'
 import type { ShardEndOutcome } from '../../src/shards/shard-syncer.ts'
 import { shardId } from '../support/builders.ts'
+import { scripted } from '../support/flaky-store.ts'
 import { gate, ShardWorld, STREAM } from './shard-world.ts'
 
 const boom = (): never => {
@@ -116,6 +117,27 @@ describe('ShardConsumer', () => {
       await world.until(running)
       expect(running.tenure.hasEnded).to.equal(true)
       expect(running.log).to.include('! read for good')
+    })
+
+    it('takes no checkpoint any more once it was abandoned, even if the release fails', async () => {
+      const world = new ShardWorld()
+      world.put('a', 'b')
+      const outcomes: unknown[] = []
+      const running = world.run(await world.claim(), {
+        processRecords: async ({ checkpointer, signal }) => {
+          await new Promise(resolve => signal.addEventListener('abort', resolve))
+          outcomes.push(signal.reason, await checkpointer.checkpoint().catch((error: unknown) => error))
+          outcomes.push(await checkpointer.prepareCheckpoint().catch((error: unknown) => error))
+        }
+      })
+      await world.clock.advance(500)
+      world.store.faults = scripted({ kind: 'refused-for-good' })
+      void running.consumer.abandon()
+      await world.until(running)
+      expect(outcomes[0]).to.be.instanceOf(WorkerStoppedError)
+      for (const outcome of outcomes.slice(1)) expect(outcome).to.be.instanceOf(LeaseLostError)
+      expect(outcomes).to.have.length(3)
+      expect(await world.checkpoint()).to.equal('TRIM_HORIZON')
     })
 
     it('gives the lease back where reading on is pointless, with what was processed checkpointed', async () => {
@@ -350,6 +372,31 @@ describe('ShardConsumer', () => {
       await world.clock.advance(1_500)
       expect(order).to.deep.equal(['parent ends', 'child begins'])
       expect(second.consumer.state).to.equal('processing')
+    })
+
+    it('gives the lease of a child back if its parents cannot be looked at, and goes on if they can be later', async () => {
+      const world = new ShardWorld()
+      const outcomes: (Error | boolean)[] = [
+        new ThrottledError('slow down'),
+        false,
+        new ServiceError('access-denied', 'not allowed', { retryable: false })
+      ]
+      const running = world.run(
+        await world.claim(),
+        {},
+        {
+          parentsFinished: async () => {
+            const outcome = outcomes.shift()
+            if (outcome instanceof Error) throw outcome
+            return outcome === true
+          }
+        }
+      )
+      await world.until(running)
+      expect(outcomes).to.deep.equal([])
+      expect(running.calls()).to.deep.equal([])
+      expect(running.log.filter(line => line.startsWith('!'))).to.deep.equal(['! read again', '! read for good'])
+      expect(await world.row()).to.not.have.property('owner')
     })
   })
 })

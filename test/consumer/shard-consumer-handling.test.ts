@@ -1,6 +1,8 @@
 // What a ShardConsumer must not let the user's code do to it.
 import { expect } from 'chai'
+import type { BatchReport } from '../../src/consumer/shard-consumer.ts'
 import type { ConsumedRecord } from '../../src/model/record.ts'
+import { RecordProcessor } from '../../src/processor/record-processor.ts'
 import { ShardWorld } from './shard-world.ts'
 
 describe('ShardConsumer', () => {
@@ -69,6 +71,80 @@ describe('ShardConsumer', () => {
     running.consumer.drain()
     await world.until(running)
     expect(signals.map(signal => signal.aborted)).to.deep.equal([true])
+  })
+
+  it('does not call code that failed again when the lease has run out while it waited', async () => {
+    const world = new ShardWorld()
+    world.put('a')
+    const policy = { attempts: 3, lastResort: 'halt', backoff: { firstMs: 80_000, maxMs: 80_000 } } as const
+    const boom = (): never => {
+      throw new Error('boom')
+    }
+    const running = world.run(await world.claim(), { processRecords: boom }, { policy })
+    await world.clock.advance(500)
+    // Nothing looks at the proof of the lease in between, as in a process that is asleep.
+    running.stopRenewing()
+    await world.until(running)
+    expect(running.calls()).to.deep.equal(['initialize', 'records a', 'records a threw', 'leaseLost'])
+  })
+
+  it('makes one processor, however often initialize has to be called', async () => {
+    const world = new ShardWorld()
+    world.put('a')
+    let made = 0
+    const calls: string[] = []
+    const processor = (): RecordProcessor => {
+      made += 1
+      return new (class extends RecordProcessor {
+        #failures = 0
+        override initialize(): void {
+          calls.push('initialize')
+          if (++this.#failures < 3) throw new Error('not yet')
+        }
+        processRecords(): void {
+          calls.push('processRecords')
+        }
+      })()
+    }
+    const running = world.run(await world.claim(), {}, { processor })
+    await world.clock.advance(5_000)
+    expect(made).to.equal(1)
+    expect(calls).to.deep.equal(['initialize', 'initialize', 'initialize', 'processRecords'])
+    running.consumer.drain()
+    await world.until(running)
+  })
+
+  it('does not process on when the lease runs out during a call that succeeds', async () => {
+    const world = new ShardWorld()
+    world.put('a')
+    const running = world.run(await world.claim(), {
+      processRecords: async () => {
+        running.stopRenewing()
+        await world.clock.sleep(60_000)
+      }
+    })
+    await world.until(running)
+    expect(running.calls()).to.deep.equal(['initialize', 'records a', 'leaseLost'])
+  })
+
+  it('reports each batch with what is in it and how long it took', async () => {
+    const world = new ShardWorld()
+    world.put('one', 'three')
+    await world.clock.advance(2_000)
+    world.put('tip')
+    const batches: BatchReport[] = []
+    const running = world.run(
+      await world.claim(),
+      { processRecords: () => world.clock.sleep(250) },
+      { maxRecords: 2, batchProcessed: batch => void batches.push(batch) }
+    )
+    await world.clock.advance(5_000)
+    expect(batches).to.deep.equal([
+      { records: 2, bytes: 8, millisBehindLatest: 2_000, durationMs: 250 },
+      { records: 1, bytes: 3, millisBehindLatest: 0, durationMs: 250 }
+    ])
+    running.consumer.drain()
+    await world.until(running)
   })
 
   it('gives up at once on a factory that makes no processor', async () => {

@@ -1,5 +1,5 @@
 // A stream, a lease table and a consumer of one shard in virtual time, with everything between them real.
-import { ShardConsumer, type ShardConsumerOptions } from '../../src/consumer/shard-consumer.ts'
+import { ShardConsumer, type ShardConsumerOptions, type ShardListener } from '../../src/consumer/shard-consumer.ts'
 import { aggregate } from '../../src/kpl/aggregate.ts'
 import { memoryLeaseStore } from '../../src/leases/memory-lease-store.ts'
 import { Tenure } from '../../src/leases/tenure.ts'
@@ -100,6 +100,12 @@ export interface Running {
   stopRenewing(): void
 }
 
+/** Options of the consumer that are not as always, and those of what it is given. */
+export interface RunOptions extends Partial<ShardConsumerOptions> {
+  readonly maxRecords?: number
+  readonly batchProcessed?: ShardListener['batchProcessed']
+}
+
 export class ShardWorld {
   readonly clock = new VirtualClock()
   readonly kinesis: FakeKinesis
@@ -144,7 +150,8 @@ export class ShardWorld {
   }
 
   /** Starts a consumer and keeps its lease renewed. */
-  run(tenure: Tenure, script: Script = {}, with_: Partial<ShardConsumerOptions> = {}): Running {
+  run(tenure: Tenure, script: Script = {}, given: RunOptions = {}): Running {
+    const { maxRecords = 1_000, batchProcessed = () => {}, ...with_ } = given
     const log: string[] = []
     const options: ShardConsumerOptions = {
       tenure,
@@ -154,7 +161,7 @@ export class ShardWorld {
           kinesis: this.kinesis.port(STREAM),
           shardId: lease.shardId,
           start: startOf(lease, undefined),
-          maxRecords: 1_000,
+          maxRecords,
           idleMs: 1_000,
           clock: this.clock,
           random: seededRandom(7),
@@ -172,7 +179,7 @@ export class ShardWorld {
       random: seededRandom(3),
       listener: {
         moved: (_, to) => log.push(`> ${to}`),
-        batchProcessed: () => {},
+        batchProcessed,
         processorFailed: (error, retryInMs) =>
           log.push(`! ${error.method} ${error.attempt} ${retryInMs !== undefined}`),
         gaveUp: error => log.push(`! gave up ${error.method} after ${error.attempt}`),

@@ -37,6 +37,25 @@ describe('the errors', () => {
       expect(errors.isRetryable(other)).to.equal(false)
   })
 
+  it('say what was thrown, whatever it was', () => {
+    const unspeakable = { toString: (): never => expect.fail('called') }
+    const table: readonly (readonly [unknown, string])[] = [
+      [new Error('broken'), 'broken'],
+      ['broken', 'broken'],
+      [undefined, 'undefined'],
+      [Symbol('broken'), 'Symbol(broken)'],
+      [Object.assign(new Error(), { message: Symbol('broken') }), 'Symbol(broken)'],
+      [Object.create(null), 'object that cannot be shown'],
+      [unspeakable, 'object that cannot be shown']
+    ]
+    for (const [thrown, said] of table) {
+      expect(new errors.ProcessorError('shard', 'initialize', 2, thrown)).to.include({
+        message: `initialize of shard failed (attempt 2): ${said}`,
+        cause: thrown
+      })
+    }
+  })
+
   it('carry their cause, and none where there is none', () => {
     const cause = new Error('cause')
     expect(new errors.ServiceError('other', 'x', { retryable: false, cause }).cause).to.equal(cause)

@@ -12,13 +12,13 @@ const record = new ConsumedRecord({
   aggregated: false
 })
 
-function anInput(order: string[]): ProcessRecordsInput {
+function anInput(order: string[], failures = 2): ProcessRecordsInput {
   const checkpointer: Checkpointer = {
     checkpoint: async at => void order.push(at === undefined ? 'checkpoint' : 'checkpoint at a record'),
     prepareCheckpoint: () => Promise.reject(new Error('not asked for'))
   }
   const { signal } = new AbortController()
-  return { shardId: 'shard', records: [record], checkpointer, millisBehindLatest: 7, failures: 2, signal }
+  return { shardId: 'shard', records: [record], checkpointer, millisBehindLatest: 7, failures, signal }
 }
 
 describe('HandlerProcessor', () => {
@@ -49,6 +49,20 @@ describe('HandlerProcessor', () => {
       expect(order).to.deep.equal([])
     })
   }
+
+  it('makes up only for the checkpoint if nothing but that has failed', async () => {
+    const order: string[] = []
+    const processor = new HandlerProcessor(() => void order.push('handled'))
+    const refused = { ...anInput(order, 0).checkpointer, checkpoint: () => Promise.reject(new Error('no table')) }
+    const failure = await processor
+      .processRecords({ ...anInput(order, 0), checkpointer: refused })
+      .catch((error: unknown) => error)
+    expect(failure).to.have.property('message', 'no table')
+    await processor.processRecords(anInput(order, 1))
+    expect(order).to.deep.equal(['handled', 'checkpoint'])
+    await processor.processRecords(anInput(order, 0))
+    expect(order).to.deep.equal(['handled', 'checkpoint', 'handled', 'checkpoint'])
+  })
 
   it('tells the handler everything but the records in the context', async () => {
     let told: HandlerContext | undefined
