@@ -1,6 +1,6 @@
 // What went wrong with a call to DynamoDB, as an error of ours: whether to slow down, try again, or tell a person.
 import type { AttributeValue } from '@aws-sdk/client-dynamodb'
-import { ConsumerError, ServiceError, type ServiceErrorKind, ThrottledError } from '../model/errors.ts'
+import { ConsumerError, messageOf, ServiceError, type ServiceErrorKind, ThrottledError } from '../model/errors.ts'
 
 const THROTTLED: ReadonlySet<string> = new Set([
   'LimitExceededException',
@@ -135,7 +135,7 @@ function adviceOnAccess(name: string): string {
 }
 
 function failureOf(error: unknown): SdkFailure {
-  const { name, message } = error instanceof Error ? error : { name: 'Error', message: String(error) }
+  const { name, message } = error instanceof Error ? error : { name: 'Error', message: messageOf(error) }
   const { code, $fault, $metadata } = Object(error) as Partial<Record<string, unknown>>
   const { httpStatusCode } = Object($metadata) as Partial<Record<string, unknown>>
   const status = typeof httpStatusCode === 'number' ? httpStatusCode : 0

@@ -30,13 +30,17 @@ export function consoleLogger(level: LogLevel = 'info'): Logger {
   return { debug: lineOf('debug'), info: lineOf('info'), warn: lineOf('warn'), error: lineOf('error') }
 }
 
-/** A logger that never throws: a broken log must not break the work. Its methods are called on `given`, as pino needs. */
+/**
+ * A logger that never throws, nor leaves a rejection behind: a broken log must not break the work. Its methods are called on
+ * `given`, as pino needs.
+ */
 export function safeLogger(given: Logger): Logger {
   const lineOf =
     (level: LogLevel): LogLine =>
     (fields, message) => {
       try {
-        given[level](fields, message)
+        const outcome: unknown = given[level](fields, message)
+        if (outcome instanceof Promise) outcome.catch(() => {})
       } catch {
         // There is nowhere left to say it.
       }

@@ -2,6 +2,7 @@
 import type { ShardListener } from '../consumer/shard-consumer.ts'
 import type { LeaseListener } from '../leases/lease-coordinator.ts'
 import type { Tenure } from '../leases/tenure.ts'
+import { messageOf } from '../model/errors.ts'
 import { formatPosition } from '../model/sequence-number.ts'
 import type { SyncReport } from '../shards/sync-report.ts'
 import type { ShardEventBase, WorkerEmitter } from './events.ts'
@@ -48,7 +49,7 @@ export function shardEvents(emit: Emit, tenure: Tenure): ShardListener {
       emit('shard:failed', {
         ...shard,
         during,
-        error: error instanceof Error ? error : new Error(String(error)),
+        error: error instanceof Error ? error : new Error(messageOf(error)),
         retryInMs,
         failures
       }),

@@ -4,7 +4,14 @@ import type { KinesisPort } from '../kinesis/kinesis-port.ts'
 import { LeaseCoordinator, type LeaseListener } from '../leases/lease-coordinator.ts'
 import type { LeaseStore } from '../leases/lease-store.ts'
 import type { Tenure } from '../leases/tenure.ts'
-import { BugError, ConsumerError, ServiceError, TableMismatchError, WorkerStoppedError } from '../model/errors.ts'
+import {
+  BugError,
+  ConsumerError,
+  messageOf,
+  ServiceError,
+  TableMismatchError,
+  WorkerStoppedError
+} from '../model/errors.ts'
 import { PollingRetriever } from '../retrieval/polling-retriever.ts'
 import { startOf } from '../retrieval/read-rules.ts'
 import { whenAborted } from '../runtime/abort.ts'
@@ -27,7 +34,7 @@ export interface StopOptions {
   readonly graceMs?: number
 }
 
-/** For the lease table; the shard syncer tries each of its calls again by itself. */
+/** For each step of the start. Beside it, the shard syncer tries each of its calls again by itself. */
 const START_RETRY = { attempts: 8, backoff: { firstMs: 200, maxMs: 5_000 } }
 /** How long giving leases back may take once the grace is over. */
 const RELEASE_MS = 2_000
@@ -171,15 +178,17 @@ export class Worker {
 
   async #start(): Promise<void> {
     const { signal } = this.#stopRequested
-    const retried = (error: unknown, inMs: number): void =>
-      this.#options.logger.warn({ error, inMs }, 'the lease table is tried again')
-    const context = { clock: this.#clock, random: this.#random, signal, retried }
+    const patiently = (what: string, work: () => Promise<unknown>): Promise<unknown> => {
+      const retried = (error: unknown, inMs: number): void =>
+        this.#options.logger.warn({ error, inMs, what }, 'a step of the start failed and is tried again')
+      return retry(work, START_RETRY, { clock: this.#clock, random: this.#random, signal, retried })
+    }
     try {
       // The stream first: a wrong name must not leave a table behind.
       await this.#syncer.find(signal)
-      await retry(() => this.#store.prepare(signal), START_RETRY, context)
-      await this.#syncer.open(signal)
-      await this.#syncer.sync(signal)
+      await patiently('prepare the lease table', () => this.#store.prepare(signal))
+      await patiently('read the lease table', () => this.#syncer.open(signal))
+      await patiently('compare shards with leases', () => this.#syncer.sync(signal))
       signal.throwIfAborted()
       await this.#coordinator.start()
       signal.throwIfAborted()
@@ -232,6 +241,8 @@ export class Worker {
     const letGo = new AbortController()
     const lettingGo = this.#letGo().finally(() => letGo.abort())
     await Promise.race([lettingGo, this.#clock.sleep(RELEASE_MS, letGo.signal)])
+    // Once more, and not waited for: where letting go hangs, nothing must go on renewing.
+    void this.#coordinator.close()
     // What the table did not let us give back in time will expire.
     for (const tenure of this.#coordinator.held()) tenure.abandon('the worker has stopped')
     this.#finish(abandoned)
@@ -386,5 +397,5 @@ export class Worker {
 
 function asConsumerError(error: unknown): ConsumerError {
   if (error instanceof ConsumerError) return error
-  return new BugError(error instanceof Error ? error.message : String(error), { cause: error })
+  return new BugError(messageOf(error), { cause: error })
 }

@@ -73,6 +73,24 @@ describe('safeLogger', () => {
   })
 })
 
+describe('safeLogger on an async logger', () => {
+  it('leaves no rejection behind', async () => {
+    const rejections: unknown[] = []
+    const note = (reason: unknown): void => void rejections.push(reason)
+    process.on('unhandledRejection', note)
+    try {
+      const fail = async (): Promise<never> => {
+        throw new Error('the log cannot be reached')
+      }
+      safeLogger({ debug: fail, info: fail, warn: fail, error: fail }).error({}, 'a line')
+      await new Promise(resolve => setImmediate(resolve))
+    } finally {
+      process.off('unhandledRejection', note)
+    }
+    expect(rejections).to.deep.equal([])
+  })
+})
+
 describe('silentLogger', () => {
   it('writes nothing', () => {
     expect(captured(() => silentLogger.error({}, 'no'))).to.deep.equal([])

@@ -222,6 +222,8 @@ describe('Worker', () => {
     await world.await(worker.stop({ graceMs: 1_000 }))
     expect(world.clock.monotonicMs() - stoppingAtMs).to.be.at.most(3_100)
     expect(worker.shardIds).to.deep.equal([])
+    await world.clock.advance(60_000)
+    expect(world.clock.sleeping, 'timers').to.equal(0)
   })
 
   it('counts a shorter grace from the second stop, and leaves a longer one without effect', async () => {
