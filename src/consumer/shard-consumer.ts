@@ -16,7 +16,7 @@ import type { Lease } from '../model/lease.ts'
 import type { ConsumedRecord } from '../model/record.ts'
 import { comparePositions, isRecordPosition } from '../model/sequence-number.ts'
 import type { ChildShard } from '../model/shard.ts'
-import type { FailurePolicy, LastResort } from '../processor/failure-rules.ts'
+import type { FailurePolicy } from '../processor/failure-rules.ts'
 import { asProcessor, type RecordProcessor } from '../processor/record-processor.ts'
 import type { ReadReport, Retrieved, Retriever } from '../retrieval/retriever.ts'
 import { whenAborted, withSignal } from '../runtime/abort.ts'
@@ -25,6 +25,7 @@ import type { Clock } from '../runtime/clock.ts'
 import type { Random } from '../runtime/random.ts'
 import type { ShardEndOutcome } from '../shards/shard-syncer.ts'
 import { planDelivery } from './plan-delivery.ts'
+import type { ShardListener } from './shard-listener.ts'
 import { nextShardState, type ShardEvent, type ShardState } from './shard-state.ts'
 import { type CallOutcome, callUser } from './user-call.ts'
 
@@ -49,37 +50,6 @@ export interface ShardConsumerOptions {
   readonly clock: Clock
   readonly random: Random
   readonly listener: ShardListener
-}
-
-export interface BatchReport {
-  readonly records: number
-  readonly bytes: number
-  readonly millisBehindLatest: number
-  readonly durationMs: number
-}
-
-/** Something that failed beside the user's code. */
-export interface ShardFailure {
-  /** What was being done: waiting for the parents, reading, settling the end of the shard, or giving the lease back. */
-  readonly during: 'parents' | 'read' | 'end' | 'release'
-  readonly error: unknown
-  /** Absent: it is not tried again here, and the lease is given back, or expires. */
-  readonly retryInMs?: number
-  /** How often in a row it has failed. */
-  readonly failures: number
-}
-
-/** What a consumer tells the worker. Nothing here may throw. */
-export interface ShardListener {
-  moved(from: ShardState, to: ShardState): void
-  batchProcessed(batch: BatchReport): void
-  processorFailed(error: ProcessorError, retryInMs: number | undefined): void
-  gaveUp(error: ProcessorError, lastResort: LastResort): void
-  failed(failure: ShardFailure): void
-  read(report: ReadReport): void
-  /** Aggregated records that are not as they ought to be. */
-  oddRecords(counts: { outOfRange: number; corrupt: number }): void
-  ended(childShardIds: readonly string[]): void
 }
 
 /** One call of the user's code: how often in a row it has failed before, and when it is to give up. */

@@ -1,5 +1,5 @@
 // Turns what the parts tell into events. One function for each part; no decisions.
-import type { ShardListener } from '../consumer/shard-consumer.ts'
+import type { ShardListener } from '../consumer/shard-listener.ts'
 import type { LeaseListener } from '../leases/lease-coordinator.ts'
 import type { Tenure } from '../leases/tenure.ts'
 import { messageOf } from '../model/errors.ts'

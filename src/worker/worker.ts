@@ -1,5 +1,5 @@
 // Wires the parts together, starts and stops. What becomes of leases and shards is decided below; here it is only told on.
-import { ShardConsumer } from '../consumer/shard-consumer.ts'
+import type { ShardListener } from '../consumer/shard-listener.ts'
 import type { KinesisPort } from '../kinesis/kinesis-port.ts'
 import { LeaseCoordinator, type LeaseListener } from '../leases/lease-coordinator.ts'
 import type { LeaseStore } from '../leases/lease-store.ts'
@@ -12,8 +12,6 @@ import {
   TableMismatchError,
   WorkerStoppedError
 } from '../model/errors.ts'
-import { PollingRetriever } from '../retrieval/polling-retriever.ts'
-import { startOf } from '../retrieval/read-rules.ts'
 import { whenAborted } from '../runtime/abort.ts'
 import { type Clock, systemClock } from '../runtime/clock.ts'
 import { deferred } from '../runtime/deferred.ts'
@@ -23,6 +21,7 @@ import { retry } from '../runtime/retry.ts'
 import { ShardSyncer } from '../shards/shard-syncer.ts'
 import { leaseEvents, shardEvents, syncEvents } from './event-sources.ts'
 import { WorkerEmitter, type WorkerEventName, type WorkerListener } from './events.ts'
+import { makeShardConsumer } from './make-shard-consumer.ts'
 import { checkGroup, checkInteger } from './option-checks.ts'
 import { type ResolvedOptions, resolveOptions, type WorkerOptions } from './options.ts'
 import { openPorts, type WorkerPorts } from './ports.ts'
@@ -97,8 +96,15 @@ export class Worker {
       isBusy: leaseKey => this.#consumers.isBusy(leaseKey),
       listener: this.#leaseListener()
     })
+    const parts = {
+      options: this.#options,
+      clock: this.#clock,
+      random: this.#random,
+      kinesis: this.#kinesis,
+      syncer: this.#syncer
+    }
     this.#consumers = new ShardConsumers({
-      makeConsumer: tenure => this.#makeConsumer(tenure),
+      makeConsumer: tenure => makeShardConsumer(tenure, parts, this.#shardListener(tenure)),
       letGo: (tenure, error) => this.#letGoOf(tenure, error),
       done: () => this.#consumerDone()
     })
@@ -323,52 +329,27 @@ export class Worker {
     return this.#state === 'starting' || this.#state === 'running'
   }
 
-  #makeConsumer(tenure: Tenure): ShardConsumer {
-    const { retrieval, startAt, failurePolicy, outOfRange, makeProcessor, leases } = this.#options
-    const clock = this.#clock
-    const random = this.#random
+  #shardListener(tenure: Tenure): ShardListener {
     const events = shardEvents(this.#emitter.emit.bind(this.#emitter), tenure)
-    return new ShardConsumer({
-      tenure,
-      clock,
-      random,
-      policy: failurePolicy,
-      outOfRange,
-      processor: makeProcessor,
-      parentsFinished: (lease, signal) => this.#syncer.parentsFinished(lease, signal),
-      settleShardEnd: (lease, children, signal) => this.#syncer.settleShardEnd(lease, children, signal),
-      openRetriever: (lease, onRead, onRetry) =>
-        new PollingRetriever({
-          kinesis: this.#kinesis,
-          shardId: lease.shardId,
-          start: startOf(lease, startAt instanceof Date ? startAt : undefined),
-          maxRecords: retrieval.maxRecords,
-          idleMs: retrieval.idleMs,
-          clock,
-          random,
-          onRead,
-          onRetry
-        }),
-      listener: {
-        ...events,
-        failed: failure => {
-          events.failed(failure)
-          if (failure.retryInMs !== undefined) return
-          this.#coordinator.avoid(tenure.leaseKey, AVOID_DURATIONS * leases.durationMs)
-          this.#syncing?.nudge()
-        },
-        gaveUp: (error, lastResort) => {
-          events.gaveUp(error, lastResort)
-          if (lastResort === 'stop') this.#fail(error)
-        },
-        ended: childShardIds => {
-          events.ended(childShardIds)
-          this.#coordinator
-            .adopt(childShardIds)
-            .catch(error => this.#failedInBackground('claim the leases of child shards', error))
-        }
+    return {
+      ...events,
+      failed: failure => {
+        events.failed(failure)
+        if (failure.retryInMs !== undefined) return
+        this.#coordinator.avoid(tenure.leaseKey, AVOID_DURATIONS * this.#options.leases.durationMs)
+        this.#syncing?.nudge()
+      },
+      gaveUp: (error, lastResort) => {
+        events.gaveUp(error, lastResort)
+        if (lastResort === 'stop') this.#fail(error)
+      },
+      ended: childShardIds => {
+        events.ended(childShardIds)
+        this.#coordinator
+          .adopt(childShardIds)
+          .catch(error => this.#failedInBackground('claim the leases of child shards', error))
       }
-    })
+    }
   }
 
   /** A consumer that broke leaves a lease that would be renewed but never read. */

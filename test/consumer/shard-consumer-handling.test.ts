@@ -1,6 +1,6 @@
 // What a ShardConsumer must not let the user's code do to it.
 import { expect } from 'chai'
-import type { BatchReport } from '../../src/consumer/shard-consumer.ts'
+import type { BatchReport } from '../../src/consumer/shard-listener.ts'
 import type { ConsumedRecord } from '../../src/model/record.ts'
 import { RecordProcessor } from '../../src/processor/record-processor.ts'
 import { ShardWorld } from './shard-world.ts'

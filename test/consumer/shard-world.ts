@@ -1,5 +1,6 @@
 // A stream, a lease table and a consumer of one shard in virtual time, with everything between them real.
-import { ShardConsumer, type ShardConsumerOptions, type ShardListener } from '../../src/consumer/shard-consumer.ts'
+import { ShardConsumer, type ShardConsumerOptions } from '../../src/consumer/shard-consumer.ts'
+import type { ShardListener } from '../../src/consumer/shard-listener.ts'
 import { aggregate } from '../../src/kpl/aggregate.ts'
 import { memoryLeaseStore } from '../../src/leases/memory-lease-store.ts'
 import { Tenure } from '../../src/leases/tenure.ts'
