@@ -2,9 +2,10 @@
 // data only.
 import { EventEmitter } from 'eventemitter3'
 import type { ClaimReason } from '../leases/plan-assignments.ts'
-import type { ConsumerError, ProcessorError } from '../model/errors.ts'
+import { type ConsumerError, OptionError, type ProcessorError } from '../model/errors.ts'
 import type { LastResort } from '../processor/failure-rules.ts'
 import type { Logger } from '../runtime/logger.ts'
+import { show } from './option-checks.ts'
 
 /** What every event of a shard says. */
 export interface ShardEventBase {
@@ -89,8 +90,39 @@ export interface WorkerEvents {
   error: { readonly error: ConsumerError; readonly during: string }
 }
 
+/** The name of an event of a worker. */
 export type WorkerEventName = keyof WorkerEvents
 
+// A record, so that the compiler complains about an event that is missing here.
+const NAMES: Readonly<Record<WorkerEventName, true>> = {
+  'worker:started': true,
+  'worker:stopping': true,
+  'worker:stopped': true,
+  'lease:taken': true,
+  'lease:requested': true,
+  'lease:released': true,
+  'lease:lost': true,
+  'lease:neglected': true,
+  'lease:created': true,
+  'lease:removed': true,
+  'lease:hole-found': true,
+  'lease:row-skipped': true,
+  'stream:recreated': true,
+  'shard:started': true,
+  'shard:ended': true,
+  'shard:halted': true,
+  'shard:read': true,
+  'shard:failed': true,
+  'shard:odd-records': true,
+  'batch:processed': true,
+  'processor:failed': true,
+  error: true
+}
+
+/** The name of every event. */
+export const WORKER_EVENT_NAMES = Object.keys(NAMES) as readonly WorkerEventName[]
+
+/** Is given the one object that an event is. What it throws is logged and goes no further. */
 export type WorkerListener<Name extends WorkerEventName> = (event: WorkerEvents[Name]) => void
 
 type Guarded = (event: unknown) => void
@@ -127,6 +159,12 @@ export class WorkerEmitter {
 
   /** eventemitter3 lets the exception of a listener through to whoever emits: here it is logged, as is a rejection. */
   #guard<Name extends WorkerEventName>(name: Name, listener: WorkerListener<Name>): Guarded {
+    if (!Object.hasOwn(NAMES, name)) {
+      throw new OptionError('event', `is ${show(name)}, expected one of ${WORKER_EVENT_NAMES.join(', ')}`)
+    }
+    if (typeof listener !== 'function') {
+      throw new OptionError('listener', `of ${name} is ${show(listener)}, expected a function`)
+    }
     const byName = this.#guarded.get(listener) ?? new Map<WorkerEventName, Guarded>()
     const known = byName.get(name)
     if (known !== undefined) return known

@@ -25,10 +25,26 @@ export function checkGroup<T extends object>(path: string, value: T | undefined,
   for (const key of Object.keys(value)) {
     if (!known.includes(key)) {
       const name = path === 'options' ? key : `${path}.${key}`
-      throw new OptionError(name, `is not known; expected one of ${known.join(', ')}`)
+      const meant = known.find(candidate => isLike(candidate, key))
+      const expected = `expected one of ${known.join(', ')}`
+      const hint = meant === undefined ? '' : `. Did you mean ${meant}?`
+      throw new OptionError(name, `is not known (it is ${show(Reflect.get(value, key))}); ${expected}${hint}`)
     }
   }
   return value
+}
+
+/** Whether one name is the other but for case and for one letter that is missing, wrong or too many. */
+function isLike(known: string, given: string): boolean {
+  const [a, b] = [known.toLowerCase(), given.toLowerCase()]
+  if (Math.min(a.length, b.length) < 4) return false
+  let same = 0
+  while (same < Math.min(a.length, b.length) && a[same] === b[same]) same += 1
+  return [
+    [1, 0],
+    [0, 1],
+    [1, 1]
+  ].some(([inA = 0, inB = 0]) => a.slice(same + inA) === b.slice(same + inB))
 }
 
 /** A whole number within a range. */

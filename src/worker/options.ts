@@ -59,7 +59,7 @@ export interface ProcessorErrorOptions {
   readonly then?: LastResort
   /** Delay before the second attempt; it doubles from there, and up to half of it is left to chance. Milliseconds, 0 to 600,000; default 500. */
   readonly backoffMs?: number
-  /** No delay is longer. Milliseconds, 0 to 600,000; default 30,000. */
+  /** No delay is longer. Milliseconds, `backoffMs` to 600,000; default 30,000, or `backoffMs` if that is more. */
   readonly maxBackoffMs?: number
 }
 
@@ -208,6 +208,9 @@ function resolveStream({ streamName, streamArn }: WorkerOptions): ResolvedOption
       streamArn: checkText('streamArn', streamArn, STREAM_ARN, 'an ARN like arn:aws:kinesis:REGION:ACCOUNT:stream/NAME')
     }
   }
+  if (typeof streamName === 'string' && streamName.startsWith('arn:')) {
+    throw new OptionError('streamName', `is ${show(streamName)}, expected a name; an ARN is given as streamArn`)
+  }
   return { streamName: checkText('streamName', streamName, STREAM_NAME, '1 to 128 letters, digits, _, - or .') }
 }
 
@@ -278,7 +281,11 @@ function resolveLeases(given: LeaseOptions | undefined, applicationName: string)
 function checkBilling(billing: TableBilling): TableBilling {
   checkGroup('leases.billing', billing, ['mode', 'readCapacity', 'writeCapacity'])
   checkOneOf('leases.billing.mode', billing.mode, ['on-demand', 'provisioned'], 'on-demand')
-  if (billing.mode !== 'provisioned') return { mode: 'on-demand' }
+  if (billing.mode !== 'provisioned') {
+    const capacity = (['readCapacity', 'writeCapacity'] as const).find(name => name in billing)
+    if (capacity === undefined) return { mode: 'on-demand' }
+    throw new OptionError(`leases.billing.${capacity}`, "is for mode 'provisioned', expected that mode, or no capacity")
+  }
   const units = { min: 1, max: 40_000, unit: 'units' }
   return {
     mode: 'provisioned',
@@ -292,6 +299,7 @@ function checkTags(tags: Readonly<Record<string, string>>): Readonly<Record<stri
     throw new OptionError('leases.tags', `is ${show(tags)}, expected an object of strings`)
   }
   for (const [name, value] of Object.entries(tags)) {
+    if (name === '') throw new OptionError('leases.tags', 'has a tag without a name, expected 1 to 128 characters')
     if (typeof value !== 'string') throw new OptionError(`leases.tags.${name}`, `is ${show(value)}, expected a string`)
   }
   return tags
@@ -301,13 +309,15 @@ function resolveFailurePolicy(given: ProcessorErrorOptions | undefined): Failure
   const known = ['attempts', 'then', 'backoffMs', 'maxBackoffMs']
   const policy = checkGroup('onProcessorError', given, known)
   const wait = { min: 0, max: 600_000, unit: MS }
+  const firstMs = checkInteger('onProcessorError.backoffMs', policy.backoffMs, wait, 500)
+  const maxMs = checkInteger('onProcessorError.maxBackoffMs', policy.maxBackoffMs, wait, Math.max(30_000, firstMs))
+  if (maxMs < firstMs) {
+    throw new OptionError('onProcessorError.maxBackoffMs', `is ${maxMs}, expected at least backoffMs, ${firstMs}`)
+  }
   return {
     attempts: checkCount('onProcessorError.attempts', policy.attempts, { min: 1, max: 1_000_000 }, 10),
     lastResort: checkOneOf('onProcessorError.then', policy.then, ['halt', 'stop'], 'halt'),
-    backoff: {
-      firstMs: checkInteger('onProcessorError.backoffMs', policy.backoffMs, wait, 500),
-      maxMs: checkInteger('onProcessorError.maxBackoffMs', policy.maxBackoffMs, wait, 30_000)
-    }
+    backoff: { firstMs, maxMs }
   }
 }
 
@@ -321,11 +331,12 @@ function resolveProcessor({ processor, handler }: WorkerOptions): () => RecordPr
     throw new OptionError('handler', 'is given beside processor, expected one of the two')
   }
   if (handler !== undefined) {
-    if (typeof handler === 'function') return () => new HandlerProcessor(handler)
-    throw new OptionError('handler', `is ${show(handler)}, expected a function (records, context) => void or a promise`)
+    if (typeof handler === 'function' && !isClass(handler)) return () => new HandlerProcessor(handler)
+    const given = isClass(handler) ? 'a class' : show(handler)
+    throw new OptionError('handler', `is ${given}, expected a function (records, context) => void or a promise`)
   }
   if (typeof processor === 'function') {
-    if (!/^class\b/.test(Function.prototype.toString.call(processor))) return processor
+    if (!isClass(processor)) return processor
     throw new OptionError(
       'processor',
       'is a class, expected a function that makes an instance: () => new MyProcessor()'
@@ -337,4 +348,8 @@ function resolveProcessor({ processor, handler }: WorkerOptions): () => RecordPr
       ? 'is missing, and so is handler: expected one of the two'
       : `is ${show(processor)}, expected a function that makes a RecordProcessor, such as () => new MyProcessor()`
   )
+}
+
+function isClass(value: unknown): boolean {
+  return typeof value === 'function' && /^class\b/.test(Function.prototype.toString.call(value))
 }

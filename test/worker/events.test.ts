@@ -1,6 +1,6 @@
 import { expect } from 'chai'
-import { ProcessorError, RecordProcessor, ServiceError, type WorkerEvents } from '../../src/index.ts'
-import { WorkerEmitter } from '../../src/worker/events.ts'
+import { OptionError, ProcessorError, RecordProcessor, ServiceError, type WorkerEvents } from '../../src/index.ts'
+import { WORKER_EVENT_NAMES, WorkerEmitter } from '../../src/worker/events.ts'
 import { collectingLogger } from '../support/collecting-logger.ts'
 import { STREAM, World } from '../support/world.ts'
 
@@ -84,6 +84,19 @@ describe('WorkerEmitter', () => {
     }
     expect(rejections).to.deep.equal([])
     expect(warnings(logger)).to.deep.equal(['error: a listener threw'])
+  })
+
+  it('refuses an event that does not exist, and a listener that is no function, by name', () => {
+    const { emitter } = anEmitter()
+    const names = ['on', 'once', 'off'] as const
+    for (const name of names) {
+      expect(() => emitter[name]('lease:takn' as 'lease:taken', () => {}))
+        .to.throw(OptionError, '"lease:takn"')
+        .with.property('message')
+        .that.includes('lease:taken')
+      expect(() => emitter[name]('lease:taken', 'listener' as never)).to.throw(OptionError, 'expected a function')
+    }
+    for (const name of WORKER_EVENT_NAMES) expect(() => emitter.on(name, () => {})).to.not.throw()
   })
 
   it('writes a debug line for every event, heard or not', () => {

@@ -90,7 +90,9 @@ describe('checkGroup', () => {
     for (const value of [null, 5, 'x', []] as unknown as object[]) {
       expect(problemOf(() => checkGroup('a', value, ['b']))).to.include('expected an object')
     }
-    expect(problemOf(() => checkGroup('a', { c: 1 }, ['b']))).to.equal('Option a.c: is not known; expected one of b')
+    expect(problemOf(() => checkGroup('a', { c: 1 }, ['b']))).to.equal(
+      'Option a.c: is not known (it is 1); expected one of b'
+    )
     expect(problemOf(() => checkGroup('options', { c: 1 }, ['b']))).to.include('Option c:')
     expect(problemOf(() => checkGroup('a', JSON.parse('{"__proto__":1}'), ['b']))).to.include('a.__proto__')
   })

@@ -39,6 +39,7 @@ const WRONG: readonly (readonly [string, unknown, string, string])[] = [
   ['streamName', '', '""', '1 to 128'],
   ['streamName', 7, '7', '1 to 128'],
   ['streamName', null, 'null', '1 to 128'],
+  ['streamName', ARN, '"arn:aws:kinesis:', 'streamArn'],
   ['streamName', 'x'.repeat(129), '"xxx', '1 to 128'],
   ['applicationName', 'ab', '"ab"', '3 to 255'],
   ['applicationName', undefined, 'is missing', '3 to 255'],
@@ -78,6 +79,7 @@ const WRONG: readonly (readonly [string, unknown, string, string])[] = [
   ['leases.tags', ['a'], 'an array', 'an object of strings'],
   ['leases.tags', 'team', '"team"', 'an object of strings'],
   ['leases.tags.team', 7, '7', 'a string'],
+  ['leases.tags', { '': 'x' }, 'without a name', '1 to 128 characters'],
   ['leases.deletionProtection', 'yes', '"yes"', 'true or false'],
   ['leases.pointInTimeRecovery', 1, '1', 'true or false'],
   ['leases.store', {}, 'an object', 'a lease store'],
@@ -113,7 +115,7 @@ describe('resolveOptions', () => {
   }
 
   for (const path of [
-    'startat',
+    'beginAt',
     'retrieval.idle',
     'leases.duration',
     'leases.billing.units',
@@ -122,9 +124,41 @@ describe('resolveOptions', () => {
     it(`refuses the unknown name ${path}, and lists the known ones`, () => {
       const error = errorOf(withOption(path, 5))
       expect(error.option).to.equal(path)
-      expect(error.message).to.include('is not known; expected one of ')
+      expect(error.message).to.include('is not known (it is 5); expected one of ').and.not.include('Did you mean')
     })
   }
+
+  for (const [path, meant] of [
+    ['startat', 'startAt'],
+    ['applicatonName', 'applicationName'],
+    ['leases.durationMS', 'durationMs'],
+    ['leases.duratoinMs', undefined],
+    ['retrieval.idlMs', 'idleMs'],
+    ['loger', 'logger'],
+    ['handlers', 'handler']
+  ] as const) {
+    it(`${meant === undefined ? 'has no hint for' : `says ${meant} to`} ${path}`, () => {
+      const { message } = errorOf(withOption(path, 5))
+      if (meant === undefined) expect(message).to.not.include('Did you mean')
+      else expect(message).to.match(new RegExp(`Did you mean ${meant}\\?$`))
+    })
+  }
+
+  it('refuses capacities of a table that is paid for on demand', () => {
+    for (const billing of [{ readCapacity: 5 }, { mode: 'on-demand', writeCapacity: 5 }]) {
+      const { option, message } = errorOf({ ...GOOD, leases: { billing } })
+      expect(option).to.match(/^leases\.billing\.(read|write)Capacity$/)
+      expect(message).to.include("'provisioned'")
+    }
+  })
+
+  it('refuses a longest delay that is shorter than the first', () => {
+    const { option, message } = errorOf({ ...GOOD, onProcessorError: { backoffMs: 500, maxBackoffMs: 499 } })
+    expect(option).to.equal('onProcessorError.maxBackoffMs')
+    expect(message).to.include('499').and.include('500')
+    const { backoff } = resolve({ ...GOOD, onProcessorError: { backoffMs: 60_000 } }).failurePolicy
+    expect(backoff).to.deep.equal({ firstMs: 60_000, maxMs: 60_000 })
+  })
 
   it('refuses capacities that are none', () => {
     const billing = { mode: 'provisioned', readCapacity: 0, writeCapacity: 5 }
@@ -157,6 +191,9 @@ describe('resolveOptions', () => {
 
   it('tells who passes a class as processor what to pass instead', () => {
     const { handler: _, ...without } = GOOD
+    expect(errorOf({ ...without, handler: Quiet }).message)
+      .to.include('is a class')
+      .and.include('a function')
     for (const processor of [Quiet, class extends Quiet {}, class Other {}]) {
       const error = errorOf({ ...without, processor })
       expect(error.option).to.equal('processor')
