@@ -64,7 +64,7 @@ const staleSignature: Rule = {
 }
 
 const noRegion: Rule = {
-  kind: 'access-denied',
+  kind: 'other',
   retryable: false,
   advice: () =>
     'no AWS region is configured; set AWS_REGION, pass `region` to the client, or name the stream by its ARN'
@@ -85,6 +85,12 @@ const serverFault: Rule = { kind: 'other', retryable: true, advice: () => 'Kines
 const listAgain: Rule = { kind: 'other', retryable: true, advice: () => 'the listing took too long; begin it again' }
 
 const unexpected: Rule = { kind: 'other', retryable: false, advice: () => 'the call failed' }
+
+const nobodyThere: Rule = {
+  kind: 'other',
+  retryable: false,
+  advice: () => 'what answers is not Kinesis; look at the endpoint, which needs its scheme, such as https://'
+}
 
 const RULES_BY_NAME: ReadonlyMap<string, Rule> = new Map([
   ['ProvisionedThroughputExceededException', throttled],
@@ -163,6 +169,7 @@ function ruleFor(error: unknown): Rule {
   if (status === 429) return throttled
   if (status === 401 || status === 403) return denied
   if (status !== undefined && status >= 500) return serverFault
+  if (status === 404) return nobodyThere
   if ('code' in error && NETWORK_CODES.has(error.code)) return unreachable
   if (error.message.includes('Region is missing')) return noRegion
   if (error.message.includes('credential object is not valid')) return noCredentials

@@ -101,12 +101,14 @@ export function dynamoError(error: unknown, about: string): ConsumerError {
 
 /** The error for a call without an answer after `ms` milliseconds. */
 export function timeoutError(about: string, ms: number): ServiceError {
-  const consequence = 'it may or may not have been carried out'
-  return new ServiceError('timeout', `${about} had no answer within ${ms} ms; ${consequence}`, { retryable: true })
+  const consequence = isRead(about) ? '' : '; it may or may not have been carried out'
+  return new ServiceError('timeout', `${about} had no answer within ${ms} ms${consequence}`, { retryable: true })
 }
 
 function verdictOn({ name, message, networkCode, ofServer }: SdkFailure): Verdict {
-  if (name === 'ResourceNotFoundException') return { kind: 'not-found', retryable: false }
+  if (name === 'ResourceNotFoundException') {
+    return { kind: 'not-found', retryable: false, advice: 'There is no such table (any more)' }
+  }
   if (IN_USE.has(name)) return { kind: 'in-use', retryable: true }
   if (EXPIRED_CREDENTIALS.has(name)) {
     return {
@@ -119,12 +121,17 @@ function verdictOn({ name, message, networkCode, ofServer }: SdkFailure): Verdic
   // The SDK throws a plain Error for this one: there is nothing but the message to tell it by.
   if (message === 'Region is missing') {
     const advice = 'Set AWS_REGION, or give the DynamoDB client a region'
-    return { kind: 'access-denied', retryable: false, advice }
+    return { kind: 'other', retryable: false, advice }
   }
   if (ANSWER_LOST.has(networkCode) || ANSWER_LOST.has(name)) return { kind: 'timeout', retryable: true }
-  if (NOT_REACHED.has(networkCode) || ofServer) return { kind: 'other', retryable: true }
+  if (NOT_REACHED.has(networkCode)) return { kind: 'other', retryable: true, advice: 'DynamoDB could not be reached' }
+  if (ofServer) return { kind: 'other', retryable: true }
   if (name === 'ValidationException') return { kind: 'invalid-argument', retryable: false }
   return { kind: 'other', retryable: false }
+}
+
+function isRead(about: string): boolean {
+  return /^(DescribeTable|GetItem|Scan)\b/.test(about)
 }
 
 function adviceOnAccess(name: string): string {

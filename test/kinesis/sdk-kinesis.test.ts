@@ -180,6 +180,7 @@ describe('sdkKinesis', () => {
         { kind: 'other', retryable: true }
       ],
       [sdkError('Unknown', { $metadata: { httpStatusCode: 503 } }), { kind: 'other', retryable: true }],
+      [sdkError('Unknown', { $metadata: { httpStatusCode: 404 } }), { kind: 'other', retryable: false }],
       [sdkError('Error', { code: 'ECONNRESET' }), { kind: 'other', retryable: true }],
       [sdkError('Error', { code: 'ENOTFOUND' }), { kind: 'other', retryable: true }],
       [sdkError('SomethingNewException', { $metadata: { httpStatusCode: 400 } }), { kind: 'other', retryable: false }]
@@ -209,6 +210,15 @@ describe('sdkKinesis', () => {
         .that.includes('kinesis:ListShards')
     })
 
+    it('and says where to look if what answers is not Kinesis', async () => {
+      const { port } = onStub(() => {
+        throw sdkError('Unknown', { $metadata: { httpStatusCode: 404 } })
+      })
+      expect(await failureOf(port.describeStream()))
+        .to.have.property('message')
+        .that.includes('endpoint')
+    })
+
     it('and quotes nothing of an answer that cannot be read', async () => {
       const { port } = onStub(() => JSON.parse('secret payload'))
       const failure = await failureOf(port.getRecords('an-iterator', { limit: 1 }))
@@ -222,7 +232,7 @@ describe('sdkKinesis', () => {
         throw new Error('Region is missing')
       })
       expect(await failureOf(port.describeStream()))
-        .to.include({ kind: 'access-denied' })
+        .to.include({ kind: 'other', retryable: false })
         .with.property('message')
         .that.includes('AWS_REGION')
     })

@@ -29,7 +29,7 @@ describe('dynamoError', () => {
     [sdkError('AccessDeniedException', { $metadata: { httpStatusCode: 400 } }), 'access-denied', false],
     [sdkError('UnrecognizedClientException'), 'access-denied', false],
     [sdkError('CredentialsProviderError'), 'access-denied', false],
-    [sdkError('Error', { message: 'Region is missing' }), 'access-denied', false],
+    [sdkError('Error', { message: 'Region is missing' }), 'other', false],
     [sdkError('ExpiredTokenException'), 'access-denied', true],
     [sdkError('TimeoutError'), 'timeout', true],
     [sdkError('Error', { code: 'ETIMEDOUT' }), 'timeout', true],
@@ -56,6 +56,9 @@ describe('dynamoError', () => {
     expect(messageFor('Error', 'Region is missing')).to.include('AWS_REGION')
     expect(messageFor('CredentialsProviderError')).to.include('credentials')
     expect(messageFor('AccessDeniedException')).to.include('IAM policy')
+    expect(messageFor('ResourceNotFoundException')).to.include('no such table')
+    const refused = dynamoError(sdkError('Error', { code: 'ECONNREFUSED' }), ABOUT)
+    expect(refused.message).to.include('could not be reached')
   })
 
   it('copes with what is no Error at all', () => {
@@ -72,10 +75,17 @@ describe('dynamoError', () => {
 
 describe('timeoutError', () => {
   it('can be tried again, and says that the call may have been carried out', () => {
-    const error = timeoutError(ABOUT, 5_000)
+    const about = 'UpdateItem of shardId-000000000000 in table orders'
+    const error = timeoutError(about, 5_000)
     expect(error.kind).to.equal('timeout')
     expect(isRetryable(error)).to.equal(true)
-    expect(error.message).to.include(ABOUT).and.to.include('5000 ms').and.to.include('may or may not')
+    expect(error.message).to.include(about).and.to.include('5000 ms').and.to.include('may or may not')
+  })
+
+  it('does not say so of a call that only reads', () => {
+    for (const about of [ABOUT, 'Scan in table orders', 'DescribeTable in table orders']) {
+      expect(timeoutError(about, 5_000).message).to.include(about).and.not.include('may or may not')
+    }
   })
 })
 
