@@ -159,7 +159,7 @@ export class Tenure {
         }
         // A release or an end whose answer was lost has landed if the row says exactly what we wrote.
         if (end !== undefined && hasLanded(after, outcome.current)) break
-        this.#finishAs(verdict.kind, verdict.kind === 'gone' ? 'its row was deleted' : verdict.because)
+        this.#finishAs(verdict.kind, verdict.kind === 'gone' ? 'its row was deleted, or cannot be read' : verdict.because)
         throw this.#lostError()
       } catch (error) {
         if (!isRetryable(error)) throw error

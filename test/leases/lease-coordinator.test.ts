@@ -1,6 +1,6 @@
 import { expect } from 'chai'
 import { ServiceError } from '../../src/model/errors.ts'
-import { claimed, finished, type Lease, wanted } from '../../src/model/lease.ts'
+import { claimed, finished, type Lease, released, wanted } from '../../src/model/lease.ts'
 import { SHARD_END } from '../../src/model/sequence-number.ts'
 import { aLease, aPosition, shardId } from '../support/builders.ts'
 import { type Fault, scripted } from '../support/flaky-store.ts'
@@ -191,6 +191,24 @@ describe('LeaseCoordinator', () => {
       await fleet.clock.advance(10_000)
       await renewing
       expect(a.told).to.deep.equal(['taken 0 unowned', 'requested 0 b', 'ended 0 released'])
+    })
+
+    it('looks once a second while it waits for what it asked for, and as seldom as ever otherwise', async () => {
+      const fleet = await new Fleet().withLeases(2)
+      await fleet.start(fleet.member('a', { givesUp: false }))
+      const b = await fleet.start(fleet.member('b'))
+      const scans = (): number => b.store.calls.filter(({ name }) => name === 'list').length
+      const before = scans()
+      await fleet.clock.advance(9_000)
+      expect(scans() - before).to.be.within(8, 11)
+      const row = (await fleet.row(0)) as Lease
+      const asked = row.wantedBy === undefined ? ((await fleet.row(1)) as Lease) : row
+      await fleet.table.replace(asked, released(asked))
+      await fleet.clock.advance(3_000)
+      expect(b.held()).to.have.length(1)
+      const after = scans()
+      await fleet.clock.advance(20_000)
+      expect(scans() - after).to.be.within(9, 11)
     })
 
     it('moves nothing any more once nobody has two more than another', async () => {

@@ -252,6 +252,33 @@ describe('PollingRetriever', () => {
     expect(await world.next().catch(() => world.next())).to.equal('a b')
   })
 
+  it('does not add up refusals of iterators between which it read', async () => {
+    const world = new RetrieverWorld({ type: 'TRIM_HORIZON' }, { maxRecords: 1 })
+    const texts = Array.from({ length: 12 }, (_, i) => String(i))
+    world.put(...texts)
+    let isStale = true
+    world.fault = ({ name }) => {
+      if (name === 'getShardIterator') isStale = false
+      if (name !== 'getRecords') return
+      if (isStale) throw new ServiceError('invalid-argument', 'no', { retryable: false })
+      isStale = true
+    }
+    for (const text of texts) expect(await world.next()).to.equal(text)
+  })
+
+  it('skips nothing that came while the iterator of LATEST was being opened', async () => {
+    const world = new RetrieverWorld({ type: 'LATEST' })
+    let reads = 0
+    world.fault = async ({ name }) => {
+      if (name === 'getShardIterator') await world.clock.sleep(500)
+      if (name === 'getRecords' && ++reads === 1) throw expired()
+    }
+    const next = world.next()
+    await world.clock.advance(250)
+    world.put('meanwhile')
+    expect(await next).to.equal('meanwhile')
+  })
+
   it('believes at last that an iterator it has just opened is refused', async () => {
     const world = new RetrieverWorld()
     world.fault = ({ name }) => {

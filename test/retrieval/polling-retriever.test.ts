@@ -50,6 +50,16 @@ describe('PollingRetriever', () => {
       expect(reads).to.deep.equal([0, 1_000, 2_000, 3_000, 4_000, 5_000, 6_000, 7_000, 8_000, 9_000, 10_000])
     })
 
+    it('reads on at once after a full answer, even from a service that always says it is at the tip', async () => {
+      const world = new RetrieverWorld(undefined, { maxRecords: 2, idleMs: 10_000 }, undefined, answer => ({
+        ...answer,
+        millisBehindLatest: 0
+      }))
+      world.put('a', 'b', 'c')
+      expect([await world.next(), await world.next()]).to.deep.equal(['a b', 'c'])
+      expect(world.clock.monotonicMs()).to.be.lessThan(2_000)
+    })
+
     it('catches up as fast as the limits of the shard allow, and is never throttled', async () => {
       const world = new RetrieverWorld({ type: 'TRIM_HORIZON' }, { maxRecords: 1 })
       const put = world.put(...Array.from({ length: 40 }, (_, index) => `${index}`))

@@ -1,5 +1,5 @@
 // One shard read by a PollingRetriever in virtual time.
-import type { IteratorStart } from '../../src/kinesis/kinesis-port.ts'
+import type { IteratorStart, RecordsAnswer } from '../../src/kinesis/kinesis-port.ts'
 import { PollingRetriever, type PollingRetrieverOptions } from '../../src/retrieval/polling-retriever.ts'
 import type { ReadReport, Retrieved } from '../../src/retrieval/retriever.ts'
 import { seededRandom } from '../../src/runtime/random.ts'
@@ -25,7 +25,9 @@ export class RetrieverWorld {
   constructor(
     start: IteratorStart | ((world: RetrieverWorld) => IteratorStart) = { type: 'TRIM_HORIZON' },
     options: Partial<PollingRetrieverOptions> = {},
-    kinesisOptions: Omit<FakeKinesisOptions, 'clock'> = { enforceLimits: true }
+    kinesisOptions: Omit<FakeKinesisOptions, 'clock'> = { enforceLimits: true },
+    /** What becomes of an answer on its way. */
+    changed: (answer: RecordsAnswer) => RecordsAnswer = answer => answer
   ) {
     this.kinesis = new FakeKinesis({ clock: this.clock, ...kinesisOptions })
     this.kinesis.createStream(STREAM)
@@ -33,8 +35,13 @@ export class RetrieverWorld {
       this.calls.push({ ...call, atMs: this.clock.monotonicMs() })
       return this.fault(call)
     }
+    const port = this.kinesis.port(STREAM)
     this.retriever = new PollingRetriever({
-      kinesis: this.kinesis.port(STREAM),
+      kinesis: {
+        ...port,
+        streamName: port.streamName,
+        getRecords: async (iterator, readOptions) => changed(await port.getRecords(iterator, readOptions))
+      },
       shardId: SHARD,
       start: typeof start === 'function' ? start(this) : start,
       maxRecords: 1_000,

@@ -1,5 +1,5 @@
 // On the real wire: what only the SDK, HTTP and the emulators can get wrong. In real time, but short.
-import { CreateTableCommand, DynamoDBClient, PutItemCommand } from '@aws-sdk/client-dynamodb'
+import { CreateTableCommand, DynamoDBClient, PutItemCommand, UpdateItemCommand } from '@aws-sdk/client-dynamodb'
 import { KinesisClient } from '@aws-sdk/client-kinesis'
 import { expect } from 'chai'
 import { ServiceError, silentLogger, Worker, type WorkerEvents, type WorkerOptions } from '../../src/index.ts'
@@ -165,6 +165,50 @@ describe('a worker on the wire', () => {
     })
   })
 
+  it('reads the other shards while the row of one is broken, and that one once it is mended', async () => {
+    await withEmulators(sharedKinesalite, async place => {
+      const { client, dynamodb: emulator } = place
+      const streamName = await createStream(client, 2)
+      const dynamodb = new DynamoDBClient(emulator.clientConfig())
+      const setCounter = (counter: { S: string } | { N: string }) =>
+        dynamodb.send(
+          new UpdateItemCommand({
+            TableName: streamName,
+            Key: { leaseKey: { S: SHARDS[0] ?? '' } },
+            UpdateExpression: 'SET leaseCounter = :counter',
+            ExpressionAttributeValues: { ':counter': counter }
+          })
+        )
+      try {
+        const tally = new Tally()
+        const brief = { leases: { durationMs: 2_000 } }
+        const first = aWorker(place, streamName, tally, brief)
+        await putRecords(client, streamName, records(40))
+        await first.start()
+        await tally.until(40)
+        await first.stop()
+        await setCounter({ S: 'many' })
+        const shardOf = await putRecords(client, streamName, records(40, 40))
+        const readable = shardOf.filter(({ shardId }) => shardId !== SHARDS[0]).length
+        const second = aWorker(place, streamName, tally, brief)
+        const skipped: string[] = []
+        second.on('lease:row-skipped', ({ key }) => skipped.push(key))
+        await second.start()
+        await tally.until(40 + readable)
+        expect(second.shardIds).to.deep.equal([SHARDS[1]])
+        await setCounter({ N: '7' })
+        await tally.until(80)
+        await second.stop()
+        expect(readable).to.be.within(1, 39)
+        expect(tally.ids).to.have.length(80)
+        expect(tally.outOfOrder).to.deep.equal([])
+        expect(skipped).to.deep.equal([SHARDS[0]])
+      } finally {
+        dynamodb.destroy()
+      }
+    })
+  })
+
   it('is configured by the environment alone', async () => {
     await withEmulators(sharedKinesalite, async place => {
       const { client, kinesis, dynamodb } = place
@@ -242,11 +286,14 @@ describe('a worker on the wire', () => {
     await withEmulators(sharedKinesalite, async place => {
       const streamName = await createStream(place.client)
       const worker = aWorker(place, streamName, new Tally(), { applicationName: uniqueName('app') })
-      const timers = (): number => process.getActiveResourcesInfo().filter(name => name === 'Timeout').length
-      const before = timers()
+      const open = (kind: string): number => process.getActiveResourcesInfo().filter(name => name === kind).length
+      const timers = open('Timeout')
+      const connections = open('TCPSocketWrap')
       await worker.start()
+      expect(open('TCPSocketWrap')).to.be.greaterThan(connections)
       await worker.stop()
-      expect(timers()).to.be.at.most(before + 1)
+      expect(open('Timeout')).to.be.at.most(timers + 1)
+      await pollUntil('every connection to be closed', () => open('TCPSocketWrap') <= connections, 3_000)
     })
   })
 })

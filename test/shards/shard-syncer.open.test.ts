@@ -1,8 +1,8 @@
 import { expect } from 'chai'
+import { memoryLeaseStore } from '../../src/leases/memory-lease-store.ts'
 import { ServiceError, TableMismatchError, ThrottledError } from '../../src/model/errors.ts'
 import type { ShardSyncerOptions } from '../../src/shards/shard-syncer.ts'
 import { aLease, shardId } from '../support/builders.ts'
-
 import { failure, Rig, STREAM } from '../support/syncer-rig.ts'
 
 describe('ShardSyncer', () => {
@@ -98,6 +98,25 @@ describe('ShardSyncer', () => {
         expect(error).to.be.instanceOf(TableMismatchError)
         expect(String(error)).to.include('deleted and created again').and.to.include('applicationName')
         expect(String(error)).to.include("'start-over'")
+      })
+
+      it('refuses even if only some of the leases are old ones', async () => {
+        const rig = await recreated()
+        const present = rig.another({ store: memoryLeaseStore() })
+        const stream = await rig.pass(present.open())
+        await rig.change(0, lease => ({ ...lease, stream }))
+        expect(await failure(rig.opened())).to.be.instanceOf(TableMismatchError)
+      })
+
+      it('looks again if that was a while after it had found the stream', async () => {
+        const rig = new Rig(1)
+        await rig.pass(rig.syncer.find())
+        rig.kinesis.deleteStream(STREAM)
+        await rig.clock.advance(11_000)
+        rig.kinesis.createStream(STREAM, 1)
+        await rig.opened()
+        await rig.sync()
+        expect((await rig.lease(0)).stream).to.have.property('creationEpoch', 1_011)
       })
 
       it('removes them if it may, and begins as on an empty table', async () => {

@@ -80,6 +80,32 @@ describe('openPorts', () => {
     expect(handlers.map(({ destroyed }) => destroyed)).to.deep.equal([1, 1])
   })
 
+  for (const [durationMs, timeoutMs] of [
+    [1_000, 500],
+    [8_000, 2_000],
+    [600_000, 5_000]
+  ] as const) {
+    it(`leaves time for another write in a lease of ${durationMs} ms: one has ${timeoutMs} ms`, async () => {
+      const silent = { handle: () => new Promise<never>(() => {}), destroy: () => {} }
+      const dynamodb = {
+        region: 'us-east-1',
+        credentials: { accessKeyId: 'none', secretAccessKey: 'none' },
+        requestHandler: silent
+      }
+      const { store, close } = openPorts(resolve({ leases: { durationMs }, dynamodb }), clock, {})
+      let error: unknown
+      const reading = store.get('a lease').catch((reason: unknown) => {
+        error = reason
+      })
+      await clock.advance(timeoutMs - 1)
+      expect(error).to.equal(undefined)
+      await clock.advance(1)
+      await reading
+      expect(error).to.include({ kind: 'timeout' })
+      close()
+    })
+  }
+
   it('calls nothing: a worker that was only made has no connections', () => {
     const ports = openPorts(resolve(), clock, {})
     expect(clock.sleeping).to.equal(0)

@@ -1,0 +1,128 @@
+import { expect } from 'chai'
+import type { Tenure } from '../../src/leases/tenure.ts'
+import { ProcessorError } from '../../src/model/errors.ts'
+import { leaseEvents, shardEvents, syncEvents } from '../../src/worker/event-sources.ts'
+import type { WorkerEventName } from '../../src/worker/events.ts'
+import { aLease, aPosition } from '../support/builders.ts'
+
+const LEASE = aLease({ checkpoint: aPosition(7, 2) })
+const { leaseKey, shardId } = LEASE
+const TENURE = { leaseKey, shardId, lease: LEASE } as Tenure
+const SHARD = { leaseKey, shardId }
+
+type Emitted = [name: WorkerEventName, event: object]
+
+/** What a source emits while `tell` tells it things. */
+function emittedBy<Source>(
+  source: (emit: (name: WorkerEventName, event: object) => void) => Source,
+  tell: (source: Source) => void
+): Emitted[] {
+  const emitted: Emitted[] = []
+  tell(source((name, event) => void emitted.push([name, event])))
+  return emitted
+}
+
+describe('leaseEvents', () => {
+  const table: readonly (readonly [string, (events: ReturnType<typeof leaseEvents>) => void, readonly Emitted[]])[] = [
+    [
+      'a lease that was taken, and where it begins',
+      events => events.taken(TENURE, 'child'),
+      [['lease:taken', { ...SHARD, why: 'child', checkpoint: '7#2' }]]
+    ],
+    ['a request', events => events.requested(TENURE, 'other/1'), [['lease:requested', { ...SHARD, by: 'other/1' }]]],
+    ['a release', events => events.ended(TENURE, 'released', 'released'), [['lease:released', SHARD]]],
+    ['a loss', events => events.ended(TENURE, 'lost', 'x has it'), [['lease:lost', { ...SHARD, because: 'x has it' }]]],
+    ['a row that is gone', events => events.ended(TENURE, 'gone', 'x'), [['lease:lost', { ...SHARD, because: 'x' }]]],
+    ['no end of a shard, which the shard tells', events => events.ended(TENURE, 'finished', 'finished'), []],
+    [
+      'neglected leases whenever they are others',
+      events => {
+        for (const keys of [[], ['b', 'a'], ['a', 'b'], ['a'], [], ['a']]) events.neglected(keys)
+      },
+      [
+        ['lease:neglected', { leaseKeys: ['a', 'b'] }],
+        ['lease:neglected', { leaseKeys: ['a'] }],
+        ['lease:neglected', { leaseKeys: ['a'] }]
+      ]
+    ]
+  ]
+  for (const [what, tell, expected] of table) {
+    it(`tells of ${what}`, () => expect(emittedBy(leaseEvents, tell)).to.deep.equal(expected))
+  }
+})
+
+describe('shardEvents', () => {
+  const error = new ProcessorError(shardId, 'processRecords', 3, new Error('broken'))
+  const failure = { during: 'read', error, failures: 2 } as const
+  const report = { records: 1, bytes: 2, millisBehindLatest: 3 }
+  const table: readonly (readonly [string, (events: ReturnType<typeof shardEvents>) => void, readonly Emitted[]])[] = [
+    [
+      'the start, where the processor was initialized',
+      events => events.moved('initializing', 'processing'),
+      [['shard:started', { ...SHARD, checkpoint: '7#2' }]]
+    ],
+    ['no start, where an end was none', events => events.moved('ending', 'processing'), []],
+    ['a read', events => events.read(report), [['shard:read', { ...SHARD, ...report }]]],
+    [
+      'a batch',
+      events => events.batchProcessed({ ...report, durationMs: 4 }),
+      [['batch:processed', { ...SHARD, ...report, durationMs: 4 }]]
+    ],
+    [
+      'a processor that failed',
+      events => events.processorFailed(error, 5),
+      [['processor:failed', { ...SHARD, error, attempt: 3, retryInMs: 5 }]]
+    ],
+    [
+      'a shard that is halted',
+      events => events.gaveUp(error, 'halt'),
+      [['shard:halted', { ...SHARD, error, lastResort: 'halt' }]]
+    ],
+    [
+      'a failure that passes',
+      events => events.failed({ ...failure, retryInMs: 6 }),
+      [['shard:failed', { ...SHARD, ...failure, retryInMs: 6 }]]
+    ],
+    [
+      'a failure that does not',
+      events => events.failed(failure),
+      [['shard:failed', { ...SHARD, ...failure, retryInMs: undefined }]]
+    ],
+    [
+      'odd records',
+      events => events.oddRecords({ outOfRange: 1, corrupt: 2 }),
+      [['shard:odd-records', { ...SHARD, outOfRange: 1, corrupt: 2 }]]
+    ],
+    ['the end', events => events.ended(['a', 'b']), [['shard:ended', { ...SHARD, childShardIds: ['a', 'b'] }]]]
+  ]
+  for (const [what, tell, expected] of table) {
+    it(`tells of ${what}`, () => expect(emittedBy(emit => shardEvents(emit, TENURE), tell)).to.deep.equal(expected))
+  }
+
+  it('makes an error of whatever failed', () => {
+    const [[, event] = []] = emittedBy(
+      emit => shardEvents(emit, TENURE),
+      events => events.failed({ ...failure, error: Symbol('odd') })
+    )
+    expect(event).to.have.property('error').that.is.instanceOf(Error).with.property('message', 'Symbol(odd)')
+  })
+})
+
+describe('syncEvents', () => {
+  it('tells of everything that a comparison of shards and leases reports', () => {
+    const emitted = emittedBy(syncEvents, report => {
+      report({ kind: 'lease-created', leaseKey: 'a', why: 'rebuilt', checkpoint: '7' })
+      report({ kind: 'lease-removed', leaseKey: 'a', why: 'shard-expired' })
+      report({ kind: 'hole-found', ranges: ['0..9'], repaired: ['a'] })
+      report({ kind: 'row-skipped', key: 'a', because: 'malformed', problem: 'odd' })
+      report({ kind: 'stream-recreated', creationEpoch: 5, removed: ['a'] })
+    })
+    expect(emitted).to.deep.equal([
+      ['lease:created', { leaseKey: 'a', shardId: 'a', why: 'rebuilt', checkpoint: '7' }],
+      ['lease:removed', { leaseKey: 'a', shardId: 'a', why: 'shard-expired' }],
+      ['lease:hole-found', { ranges: ['0..9'], repaired: ['a'] }],
+      ['lease:row-skipped', { key: 'a', problem: 'odd' }],
+      ['stream:recreated', { creationEpoch: 5, removed: ['a'] }]
+    ])
+  })
+})
