@@ -6,6 +6,7 @@ import { comparePositions, type ExtendedSequenceNumber } from '../../src/model/s
 import { type Random, seededRandom } from '../../src/runtime/random.ts'
 import { shardId } from '../support/builders.ts'
 import { randomFaults } from '../support/flaky-store.ts'
+import { seeds } from '../support/seeds.ts'
 import { type Running, type Script, ShardWorld, STREAM } from './shard-world.ts'
 
 const SEEDS = 40
@@ -57,7 +58,7 @@ function putSome(world: ShardWorld, random: Random, put: string[]): void {
 
 describe('a shard that is fought for', () => {
   it('is processed without a gap, in order, by calls in a legal order, with a checkpoint that never goes back', async () => {
-    for (let seed = 1; seed <= SEEDS; seed++) {
+    for (const seed of seeds(SEEDS)) {
       const world = new ShardWorld()
       const random = seededRandom(seed)
       const [put, done]: [string[], string[]] = [[], []]

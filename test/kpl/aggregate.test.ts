@@ -4,9 +4,10 @@ import { deaggregate } from '../../src/kpl/deaggregate.ts'
 import { hashKeyOf } from '../../src/kpl/hash-key.ts'
 import { OptionError } from '../../src/model/errors.ts'
 import { type Random, randomWord, seededRandom } from '../../src/runtime/random.ts'
+import { seedOr } from '../support/seeds.ts'
 import { recordOf, type Vector, vectors } from './vectors.ts'
 
-const SEED = Number(process.env.SEED ?? 20_241)
+const SEED = seedOr(20_241)
 const MAX_HASH_KEY_TEXT = '340282366920938463463374607431768211455'
 
 /** Legal aggregates of two records or more that the KPL would not have written in these bytes. */

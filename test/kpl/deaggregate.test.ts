@@ -6,6 +6,7 @@ import { hashKeyOf } from '../../src/kpl/hash-key.ts'
 import { MAX_HASH_KEY } from '../../src/model/hash-key-range.ts'
 import type { ConsumedRecord, KinesisRecord } from '../../src/model/record.ts'
 import { type Random, seededRandom } from '../../src/runtime/random.ts'
+import { seedOr } from '../support/seeds.ts'
 import { decodePlainly, type PlainRecord } from './plain-decoder.ts'
 import { deaggregateVector, inNotation, isWhole, recordOf, vectors } from './vectors.ts'
 
@@ -18,7 +19,7 @@ const NOT_AS_IN_KCL: Readonly<Record<string, string>> = {
   'u8-surrogate': 'WHATWG decoding gives one replacement character a byte, Java one for the three'
 }
 
-const SEED = Number(process.env.SEED ?? 20_240)
+const SEED = seedOr(20_240)
 
 describe('deaggregate', () => {
   describe('with the options of the KCL', () => {

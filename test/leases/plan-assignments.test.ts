@@ -8,6 +8,7 @@ import {
 import { claimed, finished, type Lease, wanted } from '../../src/model/lease.ts'
 import { type Random, seededRandom } from '../../src/runtime/random.ts'
 import { aLease, shardId } from '../support/builders.ts'
+import { seeds } from '../support/seeds.ts'
 import { keys } from './coordinator-world.ts'
 
 const SETTINGS: AssignmentSettings = { durationMs: 10_000, maxLeases: 1_000, maxMoves: 20 }
@@ -236,7 +237,7 @@ function converge(all: Lease[], sessions: readonly string[], atOnce: boolean, ra
 describe('a fleet of planners', () => {
   for (const atOnce of [false, true]) {
     it(`comes to rest in balance after few moves, planning ${atOnce ? 'at once' : 'in turn'}`, () => {
-      for (let seed = 1; seed <= 150; seed++) {
+      for (const seed of seeds(150)) {
         const random = seededRandom(seed)
         const upTo = (limit: number): number => Math.floor(random.next() * limit)
         const sessions = Array.from({ length: 1 + upTo(6) }, (_, index) => `w${index}`)

@@ -10,6 +10,7 @@ import { type Random, seededRandom } from '../../src/runtime/random.ts'
 import { VirtualClock } from '../../src/testing/virtual-clock.ts'
 import { aLease, aPosition } from '../support/builders.ts'
 import { flakyStore, randomFaults } from '../support/flaky-store.ts'
+import { seeds } from '../support/seeds.ts'
 
 const KEY = aLease().leaseKey
 const SEEDS = 60
@@ -91,7 +92,7 @@ class World {
 
 describe('sessions that fight for a lease', () => {
   it('checkpoint only while the row is theirs, and never take the checkpoint back', async () => {
-    for (let seed = 1; seed <= SEEDS; seed++) {
+    for (const seed of seeds(SEEDS)) {
       const world = new World(seed)
       await world.table.create(aLease())
       const lives = ['a', 'b', 'c'].map(session => world.live(session))

@@ -14,6 +14,7 @@ import {
 } from '../../src/model/sequence-number.ts'
 import { seededRandom } from '../../src/runtime/random.ts'
 import { aPosition } from '../support/builders.ts'
+import { seeds } from '../support/seeds.ts'
 
 const BIG = '49590338271490256608559692538361571095921575989136588898'
 /** Ascending. */
@@ -52,7 +53,7 @@ describe('compareSequenceNumbers', () => {
   })
 
   it('agrees with arithmetic on random numbers of up to 60 digits', () => {
-    for (let seed = 1; seed <= 20; seed++) {
+    for (const seed of seeds(20)) {
       const random = seededRandom(seed)
       const digits = (): string =>
         Array.from({ length: 1 + Math.floor(random.next() * 60) }, () => Math.floor(random.next() * 10)).join('')

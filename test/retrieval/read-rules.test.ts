@@ -11,6 +11,7 @@ import {
 } from '../../src/retrieval/read-rules.ts'
 import { seededRandom } from '../../src/runtime/random.ts'
 import { aPosition } from '../support/builders.ts'
+import { seeds } from '../support/seeds.ts'
 
 describe('startOf', () => {
   const date = new Date(5_000)
@@ -87,7 +88,7 @@ describe('readDelayMs', () => {
   })
 
   it('keeps to 5 reads and 2 MB in any second, over random reads', () => {
-    for (let seed = 1; seed <= 40; seed++) {
+    for (const seed of seeds(40)) {
       const random = seededRandom(seed)
       const reads: { atMs: number; bytes: number }[] = []
       let debt = NO_DEBT

@@ -1,10 +1,11 @@
 // How a fleet shares the shards: evenly, without a duplicate, and without moving anything that need not move.
 import { expect } from 'chai'
+import { seeds } from '../support/seeds.ts'
 import type { Member, WorldOptions } from '../support/world.ts'
 import { World } from '../support/world.ts'
 
 const SHARDS = 12
-const SEEDS = Number(process.env.SEEDS ?? 3)
+const SEEDS = 3
 
 /** A world whose workers are up and have divided the shards. */
 async function aFleet(size: number, options: WorldOptions = {}, idleMs = 1_000): Promise<World> {
@@ -31,7 +32,7 @@ function moves(world: World): number {
 
 describe('a fleet that shares the shards of a stream', () => {
   it('ends at 4, 4 and 4 of 12 shards, whatever the order of the calls', async () => {
-    for (let seed = 1; seed <= SEEDS * 2; seed++) {
+    for (const seed of seeds(SEEDS * 2)) {
       const world = await aFleet(3, { seed, latencyMs: 40 })
       expect(world.loads(), `SEED=${seed}`).to.deep.equal([4, 4, 4])
       await world.stopAll()
@@ -39,7 +40,7 @@ describe('a fleet that shares the shards of a stream', () => {
   })
 
   it('gives a worker that joins its share, without a duplicate and without loss', async () => {
-    for (let seed = 1; seed <= SEEDS; seed++) {
+    for (const seed of seeds(SEEDS)) {
       const world = await aFleet(2, { seed, latencyMs: 20 })
       await world.load(10_000)
       const before = moves(world)
@@ -70,7 +71,7 @@ describe('a fleet that shares the shards of a stream', () => {
   })
 
   it('divides what a worker that leaves gives back', async () => {
-    for (let seed = 1; seed <= SEEDS; seed++) {
+    for (const seed of seeds(SEEDS)) {
       const world = await aFleet(4, { seed, latencyMs: 20 })
       expect(world.loads()).to.deep.equal([3, 3, 3, 3])
       const [leaving] = world.members as [Member]
@@ -113,7 +114,7 @@ describe('a fleet that shares the shards of a stream', () => {
   })
 
   it('settles while workers come and go every few seconds, without losing or repeating a record', async () => {
-    for (let seed = 1; seed <= SEEDS; seed++) {
+    for (const seed of seeds(SEEDS)) {
       const world = await aFleet(2, { seed, latencyMs: 20 })
       for (let round = 0; round < 12; round++) {
         const alive = world.members.filter(({ worker }) => worker.state === 'running')

@@ -1,9 +1,10 @@
 // A worker dies, sleeps or is cut off: its shards go on elsewhere, soon, and nothing it does afterwards counts.
 import { expect } from 'chai'
 import { LeaseLostError, type ProcessRecordsInput, RecordProcessor } from '../../src/index.ts'
+import { seeds } from '../support/seeds.ts'
 import { type Member, World } from '../support/world.ts'
 
-const SEEDS = Number(process.env.SEEDS ?? 3)
+const SEEDS = 3
 const LEASE_MS = 10_000
 const SCAN_MS = (LEASE_MS / 5) * 1.1
 /** Two readings of the table until a dead owner shows, one more to see it, the calls, and the wait for the next read. */
@@ -20,7 +21,7 @@ async function threeWorkers(seed: number): Promise<{ world: World; victim: Membe
 
 describe('a fleet in which a worker fails', () => {
   it('processes the shards of a crashed worker elsewhere within the lease duration, a reading of the table and slack', async () => {
-    for (let seed = 1; seed <= SEEDS; seed++) {
+    for (const seed of seeds(SEEDS)) {
       const { world, victim } = await threeWorkers(seed)
       const orphaned = victim.worker.shardIds
       victim.crash()
@@ -42,7 +43,7 @@ describe('a fleet in which a worker fails', () => {
   })
 
   it('survives crashes one after the other without losing a record', async () => {
-    for (let seed = 1; seed <= SEEDS; seed++) {
+    for (const seed of seeds(SEEDS)) {
       const world = new World({ shards: 4, seed, latencyMs: 30 })
       for (let i = 0; i < 3; i++) void world.makeWorker().worker.start()
       for (let crash = 0; crash < 8; crash++) {
@@ -58,7 +59,7 @@ describe('a fleet in which a worker fails', () => {
   })
 
   it('refuses the checkpoint of a worker that was stopped for a minute and wakes', async () => {
-    for (let seed = 1; seed <= SEEDS; seed++) {
+    for (const seed of seeds(SEEDS)) {
       const world = new World({ shards: 1, seed, latencyMs: 10 })
       const outcomes: unknown[] = []
       class Slow extends RecordProcessor {
@@ -93,7 +94,7 @@ describe('a fleet in which a worker fails', () => {
   })
 
   it('lets a worker that was stopped for a minute deliver nothing before it has found out', async () => {
-    for (let seed = 1; seed <= SEEDS; seed++) {
+    for (const seed of seeds(SEEDS)) {
       const { world, victim } = await threeWorkers(seed)
       const mine = new Set(victim.worker.shardIds)
       victim.pause()
@@ -119,7 +120,7 @@ describe('a fleet in which a worker fails', () => {
   })
 
   it('stops delivering in a worker that is cut off from the lease table before another one starts', async () => {
-    for (let seed = 1; seed <= SEEDS; seed++) {
+    for (const seed of seeds(SEEDS)) {
       const { world, victim } = await threeWorkers(seed)
       const mine = new Set(victim.worker.shardIds)
       victim.links.store = 'down'
@@ -154,7 +155,7 @@ describe('a fleet in which a worker fails', () => {
   })
 
   it('gets over a lease table that nobody can reach for a minute', async () => {
-    for (let seed = 1; seed <= SEEDS; seed++) {
+    for (const seed of seeds(SEEDS)) {
       const { world } = await threeWorkers(seed)
       for (const member of world.members) member.links.store = 'down'
       await world.load(60_000)
@@ -168,7 +169,7 @@ describe('a fleet in which a worker fails', () => {
   })
 
   it('loses nothing and keeps the order while three calls in ten fail on both services', async () => {
-    for (let seed = 1; seed <= SEEDS; seed++) {
+    for (const seed of seeds(SEEDS)) {
       const { world } = await threeWorkers(seed)
       world.failureRate = 0.3
       await world.load(120_000)

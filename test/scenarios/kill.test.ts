@@ -13,9 +13,10 @@ import { type Random, seededRandom } from '../../src/runtime/random.ts'
 import { type Emulator, startDynalite, startKinesalite } from '../support/emulators.ts'
 import { type Account, account, readLedger } from '../support/ledger.ts'
 import { pollUntil } from '../support/poll.ts'
+import { seedOr } from '../support/seeds.ts'
 import { createStream, mergeShards, putRecords, type RecordToPut, splitShard } from '../support/streams.ts'
 
-const SEED = Number(process.env.SEED ?? 20_260)
+const SEED = seedOr(20_260)
 const KILLS = Number(process.env.KILLS ?? 50)
 const LEASE_MS = 1_000
 const STREAM = 'orders'

@@ -1,9 +1,10 @@
 // Shards are split and merged under load: everything is processed, parents before children, in the order of each key.
 import { expect } from 'chai'
 import { isClosed, type Shard } from '../../src/model/shard.ts'
+import { seeds } from '../support/seeds.ts'
 import { STREAM, World, type WorldOptions } from '../support/world.ts'
 
-const SEEDS = Number(process.env.SEEDS ?? 2)
+const SEEDS = 2
 
 /** Splits a random open shard, or merges two random neighbours. */
 function reshard(world: World): void {
@@ -66,7 +67,7 @@ describe('a fleet whose stream is resharded', () => {
     const how = sendChildShards ? 'names the children of a shard' : 'does not name the children of a shard'
 
     it(`loses, repeats and reorders nothing over random splits and merges, if Kinesis ${how}`, async () => {
-      for (let seed = 1; seed <= SEEDS; seed++) {
+      for (const seed of seeds(SEEDS)) {
         const world = await threeWorkers({ seed, sendChildShards })
         for (let change = 0; change < 12; change++) {
           reshard(world)
@@ -83,7 +84,7 @@ describe('a fleet whose stream is resharded', () => {
     })
 
     it(`loses and reorders nothing if workers crash and calls fail as well, and Kinesis ${how}`, async () => {
-      for (let seed = 101; seed < 101 + SEEDS; seed++) {
+      for (const seed of seeds(SEEDS, 101)) {
         const world = await threeWorkers({ seed, sendChildShards })
         for (let change = 0; change < 12; change++) {
           reshard(world)
@@ -139,7 +140,7 @@ describe('a fleet whose stream is resharded', () => {
   })
 
   it('loses nothing of a stream begun at LATEST that is resharded later', async () => {
-    for (let seed = 1; seed <= SEEDS; seed++) {
+    for (const seed of seeds(SEEDS)) {
       const world = new World({ shards: 2, seed, latencyMs: 20 })
       // Not to be delivered: so they are not in the ledger either.
       for (let i = 0; i < 20; i++) world.kinesis.put(STREAM, `key-${i}`, 'old')
@@ -162,7 +163,7 @@ describe('a fleet whose stream is resharded', () => {
   })
 
   it('finds its way when every worker was away during many reshards', async () => {
-    for (let seed = 1; seed <= SEEDS; seed++) {
+    for (const seed of seeds(SEEDS)) {
       const world = await threeWorkers({ seed })
       if (seed % 2 === 0) for (const member of world.members) member.crash()
       else await world.stopAll()

@@ -10,6 +10,7 @@ import { planShardSync, type SyncFacts, type SyncPlan } from '../../src/shards/p
 import { hasBegun } from '../../src/shards/standing-rules.ts'
 import type { FakeStream } from '../../src/testing/fake-stream.ts'
 import { A_STREAM, aPosition } from '../support/builders.ts'
+import { isRepeated, seeds } from '../support/seeds.ts'
 import { aStream, listing, rowsOf } from '../support/shard-trees.ts'
 
 const SEEDS = 200
@@ -160,7 +161,7 @@ function grown(seed: number, startAt: StartPosition, vandal: boolean): World {
 
 describe('planShardSync, planShardEnd and judgeParents', () => {
   it('read every shard at least once, whichever rows vanish', () => {
-    for (let seed = 1; seed <= SEEDS; seed++) {
+    for (const seed of seeds(SEEDS)) {
       const world = grown(seed, 'TRIM_HORIZON', true)
       world.finish(seed)
       expect(world.unread(), `SEED=${seed}`).to.deep.equal([])
@@ -170,7 +171,7 @@ describe('planShardSync, planShardEnd and judgeParents', () => {
   for (const startAt of ['TRIM_HORIZON', 'LATEST', new Date(3_500)] as const) {
     const position = typeof startAt === 'string' ? startAt : 'AT_TIMESTAMP'
     it(`read every shard once, parents first, and leave no row behind, from ${position}`, () => {
-      for (let seed = 1; seed <= SEEDS; seed++) {
+      for (const seed of seeds(SEEDS)) {
         const world = grown(seed, startAt, false)
         world.finish(seed)
         expect(world.unread(), `SEED=${seed}`).to.deep.equal([])
@@ -183,7 +184,7 @@ describe('planShardSync, planShardEnd and judgeParents', () => {
 
     it(`reach the same leases after a crash half-way through a sync at ${position}`, () => {
       let compared = 0
-      for (let seed = 1; seed <= SEEDS; seed++) {
+      for (const seed of seeds(SEEDS)) {
         const world = grown(seed, startAt, true)
         const before = [...world.table.values()]
         const { create } = world.plan()
@@ -196,11 +197,11 @@ describe('planShardSync, planShardEnd and judgeParents', () => {
           compared++
         }
       }
-      expect(compared).to.be.greaterThan(20)
+      if (!isRepeated) expect(compared).to.be.greaterThan(20)
     })
 
     it(`leave nothing to do after a sync at ${position}`, () => {
-      for (let seed = 1; seed <= SEEDS; seed++) {
+      for (const seed of seeds(SEEDS)) {
         const world = grown(seed, startAt, true)
         const { create } = world.plan()
         for (const { lease } of create) world.table.set(lease.leaseKey, lease)

@@ -8,6 +8,7 @@ import {
   WorkerStoppedError
 } from '../../src/index.ts'
 import type { LeaseStore } from '../../src/leases/lease-store.ts'
+import { seeds } from '../support/seeds.ts'
 import { type Member, STREAM, World } from '../support/world.ts'
 
 const SHARD = 'shardId-000000000000'
@@ -175,7 +176,7 @@ describe('Worker', () => {
   })
 
   it('stops cleanly at whatever moment while calls fail', async () => {
-    for (let seed = 1; seed <= 40; seed++) {
+    for (const seed of seeds(40)) {
       const world = new World({ shards: 3, latencyMs: 30, seed })
       world.failureRate = 0.3
       const { worker } = world.makeWorker()
