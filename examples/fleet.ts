@@ -29,7 +29,7 @@ try {
 }
 
 async function run(): Promise<void> {
-  const graceMs = number('GRACE_MS') ?? 30_000
+  const graceMs = number('GRACE_MS', 0, 3_600_000) ?? 30_000
   const worker = makeWorker()
   for (const name of TOLD) worker.on(name, event => say(name, event))
   worker.on('error', ({ error, during }) => console.error(`${during}: ${error.code} ${error.message}`))
@@ -43,12 +43,12 @@ async function run(): Promise<void> {
 function makeWorker(): Worker {
   const workerId = text('WORKER_ID')
   const startAt = startPosition('START_AT')
-  const idleMs = number('IDLE_MS')
-  const maxRecords = number('MAX_RECORDS')
-  const durationMs = number('LEASE_DURATION_MS')
-  const maxLeases = number('MAX_LEASES')
-  const shardSyncIntervalMs = number('SHARD_SYNC_INTERVAL_MS')
-  // An option that is absent takes its default; Millrace checks the ranges of the others.
+  const idleMs = number('IDLE_MS', 200, 60_000)
+  const maxRecords = number('MAX_RECORDS', 1, 10_000)
+  const durationMs = number('LEASE_DURATION_MS', 1_000, 600_000)
+  const maxLeases = number('MAX_LEASES', 1, 1_000_000)
+  const shardSyncIntervalMs = number('SHARD_SYNC_INTERVAL_MS', 1_000, 3_600_000)
+  // An option that is absent takes its default.
   return new Worker({
     streamName: required('STREAM_NAME'),
     applicationName: required('APPLICATION_NAME'),
@@ -75,11 +75,13 @@ function required(name: string): string {
   return value
 }
 
-function number(name: string): number | undefined {
+/** Millrace checks its options too, but knows them by other names, and the grace only once it is asked to stop. */
+function number(name: string, min: number, max: number): number | undefined {
   const value = text(name)
   if (value === undefined) return undefined
-  if (!/^\d+$/.test(value)) throw new OptionError(name, `is ${JSON.stringify(value)}, expected a whole number`)
-  return Number(value)
+  if (/^\d+$/.test(value) && Number(value) >= min && Number(value) <= max) return Number(value)
+  const range = `from ${min.toLocaleString('en')} to ${max.toLocaleString('en')}`
+  throw new OptionError(name, `is ${JSON.stringify(value)}, expected a whole number ${range}`)
 }
 
 function startPosition(name: string): StartPosition | undefined {

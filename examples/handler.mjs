@@ -11,8 +11,8 @@ const worker = new Worker({
   }
 })
 
+worker.on('worker:started', () => console.log('started'))
 for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => worker.stop())
 
 await worker.start()
-console.log('started')
 await worker.finished // resolves when stopped; rejects with the error that ended it

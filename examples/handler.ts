@@ -14,6 +14,7 @@ const worker = new Worker({
 })
 
 worker
+  .on('worker:started', () => console.log('started'))
   .on('lease:taken', ({ shardId, why }) => console.log(`lease ${shardId} ${why}`))
   .on('processor:failed', ({ shardId, error, attempt, retryInMs }) =>
     console.error(`${shardId}: attempt ${attempt} failed, again in ${retryInMs} ms`, error)
@@ -24,5 +25,4 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) {
 }
 
 await worker.start()
-console.log('started')
 await worker.finished // resolves when stopped; rejects with the error that ended it

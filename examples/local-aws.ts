@@ -2,9 +2,10 @@
 // Run: node --import tsx examples/local-aws.ts [stream name, default orders]
 import { setTimeout as sleep } from 'node:timers/promises'
 import { CreateStreamCommand, KinesisClient, PutRecordCommand } from '@aws-sdk/client-kinesis'
-import { emulatorVariables } from './support/emulator-environment.ts'
+import { emulatorVariables, SILENT_SDK } from './support/emulator-environment.ts'
 import { startDynalite, startKinesalite } from './support/emulators.ts'
 
+Object.assign(process.env, SILENT_SDK)
 const StreamName = process.argv[2] ?? 'orders'
 const [kinesis, dynamodb] = await Promise.all([startKinesalite(), startDynalite()])
 const client = new KinesisClient(kinesis.clientConfig())

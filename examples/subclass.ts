@@ -52,10 +52,10 @@ const worker = new Worker({
   processor: () => new KeyCounter()
 })
 
+worker.on('worker:started', () => console.log('started'))
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {
   process.once(signal, () => void worker.stop())
 }
 
 await worker.start()
-console.log('started')
 await worker.finished // resolves when stopped; rejects with the error that ended it

@@ -2,6 +2,8 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -82,11 +84,13 @@ describe('examples', () => {
 
   const putTheRest = () => putRecords(client, streamName, recordsOf(PAYLOADS.slice(30)))
 
-  for (const [file, loader] of [
+  const PRINTERS = [
     ['subclass.ts', ['--import', 'tsx']],
     ['handler.ts', ['--import', 'tsx']],
     ['handler.mjs', []]
-  ] as const) {
+  ] as const
+
+  for (const [file, loader] of PRINTERS) {
     it(`${file} is given every record once and ends on SIGTERM`, async () => {
       const run = runNode([...loader, `examples/${file}`], { ...env, STREAM_NAME: streamName })
       const given = () => [...run.stdout().matchAll(/^record \S+ \S+ (.+)$/gm)].map(([, text]) => text)
@@ -104,12 +108,34 @@ describe('examples', () => {
   const countedBy = (run: Run): number =>
     [...run.stdout().matchAll(/^count \S+ \S+ (\d+)$/gm)].reduce((sum, [, count]) => sum + Number(count), 0)
 
+  for (const [file, loader] of PRINTERS) {
+    it(`${file} that is stopped while it starts does not say that it started`, async () => {
+      const service = createServer() // takes requests and answers none
+      service.listen(0, '127.0.0.1')
+      try {
+        await once(service, 'listening')
+        const endpoint = `http://127.0.0.1:${(service.address() as AddressInfo).port}`
+        const asked = once(service, 'request')
+        const run = runNode([...loader, `examples/${file}`], { ...env, AWS_ENDPOINT_URL_KINESIS: endpoint })
+        await asked
+        run.process.kill('SIGINT')
+        expect(await run.closed, run.stderr()).to.deep.equal([0, null])
+        expect(run.stdout()).to.equal('')
+      } finally {
+        service.close()
+        service.closeAllConnections()
+      }
+    })
+  }
+
   it('local-aws.ts prints the variables that lead the others to it', async () => {
-    const local = runNode(['--import', 'tsx', 'examples/local-aws.ts', 'clicks'], process.env)
+    const { AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED, ...users } = process.env
+    const local = runNode(['--import', 'tsx', 'examples/local-aws.ts', 'clicks'], users)
     await untilSaid(local, 'the name of the stream', () => /STREAM_NAME=clicks$/m.test(local.stdout()))
     const exported = [...local.stdout().matchAll(/^export (\w+)=(.+)$/gm)].map(([, name, value]) => [name, value])
-    const run = runNode(['examples/handler.mjs'], { ...env, ...Object.fromEntries(exported) })
+    const run = runNode(['examples/handler.mjs'], { ...users, ...Object.fromEntries(exported) })
     await untilSaid(run, 'a record', () => /^record .* order 1$/m.test(run.stdout()))
+    for (const { stderr } of [local, run]) expect(stderr()).not.to.include('AWS SDK')
     run.process.kill('SIGINT')
     expect(await run.closed, run.stderr()).to.deep.equal([0, null])
   })
@@ -125,7 +151,7 @@ describe('examples', () => {
 
     it('shares the shards among its members, and hands them over on SIGTERM', async () => {
       const names = { STREAM_NAME: streamName, APPLICATION_NAME: `fleet-${streamName}`, LEASE_DURATION_MS: '2000' }
-      const first = runFleet({ ...names, WORKER_ID: 'first' })
+      const first = runFleet({ ...names, WORKER_ID: 'first', GRACE_MS: '3600000' })
       await untilSaid(first, 'both leases', () => eventsOf(first, 'lease:taken').length === 2)
       const second = runFleet({ ...names, WORKER_ID: 'second' })
       await untilSaid(second, 'a lease of its own', () => eventsOf(second, 'shard:started').length === 1)
@@ -144,7 +170,22 @@ describe('examples', () => {
     for (const [problem, more, told] of [
       ['no STREAM_NAME', { APPLICATION_NAME: 'fleet' }, /STREAM_NAME.*not set/],
       ['a lease duration in words', { LEASE_DURATION_MS: 'ten' }, /LEASE_DURATION_MS.*"ten".*whole number/],
-      ['a lease duration out of range', { LEASE_DURATION_MS: '1' }, /durationMs.*1.*1,?000/],
+      ['a lease duration too short', { LEASE_DURATION_MS: '999' }, /LEASE_DURATION_MS.*"999".* 1,000 to 600,000$/m],
+      [
+        'a lease duration too long',
+        { LEASE_DURATION_MS: '600001' },
+        /LEASE_DURATION_MS.*"600001".* 1,000 to 600,000$/m
+      ],
+      ['a grace below zero', { GRACE_MS: '-1' }, /GRACE_MS.*"-1".* 0 to 3,600,000$/m],
+      ['a grace of more than an hour', { GRACE_MS: '3600001' }, /GRACE_MS.*"3600001".* 0 to 3,600,000$/m],
+      ['too short an idle time', { IDLE_MS: '199' }, /IDLE_MS.*"199".* 200 to 60,000$/m],
+      ['too many records a read', { MAX_RECORDS: '10001' }, /MAX_RECORDS.*"10001".* 1 to 10,000$/m],
+      ['no lease to take', { MAX_LEASES: '0' }, /MAX_LEASES.*"0".* 1 to 1,000,000$/m],
+      [
+        'syncs too far apart',
+        { SHARD_SYNC_INTERVAL_MS: '1e9' },
+        /SHARD_SYNC_INTERVAL_MS.*"1e9".* 1,000 to 3,600,000$/m
+      ],
       ['a start position that is none', { START_AT: 'NOON' }, /START_AT.*"NOON".*TRIM_HORIZON/]
     ] as const) {
       it(`exits with 2 and says why, given ${problem}`, async () => {
@@ -152,6 +193,25 @@ describe('examples', () => {
         const run = runFleet({ ...valid, ...more })
         expect((await run.closed)[0]).to.equal(2)
         expect(run.stderr()).to.match(told)
+      })
+    }
+
+    for (const [which, ends] of [
+      ['smallest', [0, 1_000, 200, 1, 1, 1_000]],
+      ['largest', [3_600_000, 600_000, 60_000, 10_000, 1_000_000, 3_600_000]]
+    ] as const) {
+      it(`gets past its options with the ${which} number in each variable`, async () => {
+        const variables = [
+          'GRACE_MS',
+          'LEASE_DURATION_MS',
+          'IDLE_MS',
+          'MAX_RECORDS',
+          'MAX_LEASES',
+          'SHARD_SYNC_INTERVAL_MS'
+        ]
+        const numbers = Object.fromEntries(variables.map((name, i) => [name, String(ends[i])]))
+        const run = runFleet({ STREAM_NAME: 'no-such-stream', APPLICATION_NAME: `fleet-${streamName}`, ...numbers })
+        expect((await run.closed)[0], run.stderr()).to.equal(1)
       })
     }
 
@@ -258,6 +318,17 @@ describe('npm start', () => {
       expect(leftovers()).to.deep.equal([])
     })
   }
+
+  it('leaves no process and no file behind when its terminal is closed', async () => {
+    const run = runDemo()
+    await untilSaid(run, 'records that are processed', () => /processed [1-9]/.test(run.stdout()))
+    // All processes in the terminal are told, and nothing can be written to it any more.
+    run.process.stderr?.destroy()
+    process.kill(-(run.process.pid as number), 'SIGHUP')
+    expect(await run.closed).to.deep.equal([130, null])
+    await pollUntil('the last process to be gone', () => !isGroupAlive(run.process), 2_000)
+    expect(leftovers()).to.deep.equal([])
+  })
 
   it('takes its processes with it when it is killed itself', async () => {
     const run = runDemo()

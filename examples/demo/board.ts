@@ -188,7 +188,8 @@ export class Board {
   }
 
   #happened(what: Omit<Happening, 'atMs'>): void {
-    this.happenings.push({ atMs: this.elapsedMs, ...what })
+    const text = what.text.trim().replaceAll(/\s+/g, ' ') // the message of an error may have several lines
+    this.happenings.push({ ...what, atMs: this.elapsedMs, text })
   }
 }
 

@@ -1,27 +1,26 @@
 // npm start: runs the demo from beginning to end and leaves nothing behind, however it ends. What happens in it is in
-// scenario.ts, what it proves in proof.ts.
+// scenario.ts, what it proves in proof.ts, how it is told in conclusion.ts.
 import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { emulatorEnvironment } from '../support/emulator-environment.ts'
+import { emulatorEnvironment, SILENT_SDK } from '../support/emulator-environment.ts'
 import type { Endpoints } from '../support/emulator-process.ts'
 import { readAccessLog } from './access-log.ts'
 import { Board } from './board.ts'
 import { Children } from './children.ts'
+import { conclude } from './conclusion.ts'
 import { Fleet } from './fleet.ts'
-import { readLedger } from './ledger.ts'
-import { type DemoOptions, HELP, parseOptions } from './options.ts'
-import { holds, prove } from './proof.ts'
-import { jsonReport, writtenReport } from './report.ts'
+import { type DemoOptions, EXIT, HELP, parseOptions } from './options.ts'
 import { FIRST_SHARDS, FIRST_WORKERS, NEW_WORKER, play, SHARDS_IN_ALL } from './scenario.ts'
 import { Stream } from './stream.ts'
 import { makeView } from './view.ts'
 
 /** No run may take longer, counted from the start of this process. */
 const WATCHDOG_MS = 55_000
-const EXIT = { good: 0, bad: 1, misused: 2, interrupted: 130 }
+/** Of the result, where the output is no terminal. */
+const COLUMNS = 80
 
 /** Why the demo ends early. */
 class Ending extends Error {
@@ -36,8 +35,7 @@ class Ending extends Error {
 async function main(): Promise<number> {
   const options = readOptions()
   if (typeof options === 'number') return options
-  // On Node.js 20 the SDK prints a warning, which would spoil the view.
-  process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED = 'true'
+  Object.assign(process.env, SILENT_SDK)
   const { promise: ending, end } = endings()
   const children = new Children(error => end(error))
   const directory = mkdtempSync(join(tmpdir(), 'millrace-demo-'))
@@ -55,10 +53,10 @@ async function main(): Promise<number> {
     await play({ lines, stream, fleet, board })
     await fleet.stopAll()
     view.stop()
-    const ledgers = new Map([...fleet.ledgers].map(([workerId, file]) => [workerId, readLedger(file)]))
-    const proof = prove(lines, ledgers)
-    console.log((options.json ? jsonReport : writtenReport)(proof, board, performance.now()))
-    return holds(proof) ? EXIT.good : EXIT.bad
+    const evidence = { lines, ledgers: fleet.ledgers, board, elapsedMs: performance.now() }
+    const { text, exitCode } = conclude(evidence, { json: options.json, columns: process.stdout.columns || COLUMNS })
+    console.log(text)
+    return exitCode
   }
   try {
     return await Promise.race([run(), ending])
@@ -91,11 +89,13 @@ function endings(): { promise: Promise<never>; end: (error: Error) => void } {
     end = reject
   })
   promise.catch(() => {})
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
     process.on(signal, () => end(new Ending('Interrupted.', EXIT.interrupted)))
   }
   // Whoever read the output, as `npm start | head`, has seen enough.
   process.stdout.on('error', () => end(new Ending('Standard output was closed.', EXIT.bad)))
+  // A terminal that is closed refuses the last words too.
+  process.stderr.on('error', () => {})
   // npm passes signals on, but not the one that it cannot catch itself.
   const { ppid } = process
   const orphaned = new Ending('npm is gone.', EXIT.interrupted)

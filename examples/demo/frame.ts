@@ -26,7 +26,12 @@ const PAINTS = [colors.cyan, colors.magenta, colors.yellow, colors.green]
 type Paint = (text: string) => string
 const plain: Paint = text => text
 
+/** The frame for a terminal of this size. One that was made too narrow meanwhile gets a single line. */
 export function renderFrame(board: Board, plan: FramePlan, size: FrameSize): string {
+  if (size.columns < SMALLEST_FRAME.columns) {
+    const done = `${count(board.processed)} of ${count(board.total)} processed`
+    return cell(` ${done}. The frame needs ${SMALLEST_FRAME.columns} columns.`, size.columns - 1)
+  }
   const width = Math.min(size.columns, WIDEST) - 1
   const painter = (workerId: string | undefined): Paint =>
     PAINTS[plan.workers.indexOf(workerId ?? '') % PAINTS.length] ?? plain

@@ -6,6 +6,9 @@ export interface DemoOptions {
   readonly help: boolean
 }
 
+/** What the exit code of the demo says. */
+export const EXIT = { good: 0, bad: 1, misused: 2, interrupted: 130 }
+
 export const HELP = `Usage: npm start [-- options]
 
 Runs three Millrace workers on emulators of Kinesis and DynamoDB, lets them count the requests of 10,000 access-log
@@ -16,7 +19,7 @@ Options:
   --json   print the result as one JSON object, on the last line (with npm start --silent it is the only one)
   --help   print this text
 
-Exit code: 0 if the proof holds, 1 if not, 2 for an unknown option, 130 if interrupted.`
+Exit code: ${EXIT.good} if the proof holds, ${EXIT.bad} if not, ${EXIT.misused} for an unknown option, ${EXIT.interrupted} if interrupted.`
 
 /** @throws TypeError if an option is unknown. */
 export function parseOptions(args: readonly string[]): DemoOptions {

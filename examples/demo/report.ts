@@ -4,10 +4,14 @@ import colors from 'picocolors'
 import type { Board, Takeover } from './board.ts'
 import { shardNumber } from './board.ts'
 import { holds, type Proof } from './proof.ts'
-import { cell, count, megabytes, seconds } from './text.ts'
+import { cell, count, hang, megabytes, seconds } from './text.ts'
 
 const TOP_PATHS = 5
 const SHOWN = 5
+/** Columns of the table that are border, padding and indentation. */
+const TABLE_FRAME = 15
+const SHORTEST_PATH = 14
+const LONGEST_PATH = 34
 
 /** The longest wait of a shard for another worker; `null` if a shard is still waiting. Milliseconds. */
 function takeoverMs(takeovers: readonly Takeover[]): number | null {
@@ -29,64 +33,81 @@ export function jsonReport(proof: Proof, board: Board, elapsedMs: number): strin
   })
 }
 
-export function writtenReport(proof: Proof, board: Board, elapsedMs: number): string {
-  const { produced, processed, missing, outOfOrder, unknown, wrongPaths, counted } = proof
-  const total = `${count(counted.total.requests)} requests, ${megabytes(counted.total.bytes)} MB, ${count(counted.total.errors)} errors`
-  return [
-    '',
-    verdict(`${count(processed)} of ${count(produced)} lines were processed`, missing),
-    verdict('The lines of every client address were processed in order', outOfOrder),
-    verdict('The counts of every path are those of the file', [...wrongPaths, ...unknown]),
-    `    ${total}`,
-    duplicatesText(proof, board),
-    ...takeoverTexts(board.takeovers),
-    '',
-    topTable(proof),
-    '',
-    holds(proof)
-      ? colors.green(`  Nothing lost, nothing out of order, in ${seconds(elapsedMs)}.`)
-      : colors.red(`  This is not as it must be. It took ${seconds(elapsedMs)}.`)
-  ].join('\n')
+/** @param columns of the terminal: nothing is wider, unless it is very narrow */
+export function writtenReport(proof: Proof, board: Board, elapsedMs: number, columns: number): string {
+  const { produced, processed, missing, outOfOrder, unknown, wrongPaths } = proof
+  const { requests, bytes, errors } = proof.counted.total
+  const facts = [
+    verdict(`${count(processed)} of ${count(produced)} lines were processed`, 'line', missing),
+    verdict('The lines of every client address were processed in order', 'line', outOfOrder),
+    verdict('The counts of every path are those of the file', 'path', wrongPaths),
+    ...(unknown.length > 0 ? [verdict('Only lines of the file were processed', 'line', unknown)] : []),
+    note(`${count(requests)} requests, ${megabytes(bytes)} MB, ${count(errors)} errors were counted.`),
+    ...duplicateFacts(proof, board),
+    ...board.takeovers.map(takeoverFact)
+  ]
+  const summary = holds(proof)
+    ? colors.green(`  Nothing lost, nothing out of order, in ${seconds(elapsedMs)}.`)
+    : colors.red(`  This is not as it must be. It took ${seconds(elapsedMs)}.`)
+  return ['', ...facts.map(fact => factText(fact, columns)), '', topTable(proof, columns), '', summary].join('\n')
 }
 
-function verdict(claim: string, exceptions: readonly (number | string)[]): string {
-  if (exceptions.length === 0) return `  ${colors.green('✔')} ${claim}.`
-  const more = exceptions.length > SHOWN ? ', …' : ''
-  return `  ${colors.red('✘')} ${claim}: not so for ${count(exceptions.length)} (${exceptions.slice(0, SHOWN).join(', ')}${more}).`
+/** A sentence behind a mark. */
+interface Fact {
+  readonly mark: string
+  readonly text: string
 }
 
-function duplicatesText({ duplicates }: Proof, board: Board): string {
-  if (duplicates.length === 0) return `  ${colors.dim('•')} No line was processed twice.`
+const good = (text: string): Fact => ({ mark: colors.green('✔'), text })
+const bad = (text: string): Fact => ({ mark: colors.red('✘'), text })
+const note = (text: string): Fact => ({ mark: colors.dim('•'), text })
+
+function factText({ mark, text }: Fact, columns: number): string {
+  return `  ${mark} ${hang(text.split(' '), 4, columns)}`
+}
+
+function verdict(claim: string, noun: string, exceptions: readonly (number | string)[]): Fact {
+  if (exceptions.length === 0) return good(`${claim}.`)
+  const shown = exceptions.slice(0, SHOWN).map(it => cell(String(it), LONGEST_PATH).trimEnd())
+  if (exceptions.length > SHOWN) shown.push('…')
+  return bad(`${claim}: not so for ${counted(exceptions.length, noun)} (${shown.join(', ')}).`)
+}
+
+function duplicateFacts({ duplicates }: Proof, board: Board): Fact[] {
+  if (duplicates.length === 0) return [note('No line was processed twice.')]
   const killed = [...board.workers.values()].filter(({ state }) => state === 'killed').map(({ workerId }) => workerId)
   const ofKilled = duplicates.filter(({ firstBy }) => killed.includes(firstBy)).length
   const others = duplicates.length - ofKilled
+  const because = `${killed.join(', ')} was killed before a checkpoint`
   return [
-    `  ${colors.dim('•')} ${count(duplicates.length)} lines were processed twice:`,
-    `    ${count(ofKilled)} that ${killed.join(', ')} had not checkpointed yet when it was killed`,
-    ...(others > 0 ? [`    ${count(others)} for another reason`] : [])
-  ].join('\n')
+    ...(ofKilled > 0 ? [note(`${counted(ofKilled, 'line')} came twice: ${because}.`)] : []),
+    ...(others > 0 ? [note(`${counted(others, 'line')} came twice for another reason.`)] : [])
+  ]
 }
 
-function takeoverTexts(takeovers: readonly Takeover[]): string[] {
-  return takeovers.map(({ shardId, from, by, waitedMs }) =>
-    waitedMs === undefined
-      ? `  ${colors.red('✘')} Shard ${shardNumber(shardId)} of ${from} was not taken by another worker.`
-      : `  ${colors.dim('•')} Shard ${shardNumber(shardId)} of ${from} waited ${seconds(waitedMs)} for ${by}.`
-  )
+function takeoverFact({ shardId, from, by, waitedMs }: Takeover): Fact {
+  const shard = `Shard ${shardNumber(shardId)} of ${from}`
+  if (waitedMs === undefined) return bad(`${shard} was not taken by another worker.`)
+  return note(`${shard} waited ${seconds(waitedMs)} for ${by}.`)
 }
 
-function topTable({ counted }: Proof): string {
+function counted(number: number, noun: string): string {
+  return `${count(number)} ${noun}${number === 1 ? '' : 's'}`
+}
+
+function topTable(proof: Proof, columns: number): string {
+  const head = ['most requested', 'requests', 'MB', 'errors']
+  const rows = proof.counted
+    .top(TOP_PATHS)
+    .map(([path, of]) => [path, count(of.requests), megabytes(of.bytes), count(of.errors)])
+  const widthOf = (column: number): number => Math.max(...[head, ...rows].map(row => row[column]?.length ?? 0))
+  const room = columns - TABLE_FRAME - widthOf(1) - widthOf(2) - widthOf(3)
+  const pathWidth = Math.max(SHORTEST_PATH, Math.min(LONGEST_PATH, room))
   const table = new Table({
-    head: ['most requested', 'requests', 'bytes', 'errors'],
+    head,
     colAligns: ['left', 'right', 'right', 'right'],
     style: { head: [], border: colors.isColorSupported ? ['gray'] : [], compact: true }
   })
-  for (const [path, { requests, bytes, errors }] of counted.top(TOP_PATHS)) {
-    table.push([cell(path, 34).trimEnd(), count(requests), count(bytes), count(errors)])
-  }
-  return table
-    .toString()
-    .split('\n')
-    .map(line => `  ${line}`)
-    .join('\n')
+  for (const [path = '', ...numbers] of rows) table.push([cell(path, pathWidth).trimEnd(), ...numbers])
+  return table.toString().replaceAll(/^/gm, '  ')
 }

@@ -1,4 +1,4 @@
-// Pieces of lines, of an exact width.
+// Pieces of lines, of an exact width, and lines that a narrow terminal does not tear.
 
 /** The text in `width` columns: filled up with spaces, or cut with an ellipsis. */
 export function cell(text: string, width: number, side: 'left' | 'right' = 'left'): string {
@@ -31,6 +31,18 @@ export function seconds(ms: number): string {
   return `${(ms / 1000).toFixed(1)} s`
 }
 
+/** 2,747,300,000 bytes as `2,747.3`. */
 export function megabytes(bytes: number): string {
-  return (bytes / 1e6).toFixed(1)
+  return (bytes / 1e6).toLocaleString('en-US', { minimumFractionDigits: 1, maximumFractionDigits: 1 })
+}
+
+/** Pieces of text to stand behind `indent` columns. What does not fit into `columns` goes to further lines, as indented. */
+export function hang(pieces: readonly string[], indent: number, columns: number): string {
+  const lines: string[] = []
+  for (const piece of pieces) {
+    const longer = `${lines.at(-1)} ${piece}`
+    if (lines.length > 0 && indent + longer.length <= columns) lines[lines.length - 1] = longer
+    else lines.push(piece)
+  }
+  return lines.join(`\n${' '.repeat(indent)}`)
 }

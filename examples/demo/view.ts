@@ -2,9 +2,9 @@
 
 import { createLogUpdate } from 'log-update'
 import colors from 'picocolors'
-import type { Board, Happening } from './board.ts'
+import type { Board } from './board.ts'
 import { type FramePlan, renderFrame, SMALLEST_FRAME } from './frame.ts'
-import { count, seconds } from './text.ts'
+import { happeningText, progressText } from './lines.ts'
 
 export interface View {
   start(board: Board): void
@@ -43,32 +43,27 @@ function liveView(plan: FramePlan): View {
 
 function lineView(): View {
   let timer: NodeJS.Timeout | undefined
+  let tellRest = (): void => {}
   return {
     start(board) {
       let told = 0
       let progressToldMs = 0
+      // Asked for each line anew: the terminal may be resized. Elsewhere lines may be as long as they like.
+      const columns = (): number => process.stdout.columns || Number.POSITIVE_INFINITY
+      tellRest = () => {
+        for (const happening of board.happenings.slice(told)) console.log(happeningText(happening, columns()))
+        told = board.happenings.length
+      }
       timer = setInterval(() => {
-        for (; told < board.happenings.length; told++) console.log(happeningText(board.happenings[told] as Happening))
+        tellRest()
         if (board.elapsedMs - progressToldMs < LINE_MS) return
         progressToldMs = board.elapsedMs
-        console.log(colors.dim(progressText(board)))
+        console.log(colors.dim(progressText(board, columns())))
       }, 100)
     },
     stop() {
       clearInterval(timer)
+      tellRest()
     }
   }
-}
-
-function happeningText({ atMs, workerId, text }: Happening): string {
-  return `${seconds(atMs).padStart(7)}  ${workerId === undefined ? '' : `${workerId} `}${text}`
-}
-
-function progressText(board: Board): string {
-  const owners = [...board.workers.values()]
-    .filter(({ state }) => state === 'running')
-    .map(({ workerId }) => `${workerId} ${board.heldBy(workerId).length}`)
-  const lag = `lag ${count(board.put - board.processed)}`
-  const shards = owners.length > 0 ? `, shards: ${owners.join(', ')}` : ''
-  return `${seconds(board.elapsedMs).padStart(7)}  put ${count(board.put)}, processed ${count(board.processed)}, ${lag}${shards}`
 }

@@ -64,6 +64,7 @@ for (const name of SHOWN) {
     tell({ kind: 'event', name, shardId: event.shardId, atNs: String(process.hrtime.bigint()), ...why })
   })
 }
+worker.on('worker:started', () => tell({ kind: 'started' }))
 worker.on('processor:failed', ({ error }) => tell({ kind: 'problem', text: error.message }))
 worker.on('error', ({ error, during }) => tell({ kind: 'problem', text: `${during}: ${error.message}` }))
 
@@ -72,5 +73,4 @@ process.on('message', (message: ParentMessage) => {
 })
 
 await worker.start()
-tell({ kind: 'started' })
 await worker.finished
