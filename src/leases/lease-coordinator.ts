@@ -1,6 +1,6 @@
 // The loops that find, claim, keep and give back leases. Owns what this worker holds; decides nothing itself.
 import { isRetryable } from '../model/errors.ts'
-import { claimed, type Lease } from '../model/lease.ts'
+import { claimed, type Lease, pinned } from '../model/lease.ts'
 import type { Clock } from '../runtime/clock.ts'
 import type { Logger } from '../runtime/logger.ts'
 import { type Loop, startLoop } from '../runtime/loop.ts'
@@ -11,6 +11,7 @@ import { judgeRefusal } from './plan-renewals.ts'
 import { NOTHING_SEEN, observe, type Sightings, unchangedMs } from './sightings.ts'
 import { Tenure, type TenureEnd } from './tenure.ts'
 
+/** What the leases of one worker are coordinated with: the table, its name there, its limits, and who is told. */
 export interface LeaseCoordinatorOptions {
   readonly store: LeaseStore
   /** Unique to this run of this worker: stands in the rows as the owner. */
@@ -36,6 +37,8 @@ export interface LeaseListener {
   ended(tenure: Tenure, how: TenureEnd, because: string): void
   /** The table was read and a plan was made of it. */
   planned(plan: AssignmentPlan): void
+  /** Keys of the leases that have been free for so long that nobody seems to come for them. Told after each plan. */
+  neglected(leaseKeys: readonly string[]): void
   failed(what: string, error: unknown): void
 }
 
@@ -44,7 +47,13 @@ const VALID_SHARE = 0.8
 const RENEW_SHARE = 1 / 4
 const SCAN_SHARE = 1 / 5
 const CLAIMS_AT_ONCE = 20
+/** What nobody has claimed for so many lease durations is told. Others may need two of them before they take more than their share. */
+const NEGLECTED_DURATIONS = 3
 
+/**
+ * The leases of one worker: finds, claims and keeps them, and asks others for some. {@link start} and {@link close} it
+ * once.
+ */
 export class LeaseCoordinator {
   readonly #options: LeaseCoordinatorOptions
   readonly #held = new Map<string, Tenure>()
@@ -53,9 +62,9 @@ export class LeaseCoordinator {
   readonly #adopting = new Set<Promise<unknown>>()
   readonly #avoidUntilMs = new Map<string, number>()
   readonly #beingRenewed = new Set<Tenure>()
-  /** Keys of leases held that wait for a parent, as of the last plan. */
-  #waiting: ReadonlySet<string> = new Set()
   #sightings: Sightings = NOTHING_SEEN
+  /** The leases that nobody claims, and for how long. */
+  #unclaimed: Sightings = NOTHING_SEEN
   #assigning: Loop | undefined
   #renewing: Loop | undefined
   #fencing: Loop | undefined
@@ -169,7 +178,8 @@ export class LeaseCoordinator {
     const { store, clock, durationMs, maxLeases, session, random, listener } = this.#options
     const listing = await store.list()
     const nowMs = clock.monotonicMs()
-    this.#sightings = observe(this.#sightings, listing.leases, nowMs, 2 * durationMs * SCAN_SHARE)
+    const maxStepMs = 2 * durationMs * SCAN_SHARE
+    this.#sightings = observe(this.#sightings, listing.leases, nowMs, maxStepMs)
     for (const lease of listing.leases) this.#noteRequest(lease)
     const facts = {
       leases: listing.leases,
@@ -179,8 +189,11 @@ export class LeaseCoordinator {
       avoid: this.#avoided(listing.leases, nowMs)
     }
     const plan = planAssignments(facts, { durationMs, maxLeases, maxMoves: CLAIMS_AT_ONCE }, random)
-    this.#waiting = new Set(plan.waiting)
     listener.planned(plan)
+    this.#unclaimed = observe(this.#unclaimed, plan.unclaimed, nowMs, maxStepMs)
+    const isNeglected = (leaseKey: string): boolean =>
+      unchangedMs(this.#unclaimed, leaseKey) > NEGLECTED_DURATIONS * durationMs
+    listener.neglected(plan.unclaimed.map(({ leaseKey }) => leaseKey).filter(isNeglected))
     return plan
   }
 
@@ -201,8 +214,7 @@ export class LeaseCoordinator {
     const { leaseKey } = lease
     const { isBusy, maxLeases } = this.#options
     if (this.#closed || this.#held.has(leaseKey) || this.#claiming.has(leaseKey) || isBusy(leaseKey)) return false
-    const places = [...this.#held.keys()].filter(key => !this.#waiting.has(key)).length
-    if (places + this.#claiming.size >= maxLeases) return false
+    if (why !== 'needed' && this.#held.size + this.#claiming.size >= maxLeases) return false
     this.#claiming.add(leaseKey)
     try {
       return await this.#claimNow(lease, why)
@@ -214,7 +226,7 @@ export class LeaseCoordinator {
   async #claimNow(lease: Lease, why: ClaimReason): Promise<boolean> {
     const { store, session, clock, random, durationMs, listener, serviceTimeMs } = this.#options
     const sentAtMs = clock.monotonicMs()
-    const owned = claimed(lease, session, Math.floor(serviceTimeMs()))
+    const owned = claimed(pinned(lease, Math.floor(serviceTimeMs())), session)
     try {
       const outcome = await store.replace(lease, owned)
       if (outcome.kind === 'refused') {

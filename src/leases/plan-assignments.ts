@@ -3,13 +3,16 @@
 import { isFinished, type Lease } from '../model/lease.ts'
 import { type Random, shuffled } from '../runtime/random.ts'
 
+/** Why a lease is claimed. */
 export type ClaimReason =
   | 'ours' /** the row names us already: the answer to an earlier claim was lost */
   | 'requested' /** its owner released it because we asked */
   | 'unowned' /** nobody had it */
   | 'expired' /** its owner has shown no sign of life for the lease duration */
   | 'child' /** it continues a shard that this worker has just finished */
+  | 'needed' /** a lease held here waits for it, and nobody had room for it: beyond maxLeases */
 
+/** The table as last read, and what this worker knows beside it. */
 export interface AssignmentFacts {
   readonly leases: readonly Lease[]
   /** How long a lease has not moved as far as this worker watched, in milliseconds. */
@@ -21,6 +24,7 @@ export interface AssignmentFacts {
   readonly avoid: ReadonlySet<string>
 }
 
+/** The limits that a plan keeps to. */
 export interface AssignmentSettings {
   /** How long a lease lives without a renewal. Milliseconds. */
   readonly durationMs: number
@@ -30,11 +34,13 @@ export interface AssignmentSettings {
   readonly maxMoves: number
 }
 
+/** A lease to claim, and what makes it free. */
 export interface PlannedClaim {
   readonly lease: Lease
   readonly why: ClaimReason
 }
 
+/** Which leases to claim and which to ask for, with the numbers that it follows from. */
 export interface AssignmentPlan {
   readonly claim: readonly PlannedClaim[]
   /** Leases to ask their owners for. */
@@ -48,11 +54,7 @@ export interface AssignmentPlan {
   /** What each of them would hold in a balanced fleet, at most. */
   readonly fairShare: number
   /** Leases that could be read, that nobody holds, and that this plan does not claim. */
-  readonly unassigned: number
-  /** Keys of leases that nobody has come for in two lease durations, this worker included: all are full, or avoid them. */
-  readonly neglected: readonly string[]
-  /** Keys of the leases held here that wait for a parent. They take no place: the parent may need it. */
-  readonly waiting: readonly string[]
+  readonly unclaimed: readonly Lease[]
 }
 
 /** Plans one round. Leases of finished shards, and of shards whose parents are not finished, are left alone. */
@@ -69,9 +71,11 @@ export function planAssignments(facts: AssignmentFacts, settings: AssignmentSett
     const holder = holders.get(lease.leaseKey)
     return !avoid.has(lease.leaseKey) && (holder === undefined || holder === session)
   })
-  const waiting = waitingLeases(facts.leases, readable).filter(({ leaseKey }) => held.has(leaseKey))
-  const room = Math.max(0, settings.maxLeases - held.size + waiting.length)
-  const chosen = chooseClaims(shuffled(claimable, random), fairShare - load, facts, settings).slice(0, room)
+  const room = Math.max(0, settings.maxLeases - held.size)
+  const wished = chooseClaims(shuffled(claimable, random), fairShare - load, facts, settings)
+  const needed = ancestorsOfWaiting(facts.leases, held)
+  const beyond = wished.slice(room).filter(({ lease }) => needed.has(lease.shardId))
+  const chosen = [...wished.slice(0, room), ...beyond.map(({ lease }) => ({ lease, why: 'needed' }) as const)]
   const claim = chosen.slice(0, settings.maxMoves)
 
   const coming = [...holders].filter(([key, holder]) => holder === session && !held.has(key)).length
@@ -82,9 +86,7 @@ export function planAssignments(facts: AssignmentFacts, settings: AssignmentSett
           fairShare,
           atMost: Math.min(room - coming, settings.maxMoves)
         })
-  const taken = new Set(chosen.map(({ lease }) => lease.leaseKey))
-  const isNeglected = ({ leaseKey }: Lease): boolean =>
-    !taken.has(leaseKey) && facts.unchangedMs(leaseKey) > 2 * settings.durationMs
+  const claimed = new Set(claim.map(({ lease }) => lease))
   return {
     claim,
     request,
@@ -92,9 +94,7 @@ export function planAssignments(facts: AssignmentFacts, settings: AssignmentSett
     more: chosen.length > claim.length,
     workers: loads.size,
     fairShare,
-    unassigned: open.length - claim.length,
-    neglected: open.filter(isNeglected).map(({ leaseKey }) => leaseKey),
-    waiting: waiting.map(({ leaseKey }) => leaseKey)
+    unclaimed: open.filter(lease => !claimed.has(lease))
   }
 }
 
@@ -105,10 +105,23 @@ export function readableLeases(leases: readonly Lease[]): Lease[] {
   return unfinished.filter(lease => !lease.parentShardIds.some(parent => waitedFor.has(parent)))
 }
 
-/** Unfinished leases whose shards cannot be read yet. */
-function waitingLeases(leases: readonly Lease[], readable: readonly Lease[]): Lease[] {
-  const canBeRead = new Set(readable)
-  return leases.filter(lease => !isFinished(lease) && !canBeRead.has(lease))
+/**
+ * Unfinished shards that a lease held here waits for, itself or through others. They may be claimed beyond `maxLeases`: what
+ * waits is not read, and would wait for ever if nobody else had room for them.
+ */
+function ancestorsOfWaiting(leases: readonly Lease[], held: ReadonlySet<string>): ReadonlySet<string> {
+  const unfinished = new Map(leases.filter(lease => !isFinished(lease)).map(lease => [lease.shardId, lease]))
+  const needed = new Set<string>()
+  const visit = ({ parentShardIds }: Lease): void => {
+    for (const id of parentShardIds) {
+      const parent = unfinished.get(id)
+      if (parent === undefined || needed.has(id)) continue
+      needed.add(id)
+      visit(parent)
+    }
+  }
+  for (const lease of unfinished.values()) if (held.has(lease.leaseKey)) visit(lease)
+  return needed
 }
 
 /** Whether a lease has no living owner, or names us although we do not hold it. */

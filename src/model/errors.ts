@@ -43,6 +43,7 @@ export class LeaseLostError extends ConsumerError {
   static readonly code = 'LEASE_LOST'
   readonly code = LeaseLostError.code
   readonly retryable = false
+  /** Key of the lease in the table; the same as the shard id. */
   readonly leaseKey: string
 
   constructor(leaseKey: string, reason: string, options?: { cause?: unknown }) {
@@ -87,6 +88,7 @@ export class ServiceError extends ConsumerError {
   static readonly code = 'SERVICE'
   readonly code = ServiceError.code
   readonly retryable: boolean
+  /** What is wrong, in one word. */
   readonly kind: ServiceErrorKind
 
   constructor(kind: ServiceErrorKind, message: string, options: { retryable: boolean; cause?: unknown }) {
@@ -101,6 +103,7 @@ export class ProcessorError extends ConsumerError {
   static readonly code = 'PROCESSOR'
   readonly code = ProcessorError.code
   readonly retryable = true
+  /** The shard whose processor it was. */
   readonly shardId: string
   /** Which of the processor's methods threw. */
   readonly method: string
@@ -115,7 +118,7 @@ export class ProcessorError extends ConsumerError {
   }
 }
 
-/** A worker that has stopped was asked to start. */
+/** A worker that has stopped was asked to start; or why the signal of a processor aborted that a stop does not wait for. */
 export class WorkerStoppedError extends ConsumerError {
   static readonly code = 'WORKER_STOPPED'
   readonly code = WorkerStoppedError.code

@@ -5,6 +5,7 @@ import { type ExtendedSequenceNumber, isShardEnd, SHARD_END } from './sequence-n
 
 /** A checkpoint that was prepared but not yet made: the first half of a two-phase commit of the application's own. */
 export interface PendingCheckpoint {
+  /** Everything up to here is done once the commit is. */
   readonly position: ExtendedSequenceNumber
   /** Whatever the application needs to finish its commit. Bytes. */
   readonly state?: Uint8Array
@@ -12,24 +13,33 @@ export interface PendingCheckpoint {
 
 /** Which stream a lease is of: its ARN, and when it was created in epoch seconds (KCL's "creation epoch"). */
 export interface StreamIdentity {
+  /** ARN of the stream: region, account and name. */
   readonly streamArn: string
+  /** When it was created, in epoch seconds. Tells it from an earlier stream with the same ARN. */
   readonly creationEpoch: number
 }
 
+/** One row of the lease table: who reads a shard, and how far it has come. */
 export interface Lease {
   /** Key of the row: the shard id. */
   readonly leaseKey: string
+  /** The shard that is read by whoever holds the lease. */
   readonly shardId: string
   /** The session that holds the lease. Absent: nobody does. */
   readonly owner?: string
   /** The fencing token: every owner's write tests it and counts it up by one. */
   readonly counter: number
+  /** Everything up to here is done; or the word that says where to begin. */
   readonly checkpoint: ExtendedSequenceNumber
+  /** A checkpoint that was prepared and is not made yet. Absent: there is none. */
   readonly pendingCheckpoint?: PendingCheckpoint
   /** How often the owner has changed since the last checkpoint. Informational. */
   readonly ownerSwitchesSinceCheckpoint: number
+  /** The shards that this one continues, which have to be finished first. None, one or two. */
   readonly parentShardIds: readonly string[]
+  /** The shards that continue this one. Empty until it is finished. */
   readonly childShardIds: readonly string[]
+  /** The hash keys of the shard. Absent in rows of old versions of KCL. */
   readonly hashKeyRange?: HashKeyRange
   /** KCL 3.x: the worker that still processes while `owner` already names the next one. */
   readonly checkpointOwner?: string
@@ -59,21 +69,25 @@ export function newLease(from: NewLease): Lease {
   }
 }
 
-/**
- * The lease once `owner` has claimed it. Any request for it and any hand-off mark are gone. A lease at LATEST that does not
- * say since when, as KCL writes them, begins at `nowMs`, so that opening it later, or again, skips nothing.
- */
-export function claimed(lease: Lease, owner: string, nowMs?: number): Lease {
+/** The lease once `owner` has claimed it. Any request for it and any hand-off mark are gone. */
+export function claimed(lease: Lease, owner: string): Lease {
   const { wantedBy: _, checkpointOwner: __, ...kept } = lease
   const switched = lease.owner !== undefined && lease.owner !== owner
-  const isUnpinned = lease.checkpoint.sequenceNumber === 'LATEST' && lease.startTimestampMs === undefined
   return {
     ...kept,
-    ...(isUnpinned && nowMs !== undefined && { startTimestampMs: nowMs }),
     owner,
     counter: lease.counter + 1,
     ownerSwitchesSinceCheckpoint: lease.ownerSwitchesSinceCheckpoint + (switched ? 1 : 0)
   }
+}
+
+/**
+ * The lease with a time for LATEST. KCL writes none: there it means when the shard is opened, so that opening it later, or
+ * again, skips what came before. A lease that has a time, or begins elsewhere, is returned as it is.
+ */
+export function pinned(lease: Lease, nowMs: number): Lease {
+  const isUnpinned = lease.checkpoint.sequenceNumber === 'LATEST' && lease.startTimestampMs === undefined
+  return isUnpinned ? { ...lease, startTimestampMs: nowMs } : lease
 }
 
 /** The lease with one more sign of life from its owner. */
@@ -115,10 +129,12 @@ export function wanted(lease: Lease, session: string): Lease {
 
 /**
  * Since when the application has been reading, as far as its leases say, in epoch milliseconds. Leases of later generations
- * keep it, because those that it began with are removed one day.
+ * keep it, because those that it began with are removed one day. Those that KCL wrote do not know: a time in them is that of
+ * our first claim.
  */
 export function beginningOf(leases: Iterable<Lease>): number | undefined {
-  const times = [...leases].flatMap(lease => lease.startTimestampMs ?? lease.beganAtMs ?? [])
+  const ours = [...leases].filter(lease => lease.stream !== undefined)
+  const times = ours.flatMap(lease => lease.startTimestampMs ?? lease.beganAtMs ?? [])
   return times.length === 0 ? undefined : times.reduce((a, b) => Math.min(a, b))
 }
 

@@ -1,18 +1,28 @@
 // Reads one shard with GetShardIterator and GetRecords. Owns the iterator and the place it stands for; decides nothing
 // about pacing (read-rules.ts) and knows nothing of leases or checkpoints.
-import type { IteratorStart, KinesisPort, RecordsAnswer } from '../kinesis/kinesis-port.ts'
+import type { KinesisPort, RecordsAnswer } from '../kinesis/kinesis-port.ts'
 import { isRetryable, ServiceError } from '../model/errors.ts'
 import { unlessAborted } from '../runtime/abort.ts'
 import { backoffMs } from '../runtime/backoff.ts'
 import type { Clock } from '../runtime/clock.ts'
 import type { Random } from '../runtime/random.ts'
-import { afterRead, limitAfterAnswer, limitAfterTimeout, NO_DEBT, type ReadDebt, readDelayMs } from './read-rules.ts'
+import {
+  afterRead,
+  limitAfterAnswer,
+  limitAfterTimeout,
+  NO_DEBT,
+  type ReadDebt,
+  type ReadStart,
+  readDelayMs,
+  stepBackMs
+} from './read-rules.ts'
 import type { ReadReport, Retrieved, Retriever } from './retriever.ts'
 
+/** Which shard to read, from where and how fast, and who is told of each read. */
 export interface PollingRetrieverOptions {
   readonly kinesis: KinesisPort
   readonly shardId: string
-  readonly start: IteratorStart
+  readonly start: ReadStart
   /** Kinesis records per read, 1 to 10,000. */
   readonly maxRecords: number
   /** Wait between reads at the tip of the shard. Milliseconds. */
@@ -28,18 +38,19 @@ const RETRY = { firstMs: 250, maxMs: 10_000 }
 /** Tries before a failure that should not pass is believed: credentials can be out of reach for a moment, for example. */
 const HOPELESS_TRIES = 5
 
+/** Reads one shard by asking again and again, at most one answer ahead of whoever takes them. */
 export class PollingRetriever implements Retriever {
   readonly #options: PollingRetrieverOptions
   readonly #closing = new AbortController()
-  #position: IteratorStart
+  #position: ReadStart
   #iterator: string | undefined
   #debt: ReadDebt = NO_DEBT
   /** How often GetRecords has refused an iterator since its last answer. */
   #refusals = 0
   /** How many records the next read asks for. */
   #limit: number
-  /** The start lies in the future of the service: the next iterator begins with what comes from now on. */
-  #isEarly = false
+  /** How long before its start the shard is opened, because that lies in the future of the service. Milliseconds. */
+  #earlierMs = 0
   /** What to report once everything read so far has been fetched. */
   #end: Retrieved | undefined
   #last: { isBehind: boolean; atMs: number } | undefined
@@ -114,9 +125,10 @@ export class PollingRetriever implements Retriever {
       if (isStale) this.#iterator = undefined
       return isStale
     }
-    // By the clock of the service this time is still to come: nothing at or after it has been written yet.
-    this.#isEarly = error.kind === 'invalid-argument' && this.#position.type === 'AT_TIMESTAMP'
-    return this.#isEarly
+    // By the clock of the service this time is still to come: the clock it was taken from is ahead.
+    const isFuture = error.kind === 'invalid-argument' && this.#position.type === 'AT_TIMESTAMP'
+    if (isFuture) this.#earlierMs = stepBackMs(this.#earlierMs)
+    return isFuture
   }
 
   async #readOnce(): Promise<RecordsAnswer> {
@@ -129,14 +141,13 @@ export class PollingRetriever implements Retriever {
   }
 
   async #openIterator(signal: AbortSignal): Promise<string> {
-    const { kinesis, shardId, clock } = this.#options
-    const timestampMs = clock.epochMs()
-    const start: IteratorStart = this.#isEarly ? { type: 'LATEST' } : this.#position
-    const iterator = await kinesis.getShardIterator(shardId, start, { signal })
-    this.#isEarly = false
-    // Opened again, LATEST would skip what has come since.
-    if (this.#position.type === 'LATEST') this.#position = { type: 'AT_TIMESTAMP', timestampMs }
-    return iterator
+    const { kinesis, shardId } = this.#options
+    const position = this.#position
+    const start: ReadStart =
+      position.type === 'AT_TIMESTAMP'
+        ? { ...position, timestampMs: Math.max(0, position.timestampMs - this.#earlierMs) }
+        : position
+    return kinesis.getShardIterator(shardId, start, { signal })
   }
 
   /** Takes an answer in. From record to record, only here the position moves; `undefined`: nothing to hand on yet. */

@@ -7,24 +7,22 @@ export const READS_PER_SECOND = 5
 /** Bytes per second and shard that Kinesis allows to read. */
 export const BYTES_PER_SECOND = 2 * 1024 * 1024
 
+/** Where reading begins. Never at LATEST, which would skip what came before the iterator is opened, or opened again. */
+export type ReadStart = Exclude<IteratorStart, { readonly type: 'LATEST' }>
+
 /**
  * Where to open a shard. At the checkpointed record, not after it: it may be an aggregate that is only partly done. LATEST
- * is opened at the time the application first saw the shard, so that opening it later, or again, skips nothing.
+ * is opened at the time that the lease was given when it was created or claimed.
  */
-export function startOf(
-  lease: Pick<Lease, 'checkpoint' | 'startTimestampMs'>,
-  startAt: Date | undefined
-): IteratorStart {
+export function startOf(lease: Pick<Lease, 'checkpoint' | 'startTimestampMs'>, startAt: Date | undefined): ReadStart {
   const { checkpoint, startTimestampMs } = lease
   switch (checkpoint.sequenceNumber) {
     case 'TRIM_HORIZON':
       return { type: 'TRIM_HORIZON' }
     case 'LATEST':
-      return startTimestampMs === undefined
-        ? { type: 'LATEST' }
-        : { type: 'AT_TIMESTAMP', timestampMs: startTimestampMs }
     case 'AT_TIMESTAMP': {
-      const timestampMs = startTimestampMs ?? startAt?.getTime()
+      const ofOptions = checkpoint.sequenceNumber === 'AT_TIMESTAMP' ? startAt?.getTime() : undefined
+      const timestampMs = startTimestampMs ?? ofOptions
       return timestampMs === undefined ? { type: 'TRIM_HORIZON' } : { type: 'AT_TIMESTAMP', timestampMs }
     }
     default:
@@ -42,6 +40,7 @@ export interface ReadDebt {
   readonly bytes: number
 }
 
+/** What is owed before the first read: nothing. */
 export const NO_DEBT: ReadDebt = { readsAtMs: [], atMs: 0, bytes: 0 }
 
 /** The debt after a read of `bytes` bytes. */
@@ -50,6 +49,7 @@ export function afterRead(debt: ReadDebt, bytes: number, nowMs: number): ReadDeb
   return { readsAtMs, atMs: nowMs, bytes: unpaidBytes(debt, nowMs) + bytes }
 }
 
+/** What the last read says about how soon to read again. */
 export interface LastRead {
   /** Whether there is more to read at once: the answer was behind the tip, or as full as it may be. */
   readonly isBehind: boolean
@@ -84,7 +84,22 @@ export function limitAfterTimeout(limit: number): number {
   return Math.max(1, Math.floor(limit / 2))
 }
 
-/** How many records to ask for after a read was answered: twice as many, up to `maxRecords`. */
+/**
+ * How many records to ask for after a read was answered: a few more, up to `maxRecords`. Not twice as many: where the line
+ * stays slow, every other read would time out.
+ */
 export function limitAfterAnswer(limit: number, maxRecords: number): number {
-  return Math.min(maxRecords, limit * 2)
+  return Math.min(maxRecords, limit + Math.ceil(maxRecords / 32))
+}
+
+/** The least by which a start is moved back that lies in the future of the service. Milliseconds. */
+const FIRST_STEP_BACK_MS = 1_000
+
+/**
+ * How far before the wanted start to open a shard after the service refused, as lying in its future, a start that was
+ * `earlierMs` milliseconds before it: twice as far each time. Beginning with "now" instead would skip what arrives while
+ * that is asked for.
+ */
+export function stepBackMs(earlierMs: number): number {
+  return Math.max(FIRST_STEP_BACK_MS, 2 * earlierMs)
 }

@@ -9,19 +9,15 @@ import type { ShardEventBase, WorkerEmitter } from './events.ts'
 
 type Emit = WorkerEmitter['emit']
 
-type LeaseEvents = Pick<LeaseListener, 'taken' | 'requested' | 'ended'> & {
-  /** Told of every plan; emits when other leases are neglected than before. */
-  readonly neglected: (leaseKeys: readonly string[]) => void
-}
-
-export function leaseEvents(emit: Emit): LeaseEvents {
-  let told = ''
+/** Emits what the lease coordinator tells as the events of leases. */
+export function leaseEvents(emit: Emit): Pick<LeaseListener, 'taken' | 'requested' | 'ended' | 'neglected'> {
+  let told: ReadonlySet<string> = new Set()
   return {
+    // Not when there are fewer of them: a fleet that picks up many would be told of each.
     neglected: leaseKeys => {
-      const sorted = [...leaseKeys].sort()
-      const isNews = sorted.join() !== told
-      told = sorted.join()
-      if (isNews && sorted.length > 0) emit('lease:neglected', { leaseKeys: sorted })
+      const isNews = leaseKeys.some(key => !told.has(key)) || (leaseKeys.length === 0 && told.size > 0)
+      told = new Set(leaseKeys)
+      if (isNews) emit('lease:neglected', { leaseKeys: [...leaseKeys].sort() })
     },
     taken: (tenure, why) =>
       emit('lease:taken', { ...shardOf(tenure), why, checkpoint: formatPosition(tenure.lease.checkpoint) }),
@@ -33,6 +29,7 @@ export function leaseEvents(emit: Emit): LeaseEvents {
   }
 }
 
+/** Emits what the consumer of one shard tells as the events of that shard. */
 export function shardEvents(emit: Emit, tenure: Tenure): ShardListener {
   const shard = shardOf(tenure)
   return {
@@ -59,6 +56,7 @@ export function shardEvents(emit: Emit, tenure: Tenure): ShardListener {
   }
 }
 
+/** Emits what the comparison of shards and leases tells. */
 export function syncEvents(emit: Emit): (report: SyncReport) => void {
   return report => {
     switch (report.kind) {

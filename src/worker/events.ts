@@ -9,7 +9,9 @@ import { show } from './option-checks.ts'
 
 /** What every event of a shard says. */
 export interface ShardEventBase {
+  /** Key of the lease in the table; the same as the shard id. */
   readonly leaseKey: string
+  /** The shard that the lease is of. */
   readonly shardId: string
 }
 
@@ -35,8 +37,9 @@ export interface WorkerEvents {
   /** A lease is no longer ours. Its records since the last checkpoint will be delivered again elsewhere. */
   'lease:lost': ShardEventBase & { readonly because: string }
   /**
-   * Nobody has come for these leases in two lease durations, and this worker cannot: it holds `maxLeases`, or failed to read
-   * the shard lately. Their shards are not read. Emitted whenever they are others than before.
+   * Nobody has claimed these leases in three lease durations, and this worker cannot: it holds `maxLeases`, failed to read the
+   * shard lately, or runs code of an earlier hold on it that has not returned. Their shards are not read. Emitted when there
+   * are others than before, and with none of them once somebody has them all.
    */
   'lease:neglected': { readonly leaseKeys: readonly string[] }
   /** A lease was created for a shard; `rebuilt` and `ancestor` mean that it was missing and should not have been. */
@@ -211,7 +214,8 @@ function troubleIn({ name, event }: AnyEvent): { level: 'warn' | 'error'; messag
     case 'lease:lost':
       return { level: 'warn', message: 'a lease was lost: its records since the last checkpoint are delivered again' }
     case 'lease:neglected':
-      return { level: 'warn', message: 'nobody reads these shards: every worker is full, or could not read them' }
+      if (event.leaseKeys.length === 0) return undefined
+      return { level: 'warn', message: 'nobody reads these shards: every worker is full, or cannot read them now' }
     case 'lease:row-skipped':
       return {
         level: 'warn',

@@ -1,6 +1,7 @@
 // Checks of single options. Each either returns the value to use or throws an OptionError with path, value and range.
 import { OptionError } from '../model/errors.ts'
 
+/** The numbers that an option may have, both ends included. */
 export interface NumberRange {
   readonly min: number
   readonly max: number
@@ -64,6 +65,7 @@ export function checkCount(path: string, value: unknown, range: NumberRange, byD
   }
 }
 
+/** A text of a certain form, which cannot be left out. */
 export function checkText(path: string, value: unknown, pattern: RegExp, expected: string): string {
   if (typeof value === 'string' && pattern.test(value)) return value
   throw new OptionError(
@@ -72,6 +74,7 @@ export function checkText(path: string, value: unknown, pattern: RegExp, expecte
   )
 }
 
+/** One of a few words. */
 export function checkOneOf<T extends string>(path: string, value: unknown, words: readonly T[], byDefault: T): T {
   if (value === undefined) return byDefault
   const word = words.find(candidate => candidate === value)
@@ -79,6 +82,7 @@ export function checkOneOf<T extends string>(path: string, value: unknown, words
   throw new OptionError(path, `is ${show(value)}, expected ${words.map(candidate => `'${candidate}'`).join(' or ')}`)
 }
 
+/** True or false, and nothing that would only count as one of them. */
 export function checkBoolean(path: string, value: unknown, byDefault: boolean): boolean {
   if (value === undefined) return byDefault
   if (typeof value === 'boolean') return value

@@ -24,6 +24,7 @@ import {
 
 /** Reads the shard by asking for records again and again. */
 export interface PollingOptions {
+  /** How records are read. Default `polling`, which is the only way so far. */
   readonly mode?: 'polling'
   /** Kinesis records per read. 1 to 10,000; default 10,000. */
   readonly maxRecords?: number
@@ -33,6 +34,7 @@ export interface PollingOptions {
   readonly requestTimeoutMs?: number
 }
 
+/** Where the leases are, how long they live, and what the table is like if it has to be created. */
 export interface LeaseOptions {
   /** Name of the lease table. Default: the application name. */
   readonly tableName?: string
@@ -52,6 +54,7 @@ export interface LeaseOptions {
   readonly store?: LeaseStore
 }
 
+/** What follows when the processor or the handler throws or rejects. */
 export interface ProcessorErrorOptions {
   /** How often a failing call is made in all. 1 to 1,000,000, or Infinity; default 10. */
   readonly attempts?: number
@@ -70,8 +73,13 @@ interface CommonOptions {
   readonly workerId?: string
   /** Where to begin in shards the lease table does not know yet. Default `LATEST`. */
   readonly startAt?: StartPosition
+  /** How records are read, how many at a time and how often. Default: as {@link PollingOptions} says. */
   readonly retrieval?: PollingOptions
+  /** The lease table, and how long a lease lives. Default: a table in DynamoDB with the name of the application. */
   readonly leases?: LeaseOptions
+  /**
+   * What to do when the processor or the handler throws. Default: 10 attempts within one to two minutes, then `halt`.
+   */
   readonly onProcessorError?: ProcessorErrorOptions
   /** What becomes of aggregated user records whose hash key is not the shard's: they are delivered (default), dropped, or dropped with the whole aggregate, as KCL does. They are counted in any case. */
   readonly outOfRange?: OutOfRange
@@ -282,7 +290,7 @@ function checkBilling(billing: TableBilling): TableBilling {
   checkGroup('leases.billing', billing, ['mode', 'readCapacity', 'writeCapacity'])
   checkOneOf('leases.billing.mode', billing.mode, ['on-demand', 'provisioned'], 'on-demand')
   if (billing.mode !== 'provisioned') {
-    const capacity = (['readCapacity', 'writeCapacity'] as const).find(name => name in billing)
+    const capacity = (['readCapacity', 'writeCapacity'] as const).find(name => Reflect.get(billing, name) !== undefined)
     if (capacity === undefined) return { mode: 'on-demand' }
     throw new OptionError(`leases.billing.${capacity}`, "is for mode 'provisioned', expected that mode, or no capacity")
   }

@@ -1,11 +1,13 @@
 // Which shard consumers to start and which to drain, from the leases held and the consumers running.
 
+/** A lease that this worker holds. */
 export interface HeldLease {
   readonly leaseKey: string
   /** Whether another worker has asked for it. */
   readonly isWanted: boolean
 }
 
+/** A consumer that was started and has not come to its end. */
 export interface RunningConsumer {
   readonly leaseKey: string
   /** Whether it serves the lease as held now, and not an earlier hold that is being wound up. */
@@ -13,6 +15,7 @@ export interface RunningConsumer {
   readonly isDraining: boolean
 }
 
+/** Keys of the leases to start a consumer for, and of those whose consumer is to drain. */
 export interface ConsumerPlan {
   readonly start: readonly string[]
   readonly drain: readonly string[]

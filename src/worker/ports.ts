@@ -7,6 +7,7 @@ import type { Clock } from '../runtime/clock.ts'
 import type { Random } from '../runtime/random.ts'
 import type { ResolvedOptions } from './options.ts'
 
+/** Time, chance, Kinesis and the lease table: everything a worker reaches outside of itself. */
 export interface WorkerPorts {
   readonly clock: Clock
   readonly random: Random

@@ -9,6 +9,7 @@ interface Running {
   isDraining: boolean
 }
 
+/** How a consumer is made, and who is told of its end. */
 export interface ShardConsumersOptions {
   readonly makeConsumer: (tenure: Tenure) => ShardConsumer
   /** A consumer has come to its end; `error` if it broke. Until this resolves the shard counts as busy. Must not reject. */
@@ -17,6 +18,7 @@ export interface ShardConsumersOptions {
   readonly done: () => void
 }
 
+/** The consumers of one worker, at most one for a shard at a time. */
 export class ShardConsumers {
   readonly #options: ShardConsumersOptions
   readonly #running = new Map<string, Running>()

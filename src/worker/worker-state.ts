@@ -1,5 +1,6 @@
 // The life of a worker: which state may follow which.
 
+/** Where a worker is in its life, which it lives once. */
 export type WorkerState = 'idle' | 'starting' | 'running' | 'stopping' | 'stopped'
 
 const NEXT: Readonly<Record<WorkerState, readonly WorkerState[]>> = {
@@ -10,6 +11,7 @@ const NEXT: Readonly<Record<WorkerState, readonly WorkerState[]>> = {
   stopped: []
 }
 
+/** Whether a worker can go from one state to the other. */
 export function mayFollow(from: WorkerState, to: WorkerState): boolean {
   return NEXT[from].includes(to)
 }

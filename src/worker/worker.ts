@@ -12,7 +12,7 @@ import {
   TableMismatchError,
   WorkerStoppedError
 } from '../model/errors.ts'
-import { whenAborted } from '../runtime/abort.ts'
+import { unlessAborted, whenAborted } from '../runtime/abort.ts'
 import { type Clock, systemClock } from '../runtime/clock.ts'
 import { deferred } from '../runtime/deferred.ts'
 import { type Loop, startLoop } from '../runtime/loop.ts'
@@ -28,6 +28,7 @@ import { openPorts, type WorkerPorts } from './ports.ts'
 import { ShardConsumers } from './shard-consumers.ts'
 import { mayFollow, type WorkerState } from './worker-state.ts'
 
+/** How long a stop waits for the processors. */
 export interface StopOptions {
   /** How long the processors may take to finish what they are at. Milliseconds, 0 to 3,600,000; default 30,000. */
   readonly graceMs?: number
@@ -130,16 +131,23 @@ export class Worker {
     return this.#finished.promise
   }
 
+  /**
+   * Has `listener` called with every event of that name. What it throws, or rejects with, is logged and stops nothing.
+   *
+   * @throws OptionError if there is no event of that name, or the listener is not a function
+   */
   on<Name extends WorkerEventName>(name: Name, listener: WorkerListener<Name>): this {
     this.#emitter.on(name, listener)
     return this
   }
 
+  /** Has `listener` called with the next event of that name only. Otherwise like {@link on}. */
   once<Name extends WorkerEventName>(name: Name, listener: WorkerListener<Name>): this {
     this.#emitter.once(name, listener)
     return this
   }
 
+  /** Takes `listener` away from the events of that name, however it was added and however often. */
   off<Name extends WorkerEventName>(name: Name, listener: WorkerListener<Name>): this {
     this.#emitter.off(name, listener)
     return this
@@ -178,25 +186,15 @@ export class Worker {
     await this.#finished.promise.catch(() => {})
   }
 
+  /** Stops with the default grace, at the end of the block of an `await using`. See {@link stop}. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.stop()
   }
 
   async #start(): Promise<void> {
     const { signal } = this.#stopRequested
-    const patiently = (what: string, work: () => Promise<unknown>): Promise<unknown> => {
-      const retried = (error: unknown, inMs: number): void =>
-        this.#options.logger.warn({ error, inMs, what }, 'a step of the start failed and is tried again')
-      return retry(work, START_RETRY, { clock: this.#clock, random: this.#random, signal, retried })
-    }
     try {
-      // The stream first: a wrong name must not leave a table behind.
-      await this.#syncer.find(signal)
-      await patiently('prepare the lease table', () => this.#store.prepare(signal))
-      await patiently('read the lease table', () => this.#syncer.open(signal))
-      await patiently('compare shards with leases', () => this.#syncer.sync(signal))
-      signal.throwIfAborted()
-      await this.#coordinator.start()
+      await unlessAborted(this.#getReady(signal), signal)
       signal.throwIfAborted()
     } catch (error) {
       if (!signal.aborted) this.#fail(asConsumerError(error))
@@ -217,6 +215,21 @@ export class Worker {
       streamName: this.#kinesis.streamName,
       tableName: this.#store.tableName
     })
+  }
+
+  async #getReady(signal: AbortSignal): Promise<void> {
+    const patiently = (what: string, work: () => Promise<unknown>): Promise<unknown> => {
+      const retried = (error: unknown, inMs: number): void =>
+        this.#options.logger.warn({ error, inMs, what }, 'a step of the start failed and is tried again')
+      return retry(work, START_RETRY, { clock: this.#clock, random: this.#random, signal, retried })
+    }
+    // The stream first: a wrong name must not leave a table behind.
+    await this.#syncer.find(signal)
+    await patiently('prepare the lease table', () => this.#store.prepare(signal))
+    await patiently('read the lease table', () => this.#syncer.open(signal))
+    await patiently('compare shards with leases', () => this.#syncer.sync(signal))
+    signal.throwIfAborted()
+    await this.#coordinator.start()
   }
 
   async #sync(signal: AbortSignal): Promise<void> {
@@ -312,9 +325,9 @@ export class Worker {
         this.#syncer.remember(tenure.lease)
         this.#syncing?.nudge()
       },
-      planned: ({ neglected }) => {
-        this.#fitConsumers()
-        events.neglected(neglected)
+      planned: () => this.#fitConsumers(),
+      neglected: leaseKeys => {
+        if (this.#isActive()) events.neglected(leaseKeys)
       },
       failed: (during, error) => this.#failedInBackground(during, error)
     }

@@ -72,6 +72,10 @@ export class Fleet {
         },
         ended: (tenure, how) => told.push(`ended ${numberOf(tenure)} ${how}`),
         planned: plan => plans.push(plan),
+        neglected: leaseKeys => {
+          const line = `neglected ${leaseKeys.map(key => Number(key.slice(-12))).sort(ascending)}`
+          if (leaseKeys.length > 0 && told.at(-1) !== line) told.push(line)
+        },
         failed: what => told.push(`failed ${what}`)
       }
     })

@@ -1,6 +1,6 @@
 import { expect } from 'chai'
 import { ServiceError } from '../../src/model/errors.ts'
-import { claimed, finished, type Lease, released, wanted } from '../../src/model/lease.ts'
+import { claimed, finished, type Lease, released, renewed, wanted } from '../../src/model/lease.ts'
 import { SHARD_END } from '../../src/model/sequence-number.ts'
 import { aLease, aPosition, shardId } from '../support/builders.ts'
 import { type Fault, scripted } from '../support/flaky-store.ts'
@@ -130,7 +130,7 @@ describe('LeaseCoordinator', () => {
       const a = await fleet.start(fleet.member('a', { maxLeases: 4 }))
       await fleet.clock.advance(60_000)
       expect(a.held()).to.have.length(4)
-      expect(a.plans.at(-1)?.unassigned).to.equal(5)
+      expect(a.plans.at(-1)?.unclaimed).to.have.length(5)
     })
 
     it('makes place for a parent that came back after its child was claimed', async () => {
@@ -141,7 +141,26 @@ describe('LeaseCoordinator', () => {
       await fleet.table.create(aLease(keys(0)))
       await fleet.table.create(aLease(keys(2)))
       await fleet.clock.advance(30_000)
-      expect(a.held()).to.have.length(2).and.to.include(1)
+      expect(a.held()).to.deep.equal([0, 1])
+      expect(a.told).to.include('taken 0 needed')
+    })
+
+    it('takes nothing but what its own lease waits for in place of that', async () => {
+      const child = aLease({ ...keys(2), parentShardIds: [shardId(0), shardId(1)] })
+      const fleet = await new Fleet().create(finished(claimed(aLease(keys(0)), 'z'), [shardId(2)]), child)
+      const a = await fleet.start(fleet.member('a', { maxLeases: 1 }))
+      await fleet.create(aLease({ ...keys(1), owner: 'b' }), aLease(keys(5)))
+      for (let beat = 0; beat < 30; beat++) {
+        const row = (await fleet.row(1)) as Lease
+        await fleet.table.replace(row, renewed(row))
+        await fleet.clock.advance(1_000)
+      }
+      expect(a.held()).to.deep.equal([2])
+      const row = (await fleet.row(1)) as Lease
+      await fleet.table.replace(row, finished(row, [shardId(2)]))
+      await fleet.clock.advance(60_000)
+      expect(a.held()).to.deep.equal([2])
+      expect(a.told).to.include('neglected 5')
     })
 
     it('rejects start if the table cannot be read for good, and goes on if it can be later', async () => {

@@ -55,14 +55,16 @@ describe('planAssignments', () => {
   it('claims everything at a cold start, 20 at a time', () => {
     const first = plan(leases(45))
     expect(first.claim).to.have.length(20)
-    expect(first).to.include({ more: true, workers: 1, fairShare: 45, unassigned: 25 })
+    expect(first).to.include({ more: true, workers: 1, fairShare: 45 })
+    expect(first.unclaimed).to.have.length(25)
     expect(first.request).to.deep.equal([])
-    expect(plan(leases(20))).to.include({ more: false, unassigned: 0 })
+    expect(plan(leases(20))).to.deep.include({ more: false, unclaimed: [] })
   })
 
   it('claims its fair share of what is free, and leaves the rest to others', () => {
     const result = plan([...leases(4, 'a'), ...leases(6, undefined, 4)])
-    expect(result).to.include({ fairShare: 5, workers: 2, unassigned: 1 })
+    expect(result).to.include({ fairShare: 5, workers: 2 })
+    expect(result.unclaimed).to.have.length(1)
     expect(result.claim).to.have.length(5)
   })
 
@@ -101,25 +103,34 @@ describe('planAssignments', () => {
     expect(plan([...leases(10, 'a'), lease(10, 'me')], {}, { maxLeases: 2 }).request).to.have.length(1)
   })
 
-  it('names what nobody has come for in two durations and it cannot take itself', () => {
-    const full = { maxLeases: 1 }
-    const all = [lease(0, 'me'), lease(1), lease(2), lease(3, 'dead'), lease(4, 'alive')]
-    const idle = { 1: 20_001, 2: 20_000, 3: 20_001 }
-    const neglected = [shardId(1), shardId(3)]
-    expect(plan(all, { idle }, full).neglected).to.have.members(neglected)
-    const avoid = new Set(neglected)
-    expect(plan(all, { idle, avoid }).neglected).to.have.members(neglected)
-    expect(plan(all, { idle }).neglected).to.deep.equal([])
+  it('names what could be read and is not claimed, for whatever reason', () => {
+    const unclaimed = (result: AssignmentPlan): string[] => result.unclaimed.map(({ leaseKey }) => leaseKey).sort()
+    const all = [
+      lease(0, 'me'),
+      lease(1),
+      lease(2, 'dead'),
+      lease(3, 'alive'),
+      lease(4, undefined, { wantedBy: 'you' })
+    ]
+    const idle = { 2: 20_001 }
+    expect(unclaimed(plan(all, { idle }, { maxLeases: 1 }))).to.deep.equal([1, 2, 4].map(shardId))
+    expect(unclaimed(plan(all, { idle, avoid: new Set([shardId(1)]) }))).to.deep.equal([1, 4].map(shardId))
+    expect(unclaimed(plan(all.slice(0, 2)))).to.deep.equal([])
   })
 
-  it('does not count what waits for a parent as a place that is taken', () => {
+  it('goes beyond maxLeases for what a lease of its own waits for, and for nothing else', () => {
     const child = lease(2, 'me', { parentShardIds: [shardId(0), shardId(1)] })
-    const all = [finished(lease(0), [shardId(2)]), lease(1), child]
-    const result = plan(all, {}, { maxLeases: 1 })
-    expect(result.waiting).to.deep.equal([shardId(2)])
-    expect(claims(result)).to.deep.equal(['1 unowned'])
-    const both = [...all, lease(5, 'me')]
-    expect(claims(plan(both, {}, { maxLeases: 1 }))).to.deep.equal([])
+    const grandchild = lease(7, 'me', { parentShardIds: [shardId(2), shardId(6)] })
+    const all = [finished(lease(0), [shardId(2)]), lease(1), child, lease(5)]
+    expect(claims(plan(all, {}, { maxLeases: 1 }))).to.deep.equal(['1 needed'])
+    expect(claims(plan(all, {}, { maxLeases: 2 }))).to.have.length(2)
+    const free = all.map(each => (each === child ? lease(2, undefined, child) : each))
+    const { owner: _, ...unowned } = child
+    expect(claims(plan([...free.slice(0, 2), unowned, grandchild, lease(5)], {}, { maxLeases: 1 }))).to.deep.equal([
+      '1 needed'
+    ])
+    const held = [all[0] as Lease, lease(1, 'you'), child, lease(5)]
+    expect(claims(plan(held, {}, { maxLeases: 1 }))).to.deep.equal([])
   })
 
   it('takes back first what names it though it does not hold it, then what was released for it', () => {
@@ -166,7 +177,7 @@ describe('planAssignments', () => {
     expect(plan([parent, child]).claim).to.deep.equal([])
     expect(claims(plan([finished(parent, [shardId(1)]), child]))).to.deep.equal(['1 unowned'])
     expect(claims(plan([child]))).to.deep.equal(['1 unowned'])
-    expect(plan([finished(parent, [])])).to.deep.include({ claim: [], request: [], fairShare: 0, unassigned: 0 })
+    expect(plan([finished(parent, [])])).to.deep.include({ claim: [], request: [], fairShare: 0, unclaimed: [] })
   })
 
   it('waits for both parents of a merge', () => {

@@ -1,5 +1,6 @@
 import { expect } from 'chai'
 import {
+  beginningOf,
   checkpointed,
   checkpointedAndReleased,
   claimed,
@@ -7,12 +8,13 @@ import {
   isFinished,
   type Lease,
   newLease,
+  pinned,
   prepared,
   released,
   renewed,
   wanted
 } from '../../src/model/lease.ts'
-import { SHARD_END, TRIM_HORIZON } from '../../src/model/sequence-number.ts'
+import { LATEST, SHARD_END, TRIM_HORIZON } from '../../src/model/sequence-number.ts'
 import { aLease, aPosition } from '../support/builders.ts'
 
 const pendingCheckpoint = { position: aPosition(7), state: new Uint8Array([1]) }
@@ -45,6 +47,40 @@ describe('the copies of a lease', () => {
 
   it('do not count for a request, which is no write of the owner', () => {
     expect(wanted(held, 'c')).to.deep.equal({ ...held, wantedBy: 'c' })
+  })
+})
+
+describe('pinned', () => {
+  it('gives a time to LATEST without one, and leaves everything else as it is', () => {
+    const latest = newLease({ shardId: 'shard', checkpoint: LATEST })
+    expect(pinned(latest, 7)).to.deep.equal({ ...latest, startTimestampMs: 7 })
+    for (const lease of [
+      { ...latest, startTimestampMs: 0 },
+      newLease({ shardId: 'shard', checkpoint: TRIM_HORIZON }),
+      held
+    ]) {
+      expect(pinned(lease, 7)).to.equal(lease)
+    }
+  })
+})
+
+describe('beginningOf', () => {
+  const stream = { streamArn: 'arn', creationEpoch: 1 }
+  const at = (times: Partial<Lease>): Lease => ({
+    ...newLease({ shardId: 'shard', checkpoint: LATEST, stream }),
+    ...times
+  })
+
+  it('is the earliest start that the leases of the application tell', () => {
+    expect(beginningOf([at({ startTimestampMs: 5 }), at({ beganAtMs: 3 }), at({})])).to.equal(3)
+    expect(beginningOf([at({})])).to.equal(undefined)
+    expect(beginningOf([])).to.equal(undefined)
+  })
+
+  it('is not the time of a claim in a lease that KCL wrote', () => {
+    const { stream: _, ...ofKcl } = at({ startTimestampMs: 5 })
+    expect(beginningOf([ofKcl])).to.equal(undefined)
+    expect(beginningOf([ofKcl, at({ beganAtMs: 9 })])).to.equal(9)
   })
 })
 

@@ -1,6 +1,7 @@
 // What a PollingRetriever does when iterators expire, starts are refused and calls fail.
 import { expect } from 'chai'
 import { ServiceError, ThrottledError } from '../../src/model/errors.ts'
+import type { ReadStart } from '../../src/retrieval/read-rules.ts'
 import type { FakeCall } from '../../src/testing/fake-kinesis.ts'
 import { RetrieverWorld, SIX_MINUTES, STREAM } from './retriever-world.ts'
 
@@ -74,56 +75,57 @@ describe('PollingRetriever', () => {
       expect(world.retries).to.have.length(1)
       expect(world.retries[0]?.retryInMs).to.be.within(125, 250)
     })
-
-    it('of LATEST without a time skips nothing that came since it was opened', async () => {
-      const world = new RetrieverWorld({ type: 'LATEST' })
-      world.put('before')
-      let reads = 0
-      world.fault = ({ name }) => {
-        if (name !== 'getRecords' || ++reads !== 2) return
-        world.put('in between')
-        throw expired()
-      }
-      await world.clock.advance(10)
-      expect(await world.next()).to.equal('in between')
-    })
   })
 
-  describe('a start in the future', () => {
-    it('falls back to what comes from now on', async () => {
-      const world = new RetrieverWorld(({ clock }) => ({ type: 'AT_TIMESTAMP', timestampMs: clock.epochMs() + 5_000 }))
-      world.put('before')
+  describe('a start in the future of the service', () => {
+    const ahead =
+      (ms: number) =>
+      ({ clock }: RetrieverWorld): ReadStart => ({ type: 'AT_TIMESTAMP', timestampMs: clock.epochMs() + ms })
+    const backFrom = (world: RetrieverWorld, fromMs: number): number[] =>
+      world.starts().map(start => fromMs - (start && 'timestampMs' in start ? start.timestampMs : 0))
+
+    it('is moved back until the service takes it', async () => {
+      const world = new RetrieverWorld(ahead(5_000))
+      const fromMs = world.clock.epochMs() + 5_000
       const next = world.next()
       await world.clock.advance(1_000)
       world.put('a')
       expect(await next).to.equal('a')
-      expect(world.starts().map(start => start?.type)).to.deep.equal(['AT_TIMESTAMP', 'LATEST'])
+      expect(backFrom(world, fromMs)).to.deep.equal([0, 1_000, 2_000, 4_000])
     })
 
-    it('skips nothing if the iterator that it fell back to expires', async () => {
-      const world = new RetrieverWorld(({ clock }) => ({ type: 'AT_TIMESTAMP', timestampMs: clock.epochMs() + 5_000 }))
-      let reads = 0
-      world.fault = ({ name }) => {
-        if (name !== 'getRecords' || ++reads !== 8) return
-        world.put('in between')
-        throw expired()
+    it('skips nothing that comes while it is found out, however near it is', async () => {
+      for (const ms of [1, 10, 50, 100, 300, 900, 5_000, 60_000]) {
+        const world = new RetrieverWorld(ahead(ms))
+        const fromMs = world.clock.epochMs() + ms
+        const wanted: string[] = []
+        const put = (text: string): void => {
+          if (world.clock.epochMs() >= fromMs) wanted.push(text)
+          world.put(text)
+        }
+        let asked = 0
+        world.fault = async ({ name }) => {
+          if (name !== 'getShardIterator') return
+          await world.clock.sleep(20)
+          put(`asked-${++asked}`)
+        }
+        void world.clock.sleep(ms + 200).then(() => put('last'))
+        const seen: string[] = []
+        while (seen.at(-1) !== 'last') seen.push(...(await world.next()).split(' '))
+        expect(seen, `${ms} ms ahead`).to.include.members(wanted)
+        expect(wanted, `${ms} ms ahead`).to.include('last')
       }
-      expect(await world.next()).to.equal('in between')
     })
 
-    it('is kept as it is, and not taken from our own clock, for when that iterator expires', async () => {
-      const times: number[] = []
-      const world = new RetrieverWorld(({ clock }) => {
-        times.push(clock.epochMs() + 5_000)
-        return { type: 'AT_TIMESTAMP', timestampMs: clock.epochMs() + 5_000 }
-      })
+    it('stays where it was found, for when the iterator expires or cannot be had for a while', async () => {
+      const world = new RetrieverWorld(ahead(3_000))
+      const fromMs = world.clock.epochMs() + 3_000
       world.fault = once('getRecords', expired())
       const next = world.next()
-      await world.clock.advance(1_000)
+      await world.clock.advance(20_000)
       world.put('a')
       expect(await next).to.equal('a')
-      const again = [{ type: 'AT_TIMESTAMP', timestampMs: times[0] }, { type: 'LATEST' }]
-      expect(world.starts()).to.deep.equal([...again, ...again])
+      expect(backFrom(world, fromMs)).to.deep.equal([0, 1_000, 2_000, 4_000, 4_000])
     })
   })
 
@@ -141,8 +143,9 @@ describe('PollingRetriever', () => {
       expect(first.split(' ')).to.have.length(250)
       expect(limits).to.deep.equal([1_000, 500, 250])
       world.fault = () => {}
-      const rest = [await world.next(), await world.next()].join(' ')
-      expect(`${first} ${rest}`.split(' ')).to.deep.equal(Array.from({ length: 1_000 }, (_, i) => String(i)))
+      const seen = first.split(' ')
+      while (seen.length < 1_000) seen.push(...(await world.next()).split(' '))
+      expect(seen).to.deep.equal(Array.from({ length: 1_000 }, (_, i) => String(i)))
     })
 
     it('because of throttling is made again with growing delays, which start over after a success', async () => {
@@ -264,19 +267,6 @@ describe('PollingRetriever', () => {
       isStale = true
     }
     for (const text of texts) expect(await world.next()).to.equal(text)
-  })
-
-  it('skips nothing that came while the iterator of LATEST was being opened', async () => {
-    const world = new RetrieverWorld({ type: 'LATEST' })
-    let reads = 0
-    world.fault = async ({ name }) => {
-      if (name === 'getShardIterator') await world.clock.sleep(500)
-      if (name === 'getRecords' && ++reads === 1) throw expired()
-    }
-    const next = world.next()
-    await world.clock.advance(250)
-    world.put('meanwhile')
-    expect(await next).to.equal('meanwhile')
   })
 
   it('believes at last that an iterator it has just opened is refused', async () => {

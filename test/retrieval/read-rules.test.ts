@@ -4,10 +4,13 @@ import {
   afterRead,
   BYTES_PER_SECOND,
   type LastRead,
+  limitAfterAnswer,
+  limitAfterTimeout,
   NO_DEBT,
   READS_PER_SECOND,
   readDelayMs,
-  startOf
+  startOf,
+  stepBackMs
 } from '../../src/retrieval/read-rules.ts'
 import { seededRandom } from '../../src/runtime/random.ts'
 import { aPosition } from '../support/builders.ts'
@@ -23,12 +26,11 @@ describe('startOf', () => {
       date,
       { type: 'TRIM_HORIZON' }
     ],
-    ['the tip of a row that says no time', { checkpoint: LATEST }, undefined, { type: 'LATEST' }],
     [
-      'the tip of a row that says no time, not the date of the options',
+      'the horizon if LATEST has no time, whatever the options say',
       { checkpoint: LATEST },
       date,
-      { type: 'LATEST' }
+      { type: 'TRIM_HORIZON' }
     ],
     ['the tip as it was', { checkpoint: LATEST, startTimestampMs: 7 }, date, { type: 'AT_TIMESTAMP', timestampMs: 7 }],
     [
@@ -56,6 +58,20 @@ describe('startOf', () => {
 
   it('is never asked about a finished shard, and would be refused by Kinesis', () => {
     expect(startOf({ checkpoint: SHARD_END }, undefined).type).to.equal('AT_SEQUENCE_NUMBER')
+  })
+})
+
+describe('stepBackMs', () => {
+  it('is a second at first, and doubles', () => {
+    expect([0, 1_000, 2_000, 4_000].map(stepBackMs)).to.deep.equal([1_000, 2_000, 4_000, 8_000])
+  })
+})
+
+describe('limitAfterTimeout and limitAfterAnswer', () => {
+  it('halve the number of records, down to one, and come back by a thirty-second of the most', () => {
+    expect([10_000, 5_001, 3, 1].map(limitAfterTimeout)).to.deep.equal([5_000, 2_500, 1, 1])
+    expect([1, 5_000, 9_999].map(limit => limitAfterAnswer(limit, 10_000))).to.deep.equal([314, 5_313, 10_000])
+    expect(limitAfterAnswer(1, 1)).to.equal(1)
   })
 })
 

@@ -1,6 +1,7 @@
 // One shard read by a PollingRetriever in virtual time.
 import type { IteratorStart, RecordsAnswer } from '../../src/kinesis/kinesis-port.ts'
 import { PollingRetriever, type PollingRetrieverOptions } from '../../src/retrieval/polling-retriever.ts'
+import type { ReadStart } from '../../src/retrieval/read-rules.ts'
 import type { ReadReport, Retrieved } from '../../src/retrieval/retriever.ts'
 import { seededRandom } from '../../src/runtime/random.ts'
 import { type FakeCall, FakeKinesis, type FakeKinesisOptions } from '../../src/testing/fake-kinesis.ts'
@@ -23,7 +24,7 @@ export class RetrieverWorld {
   readonly retriever: PollingRetriever
 
   constructor(
-    start: IteratorStart | ((world: RetrieverWorld) => IteratorStart) = { type: 'TRIM_HORIZON' },
+    start: ReadStart | ((world: RetrieverWorld) => ReadStart) = { type: 'TRIM_HORIZON' },
     options: Partial<PollingRetrieverOptions> = {},
     kinesisOptions: Omit<FakeKinesisOptions, 'clock'> = { enforceLimits: true },
     /** What becomes of an answer on its way. */

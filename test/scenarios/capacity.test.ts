@@ -1,6 +1,7 @@
 // Workers that may not read everything: `maxLeases`. What can be read is read, and what nobody reads is told.
 import { expect } from 'chai'
 import { shardId } from '../support/builders.ts'
+import { seeds } from '../support/seeds.ts'
 import { STREAM, World } from '../support/world.ts'
 
 describe('a fleet whose workers are full', () => {
@@ -38,7 +39,7 @@ describe('a fleet whose workers are full', () => {
     await world.stopAll()
   })
 
-  it('says which shards nobody reads, once, and no longer when somebody does', async () => {
+  it('says which shards nobody reads, once, and when somebody does', async () => {
     const world = new World({ shards: 3 })
     const full = await world.startWorker({ leases: { maxLeases: 2 } })
     await world.clock.advance(120_000)
@@ -48,7 +49,36 @@ describe('a fleet whose workers are full', () => {
     await world.startWorker()
     await world.untilDelivered()
     await world.clock.advance(120_000)
-    expect(world.events('lease:neglected')).to.have.length(1)
+    expect(world.events('lease:neglected').map(({ leaseKeys }) => leaseKeys)).to.deep.equal([unread, []])
     await world.stopAll()
+  })
+
+  it('never holds more than it may while a stream is resharded and the table is read late', async () => {
+    for (const seed of seeds(10)) {
+      const world = new World({ shards: 4, seed, latencyMs: 50, listingLagMs: 1_000 })
+      for (let i = 0; i < 2; i++) void world.makeWorker({ leases: { maxLeases: 3 } }).worker.start()
+      await world.load(30_000)
+      for (const id of [0, 1, 2, 3].map(shardId)) {
+        world.kinesis.split(STREAM, id)
+        await world.load(world.random.next() * 4_000)
+      }
+      await world.load(60_000)
+      expect(Math.max(...world.loads()), `SEED=${seed}`).to.be.at.most(3)
+      await world.stopAll()
+    }
+  })
+
+  it('is not told of leases that a fleet of workers of different sizes takes over in its time', async () => {
+    for (const seed of seeds(10)) {
+      const world = new World({ shards: 6, seed, latencyMs: 30 })
+      const members = [2, 2, 6].map(maxLeases => world.makeWorker({ leases: { maxLeases } }))
+      for (const { worker } of members) void worker.start()
+      await world.load(40_000)
+      members[0]?.crash()
+      await world.load(60_000)
+      await world.untilDelivered()
+      expect(world.events('lease:neglected'), `SEED=${seed}`).to.deep.equal([])
+      await world.stopAll()
+    }
   })
 })

@@ -22,6 +22,7 @@ import { type Random, seededRandom } from '../../src/runtime/random.ts'
 import { FakeKinesis } from '../../src/testing/fake-kinesis.ts'
 import { VirtualClock } from '../../src/testing/virtual-clock.ts'
 import { DeliveryLedger } from './deliveries.ts'
+import { laggingStore } from './lagging-store.ts'
 
 export const STREAM = 'orders'
 
@@ -33,6 +34,8 @@ export interface WorldOptions {
   readonly enforceLimits?: boolean
   /** Every call takes up to this long there, and up to this long back. Milliseconds, default 0. */
   readonly latencyMs?: number
+  /** How old a row may be in a listing of the lease table. Milliseconds, default 0. */
+  readonly listingLagMs?: number
 }
 
 /** The options of a worker, all of which the world has defaults for. Without a handler or processor it keeps the ledger. */
@@ -60,11 +63,12 @@ export class World {
   /** The share of calls that fail, half of them after they were carried out. */
   failureRate = 0
 
-  constructor({ seed = 1, shards = 1, latencyMs = 0, ...kinesis }: WorldOptions = {}) {
+  constructor({ seed = 1, shards = 1, latencyMs = 0, listingLagMs = 0, ...kinesis }: WorldOptions = {}) {
     this.seed = seed
     this.random = seededRandom(seed)
     this.kinesis = new FakeKinesis({ clock: this.clock, ...kinesis })
-    this.store = memoryLeaseStore({ tableName: 'app' })
+    const store = memoryLeaseStore({ tableName: 'app' })
+    this.store = listingLagMs > 0 ? laggingStore(store, this.clock, this.random, listingLagMs) : store
     this.latencyMs = latencyMs
     if (shards > 0) this.kinesis.createStream(STREAM, shards)
   }

@@ -35,13 +35,13 @@ describe('leaseEvents', () => {
     ['a row that is gone', events => events.ended(TENURE, 'gone', 'x'), [['lease:lost', { ...SHARD, because: 'x' }]]],
     ['no end of a shard, which the shard tells', events => events.ended(TENURE, 'finished', 'finished'), []],
     [
-      'neglected leases whenever they are others',
+      'neglected leases when there are more of them, and when there are none any more',
       events => {
         for (const keys of [[], ['b', 'a'], ['a', 'b'], ['a'], [], ['a']]) events.neglected(keys)
       },
       [
         ['lease:neglected', { leaseKeys: ['a', 'b'] }],
-        ['lease:neglected', { leaseKeys: ['a'] }],
+        ['lease:neglected', { leaseKeys: [] }],
         ['lease:neglected', { leaseKeys: ['a'] }]
       ]
     ]

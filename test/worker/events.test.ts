@@ -147,6 +147,7 @@ describe('WorkerEmitter', () => {
     ['a stop in good order', 'worker:stopped', { workerId: 'w', abandoned: [] }, undefined],
     ['a lost lease', 'lease:lost', { ...SHARD, because: 'x' }, 'warn'],
     ['leases that nobody comes for', 'lease:neglected', { leaseKeys: ['x'] }, 'warn'],
+    ['that there are none of them any more', 'lease:neglected', { leaseKeys: [] }, undefined],
     ['a lease that was released', 'lease:released', SHARD, undefined]
   ]
   for (const [what, name, event, level] of troubles) {

@@ -227,6 +227,21 @@ describe('Worker', () => {
     expect(world.clock.sleeping, 'timers').to.equal(0)
   })
 
+  it('lets start() resolve after a stop though a store of the user never answered its first question', async () => {
+    for (const name of ['prepare', 'list', 'create'] as const) {
+      const world = new World({ shards: 2 })
+      const store = { ...world.store, [name]: () => new Promise(() => {}) } as LeaseStore
+      const worker = new Worker(
+        { streamName: STREAM, applicationName: 'app', logger: silentLogger, handler: () => {} },
+        { clock: world.clock, random: world.random, kinesis: world.kinesis.port(STREAM), store }
+      )
+      const started = worker.start()
+      await world.clock.advance(1_000)
+      await world.await(Promise.all([worker.stop({ graceMs: 100 }), worker.finished, started]))
+      expect(worker.state, name).to.equal('stopped')
+    }
+  })
+
   it('counts a shorter grace from the second stop, and leaves a longer one without effect', async () => {
     const world = new World()
     const hung = await world.startWorker({ handler: () => new Promise(() => {}) })
