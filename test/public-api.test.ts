@@ -1,6 +1,7 @@
 // What the package exports, so that growing it is a visible change; and that the errors keep their promises.
 import { expect } from 'chai'
 import * as api from '../src/index.ts'
+import { is, sourceFile } from './support/source-files.ts'
 
 const VALUES = [
   'BugError',
@@ -21,6 +22,50 @@ const VALUES = [
   'silentLogger'
 ]
 
+const TYPES = [
+  'AggregatedRecord',
+  'Checkpointer',
+  'ClaimReason',
+  'ConsumedRecord',
+  'DynamoDBClientOption',
+  'ExtendedSequenceNumber',
+  'Handler',
+  'HandlerContext',
+  'HashKeyRange',
+  'InitializeInput',
+  'KinesisClientOption',
+  'LastResort',
+  'Lease',
+  'LeaseListing',
+  'LeaseLostInput',
+  'LeaseOptions',
+  'LeaseStore',
+  'LogLevel',
+  'LogLine',
+  'Logger',
+  'OutOfRange',
+  'PendingCheckpoint',
+  'PollingOptions',
+  'PreparedCheckpoint',
+  'ProcessRecordsInput',
+  'ProcessorErrorOptions',
+  'ServiceErrorKind',
+  'ShardEndedInput',
+  'ShutdownRequestedInput',
+  'SkippedRow',
+  'StartPosition',
+  'StopOptions',
+  'StreamIdentity',
+  'TableBilling',
+  'UserRecord',
+  'WorkerEventName',
+  'WorkerEvents',
+  'WorkerListener',
+  'WorkerOptions',
+  'WorkerState',
+  'WriteOutcome'
+]
+
 /** One of each. */
 const ERRORS: readonly (readonly [{ readonly code: string; readonly name: string }, api.ConsumerError])[] = [
   [api.BugError, new api.BugError('broken')],
@@ -37,6 +82,19 @@ const ERRORS: readonly (readonly [{ readonly code: string; readonly name: string
 describe('the public API', () => {
   it('is this and no more', () => {
     expect(Object.keys(api).sort()).to.deep.equal(VALUES)
+  })
+
+  it('is these types and no more', () => {
+    const names = sourceFile('index.ts').imports.flatMap(({ localNames }) => localNames)
+    expect(names.filter(name => !VALUES.includes(name)).sort()).to.deep.equal(TYPES)
+  })
+
+  it('is re-exports by name, and nothing else', () => {
+    const { imports, root } = sourceFile('index.ts')
+    const others = root.statements.filter(statement => !is.isExportDeclaration(statement))
+    expect(others.map(statement => statement.getText())).to.deep.equal([])
+    expect(imports).to.have.length(root.statements.length)
+    expect(imports.flatMap(({ names }) => names)).to.not.include('*')
   })
 
   it('has every class of errors in this test', () => {

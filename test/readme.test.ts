@@ -1,4 +1,5 @@
-// What the README says: its programs compile in an empty strict project, its tables are complete, its links lead somewhere.
+// What the README says: its programs compile in an empty strict project, its tables and its policy are those of the code,
+// its links lead somewhere.
 import { execFile } from 'node:child_process'
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -6,7 +7,11 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { expect } from 'chai'
 import * as api from '../src/index.ts'
-import { OPTION_NAMES } from '../src/worker/options.ts'
+import { seededRandom } from '../src/runtime/random.ts'
+import { WORKER_EVENT_NAMES } from '../src/worker/events.ts'
+import { OPTION_NAMES, type ResolvedOptions, resolveOptions } from '../src/worker/options.ts'
+import type { WorkerPorts } from '../src/worker/ports.ts'
+import { sourceFiles } from './support/source-files.ts'
 
 const ROOT = join(import.meta.dirname, '..')
 const readme = readFileSync(join(ROOT, 'README.md'), 'utf8')
@@ -43,20 +48,20 @@ describe('README.md', () => {
     }
   })
 
-  it('lists every option', () => {
-    for (const name of OPTION_NAMES) expect(readme, name).to.include(`\`${name}`)
-  })
-
   it('lists every error class', () => {
     for (const name of Object.keys(api).filter(key => key.endsWith('Error')))
       expect(readme, name).to.include(`\`${name}\``)
   })
 
-  it('lists every event', () => {
-    const events = readFileSync(join(ROOT, 'src/worker/events.ts'), 'utf8')
-    const names = [...events.matchAll(/^ {2}'?([a-z:-]+)'?: (?:ShardEventBase|\{)/gm)].map(([, name]) => name ?? '')
-    expect(names).to.include('lease:taken')
-    for (const name of names) expect(readme, name).to.include(`\`${name}\``)
+  it('lists every event, and no other', () => {
+    const names = rowsOf('Events').flatMap(([cell = '']) => codeIn(cell))
+    expect(names.sort()).to.deep.equal([...WORKER_EVENT_NAMES].sort())
+  })
+
+  it('lists every method of a record processor, and no other', () => {
+    const names = rowsOf('A class instead of a function').flatMap(([cell = '']) => codeIn(cell))
+    const methods = Object.getOwnPropertyNames(api.RecordProcessor.prototype).filter(name => name !== 'constructor')
+    expect(names.sort()).to.deep.equal([...methods, 'processRecords'].sort())
   })
 
   it('links to files that exist', () => {
@@ -64,3 +69,204 @@ describe('README.md', () => {
     expect(links.filter(target => !existsSync(join(ROOT, target)))).to.deep.equal([])
   })
 })
+
+describe('the options in README.md', () => {
+  const rows = rowsOf('Options').map(([names = '', cell = '', meaning = '']) => {
+    const [, byDefault = '', range] = /^(.*?)(?: \((.*)\))?$/.exec(cell) ?? []
+    return { names: codeIn(names), byDefault, range, text: `${cell} ${meaning}` }
+  })
+  const textOf = (name: string): string => rows.find(({ names }) => names.includes(name))?.text ?? ''
+
+  it('are all there are, nested ones included', () => {
+    const known = OPTION_NAMES.flatMap(name => {
+      const nested = namesWithin(name)
+      return nested.length === 0 ? [name] : nested.map(each => `${name}.${each}`)
+    })
+    expect(rows.flatMap(({ names }) => names).sort()).to.deep.equal(known.sort())
+  })
+
+  it('are all there are in an option that is an object itself', () => {
+    const words = textOf('leases.billing').match(/\w+(?=:)/g)
+    expect(new Set(words)).to.deep.equal(new Set(namesWithin('leases.billing')))
+  })
+
+  for (const { names, byDefault, range, text } of rows) {
+    const [name = ''] = names
+    it(`say what is true of ${names.join(' and ')}`, () => {
+      if (byDefault === 'required')
+        expect(refusalOf(...names.map(each => [each, undefined] as const)), name).to.be.an('error')
+      else for (const each of names) expectDefault(each, byDefault)
+      if (range !== undefined) expectRange(name, range)
+      else expect(byDefault, 'a number has a range').to.not.match(/^\d/)
+      const words = wordsIn(refusalOf([name, 'no such word'])?.message ?? '', /'([^']+)'/g)
+      if (words.length > 0) expect(new Set(wordsIn(text, /`'([^']+)'`/g))).to.deep.equal(new Set(words))
+    })
+  }
+
+  it('say how long the name of an application may be', () => {
+    const [, least, most] = /(\d+) to (\d+) letters/.exec(textOf('applicationName')) ?? []
+    const accepted = [numberOf(least) - 1, numberOf(least), numberOf(most), numberOf(most) + 1].map(
+      length => refusalOf(['applicationName', 'a'.repeat(length)]) === undefined
+    )
+    expect(accepted).to.deep.equal([false, true, true, false])
+  })
+
+  it('say what a provisioned table has', () => {
+    const { leases } = resolved(['leases.billing', { mode: 'provisioned' }])
+    const [, told = ''] = /(\{ mode: 'provisioned'.*?\})/.exec(textOf('leases.billing')) ?? []
+    expect(told).to.equal(show(leases.billing))
+  })
+
+  it('say how long a stop may take', async () => {
+    const [, least, most] = /`stop\(\{ graceMs \}\)` .*?, ([\d,]+) to ([\d,]+)\)/.exec(readme) ?? []
+    // A worker that was never started uses no door.
+    const ports = { kinesis: {}, store: api.memoryLeaseStore() } as Partial<WorkerPorts>
+    const worker = new api.Worker(VALID, ports)
+    for (const graceMs of [numberOf(least) - 1, numberOf(most) + 1]) {
+      expect(await worker.stop({ graceMs }).catch(error => error), String(graceMs)).to.be.instanceOf(api.OptionError)
+    }
+    for (const graceMs of [numberOf(least), numberOf(most)]) await worker.stop({ graceMs })
+  })
+})
+
+describe('the IAM policy in README.md', () => {
+  const [, policy = '', prose = ''] = /## IAM policy\n+```json\n([\s\S]*?)```([\s\S]*?)\n## /.exec(readme) ?? []
+  const allowed: string[] = JSON.parse(policy).Statement.flatMap(({ Action }: { Action: string[] }) => Action)
+  const [, additions = ''] = /\bAdd (.*)/.exec(prose) ?? []
+  const added = codeIn(additions).filter(word => word.includes(':'))
+
+  it('allows the calls that are made, together with what the text says to add, and no other', () => {
+    // What a call needs beside its own permission: CreateTable with tags, and reading an encrypted stream.
+    const besides = ['dynamodb:TagResource', 'kms:Decrypt']
+    expect([...allowed, ...added].sort()).to.deep.equal([...callsMade(), ...besides].sort())
+  })
+
+  it('leaves out what only some applications need', () => {
+    expect(added).to.deep.equal(['dynamodb:TagResource', 'dynamodb:UpdateContinuousBackups', 'kms:Decrypt'])
+  })
+})
+
+/** Options that are enough; others are added to them. */
+const VALID = { streamName: 'clicks', applicationName: 'click-counter', handler: () => {} }
+
+/** The defaults that the table has in words. */
+const DEFAULTS_IN_WORDS: Readonly<Record<string, (value: unknown) => void>> = {
+  'no limit': value => expect(value).to.equal(Number.POSITIVE_INFINITY),
+  none: value => expect(value).to.equal(undefined),
+  DynamoDB: value => expect(value).to.equal(undefined),
+  'the environment': value => expect(value).to.equal(undefined),
+  'the application name': value => expect(value).to.equal(VALID.applicationName),
+  'host, pid and a random word': value => expect(value).to.match(/^.+-\d+-[a-z0-9]+$/),
+  'warnings and errors to standard error, as JSON lines': value =>
+    expect(value).to.have.all.keys('debug', 'info', 'warn', 'error'),
+  // Nothing: whoever creates the table takes that for on-demand.
+  "`{ mode: 'on-demand' }`": value => expect(value).to.equal(undefined)
+}
+
+/** Where the value of an option is once it is resolved, if that is not under its own name. */
+const RESOLVED_AS: Readonly<Record<string, string>> = {
+  'onProcessorError.attempts': 'failurePolicy.attempts',
+  'onProcessorError.then': 'failurePolicy.lastResort',
+  'onProcessorError.backoffMs': 'failurePolicy.backoff.firstMs',
+  'onProcessorError.maxBackoffMs': 'failurePolicy.backoff.maxMs'
+}
+
+type Setting = readonly [path: string, value: unknown]
+
+/** The options with every default filled in, after some were set by their path, such as `leases.durationMs`. */
+function resolved(...settings: readonly Setting[]): ResolvedOptions {
+  const given = settings.map(([path, value]) => {
+    const [name = '', ...rest] = path.split('.')
+    return { [name]: rest.reduceRight((inner, key) => ({ [key]: inner }), value) }
+  })
+  return resolveOptions(Object.assign({}, VALID, ...given), seededRandom(1), 0)
+}
+
+function refusalOf(...settings: readonly Setting[]): api.OptionError | undefined {
+  try {
+    resolved(...settings)
+    return undefined
+  } catch (error) {
+    if (error instanceof api.OptionError) return error
+    throw error
+  }
+}
+
+/** The names that an option may have inside, if it is an object with names of its own. */
+function namesWithin(path: string): string[] {
+  const { message = '' } = refusalOf([path, { zzz: 1 }]) ?? {}
+  const [, names] = /zzz: is not known .*; expected one of ([\w, ]+)/.exec(message) ?? []
+  return names?.split(', ') ?? []
+}
+
+function expectDefault(name: string, text: string): void {
+  const path = RESOLVED_AS[name] ?? name
+  const value = path.split('.').reduce<unknown>((inner, key) => Reflect.get(Object(inner), key), resolved())
+  const inWords = DEFAULTS_IN_WORDS[text]
+  if (inWords !== undefined) inWords(value)
+  else if (typeof value !== 'number') expect(`\`${show(value)}\``).to.equal(text)
+  else expect(`${value.toLocaleString('en')}${name.endsWith('Ms') ? ' ms' : ''}`).to.equal(text)
+}
+
+/**
+ * Checks a range such as `1 to 10,000`, `1 to 1,000,000, Infinity` or `from 1`: its ends are accepted, and what lies beyond
+ * them is not.
+ */
+function expectRange(name: string, range: string): void {
+  const [, atLeast, from = atLeast, to] = /^(?:from (\S+)|(\S+) to ([\d,]+)(?:, `Infinity`)?)$/.exec(range) ?? []
+  const least = from === '`backoffMs`' ? resolved().failurePolicy.backoff.firstMs : numberOf(from)
+  const most = to === undefined ? [] : [numberOf(to)]
+  const hasInfinity = range.includes('Infinity') || to === undefined
+  const tried = [least - 1, least, ...most, ...most.map(end => end + 1), Number.POSITIVE_INFINITY]
+  const accepted = tried.filter(value => refusalOf([name, value]) === undefined)
+  expect(accepted).to.deep.equal([least, ...most, ...(hasInfinity ? [Number.POSITIVE_INFINITY] : [])])
+}
+
+/** A value as it stands in the README. */
+function show(value: unknown): string {
+  if (typeof value === 'string') return `'${value}'`
+  if (typeof value !== 'object' || value === null) return String(value)
+  return `{ ${Object.entries(value)
+    .map(([key, inner]) => `${key}: ${show(inner)}`)
+    .join(', ')} }`
+}
+
+/** Permissions for the commands of the SDK that src imports. */
+function callsMade(): string[] {
+  const commands = sourceFiles().flatMap(({ imports }) =>
+    imports
+      .filter(({ target }) => target.startsWith('@aws-sdk/'))
+      .flatMap(({ target, names }) => names.filter(name => name.endsWith('Command')).map(name => ({ target, name })))
+  )
+  const calls = commands.map(({ target, name }) => {
+    const call = name.replace(/Command$/, '')
+    if (target === '@aws-sdk/client-kinesis') return `kinesis:${call}`
+    // The document client has names of its own for the calls about one item.
+    return `dynamodb:${/^(Delete|Get|Put|Update)$/.test(call) ? `${call}Item` : call}`
+  })
+  return [...new Set(calls)]
+}
+
+/** The cells of each row of the table under a heading, but for the titles and the line below them. */
+function rowsOf(heading: string): string[][] {
+  const [, section = ''] = new RegExp(`\n## ${heading}\n([\\s\\S]*?)\n## `).exec(readme) ?? []
+  const lines = section.split('\n').filter(line => line.startsWith('| '))
+  return lines.slice(1).map(line =>
+    line
+      .slice(1, -1)
+      .split('|')
+      .map(cell => cell.trim())
+  )
+}
+
+function codeIn(text: string): string[] {
+  return wordsIn(text, /`([^`]+)`/g)
+}
+
+function wordsIn(text: string, pattern: RegExp): string[] {
+  return Array.from(text.matchAll(pattern), ([, word = '']) => word)
+}
+
+function numberOf(text: string | undefined): number {
+  return Number((text ?? 'none').replaceAll(',', ''))
+}

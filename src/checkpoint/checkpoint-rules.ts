@@ -9,6 +9,7 @@ import {
   isShardEnd
 } from '../model/sequence-number.ts'
 
+/** Between what a checkpoint may move: what is stored, and what the processor has been given. */
 export interface CheckpointWindow {
   /** The checkpoint in the lease table. */
   readonly stored: ExtendedSequenceNumber
@@ -16,6 +17,7 @@ export interface CheckpointWindow {
   readonly delivered: ExtendedSequenceNumber
 }
 
+/** What becomes of a wish to checkpoint. A refusal says why in a word, and in a sentence with the positions. */
 export type CheckpointVerdict =
   | { readonly kind: 'write'; readonly position: ExtendedSequenceNumber }
   /** Nothing to write: this much is stored already. */

@@ -32,6 +32,9 @@ export interface Checkpointer {
   prepareCheckpoint(at?: ExtendedSequenceNumber, state?: Uint8Array): Promise<PreparedCheckpoint>
 }
 
+/**
+ * How what the rules allow gets into the lease table. Rejects with LeaseLostError once the lease is not held any more.
+ */
 export interface CheckpointWrites {
   checkpoint(position: ExtendedSequenceNumber): Promise<void>
   prepareCheckpoint(pending: PendingCheckpoint): Promise<void>

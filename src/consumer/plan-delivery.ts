@@ -2,6 +2,7 @@
 import type { ConsumedRecord } from '../model/record.ts'
 import { comparePositions, type ExtendedSequenceNumber, positionOf } from '../model/sequence-number.ts'
 
+/** What of one read the processor is given. */
 export interface Delivery {
   /** In the order of the shard; empty if everything was processed before. */
   readonly records: readonly ConsumedRecord[]

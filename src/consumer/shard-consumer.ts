@@ -29,6 +29,7 @@ import type { ShardListener } from './shard-listener.ts'
 import { nextShardState, type ShardEvent, type ShardState } from './shard-state.ts'
 import { type CallOutcome, callUser } from './user-call.ts'
 
+/** What one shard is consumed with: its lease, the user's code, how to read it and how to end it, and who is told. */
 export interface ShardConsumerOptions {
   readonly tenure: Tenure
   /** Makes the processor; called once, before initialize. */
@@ -60,6 +61,7 @@ const DRAIN_ATTEMPTS = 3
 const DRAIN_BACKOFF = { firstMs: 250, maxMs: 1_000 }
 const END_RETRY = { firstMs: 500, maxMs: 15_000 }
 
+/** One shard in one worker, for as long as one tenure of its lease lasts. Made once, {@link run} once. */
 export class ShardConsumer {
   readonly tenure: Tenure
   readonly #options: ShardConsumerOptions

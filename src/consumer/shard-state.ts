@@ -1,5 +1,6 @@
 // The life of one shard in one worker: which state follows which event. The only place that says so.
 
+/** Where a shard is in its life in one worker. Nothing follows `stopped`. */
 export type ShardState =
   | 'waiting-for-parents' /** the shards it continues are not finished yet */
   | 'initializing' /** the processor's initialize is being called */
@@ -11,6 +12,7 @@ export type ShardState =
   | 'losing' /** the lease is gone: leaseLost */
   | 'stopped'
 
+/** What happens to a shard: the work of a state has come to an end, or somebody outside wants something. */
 export type ShardEvent =
   | 'parents-finished'
   | 'initialized'

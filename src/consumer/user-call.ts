@@ -4,11 +4,13 @@ import { afterFailure, type FailurePolicy, type FailureVerdict, type LastResort 
 import type { Clock } from '../runtime/clock.ts'
 import type { Random } from '../runtime/random.ts'
 
+/** How a call of the user's code came out. `interrupted`: nobody wanted another attempt, and none had succeeded. */
 export type CallOutcome =
   | { readonly kind: 'done' }
   | { readonly kind: 'interrupted' }
   | { readonly kind: 'gave-up'; readonly lastResort: LastResort; readonly error: ProcessorError }
 
+/** A call of the user's code that is to be made, and what to do when it fails. */
 export interface UserCall {
   readonly shardId: string
   /** Name of the processor's method, for errors and events. */
@@ -25,6 +27,10 @@ export interface UserCall {
   readonly failed: (error: ProcessorError, retryInMs: number | undefined) => void
 }
 
+/**
+ * Makes the call until it succeeds, its policy gives up, or `interrupt` aborts. What the call throws is told to
+ * `failed`, and is in the outcome if it was the last straw; it is never thrown on.
+ */
 export async function callUser(user: UserCall): Promise<CallOutcome> {
   for (let attempt = 1; !user.interrupt.aborted; attempt++) {
     try {

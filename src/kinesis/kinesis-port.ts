@@ -5,8 +5,10 @@
 import type { KinesisRecord } from '../model/record.ts'
 import type { ChildShard, Shard } from '../model/shard.ts'
 
+/** What a stream is going through. It can be read while it is `ACTIVE` or `UPDATING`. */
 export type StreamStatus = 'CREATING' | 'DELETING' | 'ACTIVE' | 'UPDATING'
 
+/** What DescribeStreamSummary says about a stream, as far as it matters here. */
 export interface StreamDescription {
   readonly streamName: string
   readonly streamArn: string
@@ -42,6 +44,7 @@ export interface RecordsAnswer {
   readonly childShards?: readonly ChildShard[]
 }
 
+/** What every call takes. Once `signal` aborts, the call rejects with its reason. */
 export interface CallOptions {
   readonly signal?: AbortSignal | undefined
 }

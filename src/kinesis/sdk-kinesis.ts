@@ -37,6 +37,7 @@ export type KinesisClientOption = KinesisClient | KinesisClientConfig
 /** Which stream: by name in the client's account and region, or by ARN, which may be of another account. */
 export type StreamReference = { readonly streamName: string } | { readonly streamArn: string }
 
+/** Which stream to call, through which client, and how long to wait for an answer. */
 export interface SdkKinesisOptions {
   readonly stream: StreamReference
   /** Absent: a client of our own with what the environment says. A client given here is not destroyed by `close()`. */

@@ -10,14 +10,17 @@ export interface UserRecord {
   readonly partitionKey: string
   /** A whole number from 0 to 2^128 - 1 in decimal digits; stands in for the hash of the partition key. */
   readonly explicitHashKey?: string
+  /** The payload. Copied into an aggregate; of a single record it is used as it is. */
   readonly data: Uint8Array
 }
 
 /** A record to put into the stream: the arguments of PutRecord. */
 export interface AggregatedRecord {
+  /** `a`, as the KPL has it; of a single record its own. Without effect beside the explicit hash key. */
   readonly partitionKey: string
   /** Decimal hash key of the first user record, which is what the shard of the whole record follows from. */
   readonly explicitHashKey: string
+  /** All the user records in the format of the KPL; of a single record its payload as it is. */
   readonly data: Uint8Array
 }
 

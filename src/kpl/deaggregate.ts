@@ -25,6 +25,7 @@ export type OutOfRange = 'deliver' | 'drop-record' | 'drop-aggregate'
  */
 export type CorruptAggregate = 'passthrough' | 'kcl'
 
+/** What to do with user records of another shard and with broken ones, and which hash keys are those of the shard. */
 export interface DeaggregateOptions {
   /** Default `deliver`. */
   readonly outOfRange?: OutOfRange

@@ -7,6 +7,7 @@ import { PartitionKeyRange, parseExplicitHashKey } from './hash-key.ts'
 
 /** Where a user record belongs: in the shard, in another one, or nowhere because an index or a hash key is broken. */
 export const Place = { inside: 1, outside: 2, broken: 3 } as const
+/** One of the places above, as the number that stands for it in a table. */
 export type Place = (typeof Place)[keyof typeof Place]
 
 const UNKNOWN = 0

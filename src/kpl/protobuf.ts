@@ -1,11 +1,17 @@
 // The protobuf wire format as far as an aggregated record needs it: a forgiving reader that knows every legal spelling,
 // and the sizes and bytes of minimal varints for writing.
 
+/** Wire type of a number in groups of seven bits. */
 export const VARINT = 0
+/** Wire type of eight bytes. */
 export const FIXED64 = 1
+/** Wire type of a length and as many bytes: texts, payloads, messages inside messages. */
 export const LENGTH_DELIMITED = 2
+/** Wire type that opens a group, an old spelling of a message inside a message. */
 export const START_GROUP = 3
+/** Wire type that closes the group of the same field number. */
 export const END_GROUP = 4
+/** Wire type of four bytes. */
 export const FIXED32 = 5
 
 /** How deep messages and groups may nest before a message counts as malformed; the limit of protobuf's own parsers. */

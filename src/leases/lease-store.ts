@@ -12,15 +12,22 @@ export interface SkippedRow {
   readonly problem: string
 }
 
+/** The whole table, as one scan found it. */
 export interface LeaseListing {
+  /** The rows that are leases, in no particular order. */
   readonly leases: readonly Lease[]
+  /** The rows that are none, or cannot be read as one. */
   readonly skipped: readonly SkippedRow[]
 }
 
 /** The outcome of a conditional write. A refusal is normal, and says what the row is now. */
 export type WriteOutcome =
   | { readonly kind: 'written' }
-  | { readonly kind: 'refused' /** The row as it is; absent if there is none. */; readonly current?: Lease }
+  | {
+      readonly kind: 'refused'
+      /** The row as it is; absent if there is none. */
+      readonly current?: Lease
+    }
 
 /**
  * The lease table of one application.

@@ -1,6 +1,7 @@
 // What a refused write of a lease owner means: the lease is lost, or an earlier write of our own landed without an answer.
 import type { Lease } from '../model/lease.ts'
 
+/** What it means that a write of the owner was refused. */
 export type RefusalVerdict =
   /** The row is ours and exactly one step ahead: our own earlier write. Take the row as it is and go on from there. */
   | { readonly kind: 'ours'; readonly lease: Lease }

@@ -2,6 +2,7 @@
 // No clock of another machine is involved, and nothing is concluded from the first sight of a lease.
 import type { Lease } from '../model/lease.ts'
 
+/** One lease as this worker has watched it. */
 export interface Sighting {
   readonly counter: number
   readonly owner: string | undefined
@@ -9,12 +10,14 @@ export interface Sighting {
   readonly unchangedMs: number
 }
 
+/** Every lease as this worker has watched it. A value: each read of the table makes another one. */
 export interface Sightings {
   /** When the table was last read, in monotonic milliseconds. */
   readonly atMs: number
   readonly byKey: ReadonlyMap<string, Sighting>
 }
 
+/** What a worker has seen before it first reads the table. */
 export const NOTHING_SEEN: Sightings = { atMs: 0, byKey: new Map() }
 
 /**

@@ -19,8 +19,10 @@ import type { Random } from '../runtime/random.ts'
 import type { LeaseStore } from './lease-store.ts'
 import { judgeRefusal } from './plan-renewals.ts'
 
+/** How a tenure ended: the lease was given back, its shard finished, somebody else has it, or its row was deleted. */
 export type TenureEnd = 'released' | 'finished' | 'lost' | 'gone'
 
+/** What a tenure writes with, how long its proof lasts, and who is told of its end. */
 export interface TenureContext {
   readonly store: LeaseStore
   readonly session: string
@@ -34,6 +36,7 @@ export interface TenureContext {
 
 const RETRY = { firstMs: 50, maxMs: 1_000 }
 
+/** One hold on one lease. Each write that lands proves it anew; once it has ended, every write rejects. */
 export class Tenure {
   readonly leaseKey: string
   readonly shardId: string
@@ -159,7 +162,10 @@ export class Tenure {
         }
         // A release or an end whose answer was lost has landed if the row says exactly what we wrote.
         if (end !== undefined && hasLanded(after, outcome.current)) break
-        this.#finishAs(verdict.kind, verdict.kind === 'gone' ? 'its row was deleted, or cannot be read' : verdict.because)
+        this.#finishAs(
+          verdict.kind,
+          verdict.kind === 'gone' ? 'its row was deleted, or cannot be read' : verdict.because
+        )
         throw this.#lostError()
       } catch (error) {
         if (!isRetryable(error)) throw error

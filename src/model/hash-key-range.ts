@@ -2,17 +2,23 @@
 
 /** Inclusive ends, 0 to 2^128 - 1. */
 export interface HashKeyRange {
+  /** The first hash key of the shard. */
   readonly start: bigint
+  /** The last hash key of the shard. */
   readonly end: bigint
 }
 
+/** The last hash key there is. */
 export const MAX_HASH_KEY = 2n ** 128n - 1n
+/** Every hash key there is: what a stream of one shard has, and what all its shards cover together. */
 export const FULL_HASH_KEY_RANGE: HashKeyRange = { start: 0n, end: MAX_HASH_KEY }
 
+/** Whether a record with this hash key goes to the shard with this range. */
 export function containsHashKey(range: HashKeyRange, hashKey: bigint): boolean {
   return range.start <= hashKey && hashKey <= range.end
 }
 
+/** Whether there is a hash key in both ranges. */
 export function rangesOverlap(a: HashKeyRange, b: HashKeyRange): boolean {
   return a.start <= b.end && b.start <= a.end
 }

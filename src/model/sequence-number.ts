@@ -9,15 +9,21 @@ export type Sentinel = 'TRIM_HORIZON' | 'LATEST' | 'AT_TIMESTAMP' | 'SHARD_END'
  * `subSequenceNumber` counts user records inside one aggregated Kinesis record from 0, and is 0 everywhere else.
  */
 export interface ExtendedSequenceNumber {
+  /** Decimal digits, about 56 of them, or a word such as `TRIM_HORIZON`. */
   readonly sequenceNumber: string
+  /** Place inside an aggregated Kinesis record, from 0; 0 for a plain record and for a word. */
   readonly subSequenceNumber: number
 }
 
 const RANK: Readonly<Record<Sentinel, number>> = { AT_TIMESTAMP: -3, TRIM_HORIZON: -2, LATEST: -1, SHARD_END: 1 }
 
+/** Before the oldest record that the shard still has. */
 export const TRIM_HORIZON: ExtendedSequenceNumber = { sequenceNumber: 'TRIM_HORIZON', subSequenceNumber: 0 }
+/** Before what arrives once the application has first seen the shard. The lease keeps that time beside it. */
 export const LATEST: ExtendedSequenceNumber = { sequenceNumber: 'LATEST', subSequenceNumber: 0 }
+/** Before what arrived from a time on, which the lease keeps beside it. */
 export const AT_TIMESTAMP: ExtendedSequenceNumber = { sequenceNumber: 'AT_TIMESTAMP', subSequenceNumber: 0 }
+/** Past everything in the shard, which is closed. */
 export const SHARD_END: ExtendedSequenceNumber = { sequenceNumber: 'SHARD_END', subSequenceNumber: 0 }
 
 /** The position of a user record: the sequence number of its Kinesis record and its place in it. */
@@ -25,6 +31,7 @@ export function positionOf(record: ExtendedSequenceNumber): ExtendedSequenceNumb
   return { sequenceNumber: record.sequenceNumber, subSequenceNumber: record.subSequenceNumber }
 }
 
+/** Whether it is one of the words, and no number. */
 export function isSentinel(sequenceNumber: string): sequenceNumber is Sentinel {
   return Object.hasOwn(RANK, sequenceNumber)
 }
@@ -39,6 +46,7 @@ export function isPosition(position: ExtendedSequenceNumber): boolean {
   )
 }
 
+/** Whether it lies past everything in the shard. */
 export function isShardEnd(position: ExtendedSequenceNumber): boolean {
   return position.sequenceNumber === 'SHARD_END'
 }

@@ -1,6 +1,7 @@
 // A shard as Kinesis lists it.
 import type { HashKeyRange } from './hash-key-range.ts'
 
+/** An ordered log of the records whose hash keys fall into its range. */
 export interface Shard {
   readonly shardId: string
   /** The shard this one was split from, or the first of the two it was merged from. May have expired already. */
@@ -20,6 +21,7 @@ export interface ChildShard {
   readonly hashKeyRange: HashKeyRange
 }
 
+/** Whether the shard was split or merged, so that there is a last record in it. */
 export function isClosed(shard: Shard): boolean {
   return shard.endingSequenceNumber !== undefined
 }

@@ -4,6 +4,7 @@ import { type Backoff, backoffMs } from '../runtime/backoff.ts'
 /** What to do once the attempts are used up: halt this shard and leave the others alone, or stop the whole worker. */
 export type LastResort = 'halt' | 'stop'
 
+/** How often and how soon the user's code is called again after a failure, and what then. */
 export interface FailurePolicy {
   /** How often a call is made in all before giving up; `Infinity` never gives up. */
   readonly attempts: number
@@ -11,6 +12,7 @@ export interface FailurePolicy {
   readonly backoff: Backoff
 }
 
+/** What follows a failure: the same call again in so many milliseconds, or the last resort. */
 export type FailureVerdict =
   | { readonly kind: 'again'; readonly inMs: number }
   | { readonly kind: 'give-up'; readonly lastResort: LastResort }

@@ -11,6 +11,10 @@ export type HandlerContext = Omit<ProcessRecordsInput, 'records'>
  */
 export type Handler = (records: readonly ConsumedRecord[], context: HandlerContext) => void | Promise<void>
 
+/**
+ * Serves one shard with a handler, and checkpoints each batch that it has returned from. Where only the checkpoint
+ * failed, the handler is not called again for it.
+ */
 export class HandlerProcessor extends RecordProcessor {
   readonly #handler: Handler
   /** Whether the batch at hand is handled, and only its checkpoint is missing. */

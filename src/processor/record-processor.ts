@@ -4,7 +4,9 @@ import { OptionError } from '../model/errors.ts'
 import type { PendingCheckpoint } from '../model/lease.ts'
 import type { ConsumedRecord } from '../model/record.ts'
 
+/** What `initialize` is told: which shard this is, and how far it has come. */
 export interface InitializeInput {
+  /** The shard that this instance serves. */
   readonly shardId: string
   /** Sequence number of the last record that was checkpointed; `undefined` if none was. Reading begins after it. */
   readonly checkpoint: string | undefined
@@ -16,10 +18,13 @@ export interface InitializeInput {
   readonly signal: AbortSignal
 }
 
+/** What `processRecords` is given: a batch, and what to say that it is done with. */
 export interface ProcessRecordsInput {
+  /** The shard that the records are from. */
   readonly shardId: string
   /** In the order of the shard; never empty. */
   readonly records: readonly ConsumedRecord[]
+  /** Says how far this processor has come. Its bare `checkpoint()` means this batch. */
   readonly checkpointer: Checkpointer
   /** How far these records are behind the tip of the shard, in milliseconds, when they were read. */
   readonly millisBehindLatest: number
@@ -32,19 +37,29 @@ export interface ProcessRecordsInput {
   readonly signal: AbortSignal
 }
 
+/** What `leaseLost` is told. There is no checkpointer in it, because it could only refuse. */
 export interface LeaseLostInput {
+  /** The shard that was given up. */
   readonly shardId: string
 }
 
+/** What `shardEnded` is given. */
 export interface ShardEndedInput {
+  /** The shard that has come to its end. */
   readonly shardId: string
+  /** Its bare `checkpoint()` means everything in the shard. */
   readonly checkpointer: Checkpointer
+  /** Aborts when the lease is lost, or when the worker stops waiting for this call. */
   readonly signal: AbortSignal
 }
 
+/** What `shutdownRequested` is given. */
 export interface ShutdownRequestedInput {
+  /** The shard that is about to be given back. */
   readonly shardId: string
+  /** Its bare `checkpoint()` means everything that was processed without an error. */
   readonly checkpointer: Checkpointer
+  /** Aborts when the lease is lost, or when the worker stops waiting for this call. */
   readonly signal: AbortSignal
 }
 

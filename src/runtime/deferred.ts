@@ -1,5 +1,6 @@
 // A promise that is settled from outside.
 
+/** A promise and the means to settle it. Once it is settled, they do nothing. */
 export interface Deferred {
   readonly promise: Promise<void>
   resolve(): void

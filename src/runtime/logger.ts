@@ -5,12 +5,17 @@ export type LogLine = (fields: object, message: string) => void
 
 /** Where log lines go. A pino logger fits as it is. */
 export interface Logger {
+  /** Every event, and what else helps to find a fault. */
   readonly debug: LogLine
+  /** What happens seldom and is as it should be, such as the creation of the lease table. */
   readonly info: LogLine
+  /** What is wrong and is being tried again, or costs something without stopping anything. */
   readonly warn: LogLine
+  /** What is wrong and needs somebody: a shard that is halted, a listener that throws. */
   readonly error: LogLine
 }
 
+/** How much a log line matters, from the least to the most. */
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error'
 
 const LEVELS: readonly LogLevel[] = ['debug', 'info', 'warn', 'error']

@@ -1,6 +1,7 @@
 // A background job: run, wait, run. One run at a time; stops between runs.
 import type { Clock } from './clock.ts'
 
+/** What to run in the background, and how long to wait in between. */
 export interface LoopOptions {
   readonly clock: Clock
   /** One run. What it throws goes to `onError`; the loop goes on. */
@@ -12,6 +13,7 @@ export interface LoopOptions {
   readonly runAtOnce?: boolean
 }
 
+/** A job that runs in the background until it is stopped. */
 export interface Loop {
   /** Cuts the present wait short. During a run: there will be another one at once. */
   nudge(): void

@@ -6,6 +6,7 @@ export interface Random {
   next(): number
 }
 
+/** Other numbers in every process. */
 export const systemRandom: Random = { next: () => Math.random() }
 
 /** The same numbers for the same seed, on every machine (mulberry32). */

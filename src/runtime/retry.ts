@@ -4,6 +4,7 @@ import { type Backoff, backoffMs } from './backoff.ts'
 import type { Clock } from './clock.ts'
 import type { Random } from './random.ts'
 
+/** How often and how soon a piece of work is tried again. */
 export interface RetryPolicy {
   /** How often at most; at least 1. */
   readonly attempts: number
@@ -12,6 +13,7 @@ export interface RetryPolicy {
   readonly backoff: Backoff
 }
 
+/** What trying again takes: time, chance, a way to stop it, and somebody to tell. */
 export interface RetryContext {
   readonly clock: Clock
   readonly random: Random

@@ -3,6 +3,7 @@
 import type { Lease, StreamIdentity } from '../model/lease.ts'
 import type { Shard } from '../model/shard.ts'
 
+/** Whose rows a lease table has. */
 export type IdentityVerdict =
   | { readonly kind: 'ours' }
   /** The stream was deleted and created again. `leases` are the rows of the earlier one. */

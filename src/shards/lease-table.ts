@@ -14,11 +14,13 @@ export type OnRecreatedStream = 'refuse' | 'start-over'
 /** How often the row of an earlier stream is removed if somebody keeps writing to it. */
 const REMOVALS = 5
 
+/** A lease that the table is to have, and what for. */
 export interface LeaseToCreate {
   readonly lease: Lease
   readonly why: CreationReason | 'shard-end'
 }
 
+/** The leases of one stream in their table. Tries again what passes, and tells of each change once it has landed. */
 export class LeaseTable {
   readonly #context: SyncContext
   readonly #onRecreatedStream: OnRecreatedStream

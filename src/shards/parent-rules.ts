@@ -5,6 +5,7 @@ import type { Shard } from '../model/shard.ts'
 import { shardGraph } from './shard-graph.ts'
 import { hasBegun, isFirst, standingsOf } from './standing-rules.ts'
 
+/** Whether the parents of a shard are done, so that it may be read. */
 export type ParentsVerdict =
   | { readonly kind: 'finished' }
   | { readonly kind: 'unfinished'; readonly because: string }

@@ -4,6 +4,7 @@ import { isFinished, type Lease } from '../model/lease.ts'
 import { listedChildIds, listedParentIds, type ShardGraph } from './shard-graph.ts'
 import { hasBegun } from './standing-rules.ts'
 
+/** A lease that nobody needs any more, and why not. */
 export interface PlannedRemoval {
   readonly lease: Lease
   /** `children-started`: its children are being processed. `shard-expired`: Kinesis no longer lists the shard. */

@@ -7,6 +7,7 @@ import { type ChildShard, childrenOf, isClosed, type Shard } from '../model/shar
 import { formatRange, shardGraph } from './shard-graph.ts'
 import { standingsOf } from './standing-rules.ts'
 
+/** What is known about a shard that seems to have been read to its end. */
 export interface ShardEndFacts {
   /** The lease of the shard that seems to have ended. */
   readonly lease: Lease
@@ -19,6 +20,7 @@ export interface ShardEndFacts {
   readonly stream: StreamIdentity
 }
 
+/** What to do about a shard that seems to have ended. */
 export type ShardEndPlan =
   /** Nobody said which children there are, or what became of another parent: the listing knows. */
   | { readonly kind: 'list-shards' }
@@ -29,6 +31,10 @@ export type ShardEndPlan =
   /** Create these leases, then write SHARD_END with these children. */
   | { readonly kind: 'end'; readonly create: readonly Lease[]; readonly childShardIds: readonly string[] }
 
+/**
+ * Decides whether it has ended, and which leases its children lack then. Asks for the listing at most once: with
+ * `shards` among the facts it decides.
+ */
 export function planShardEnd(facts: ShardEndFacts): ShardEndPlan {
   const { lease, children = [], shards, leases, stream } = facts
   const { shardId } = lease

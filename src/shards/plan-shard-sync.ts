@@ -9,6 +9,7 @@ import { type PlannedRemoval, planLeaseCleanup } from './plan-lease-cleanup.ts'
 import { ancestorsOf, byAge, judgeTiling, listedChildIds, type ShardGraph, shardGraph } from './shard-graph.ts'
 import { type Standing, standingsOf } from './standing-rules.ts'
 
+/** The shards of a stream and the leases of an application, listed at about the same time. */
 export interface SyncFacts {
   /** The whole listing. */
   readonly shards: readonly Shard[]
@@ -34,11 +35,13 @@ export interface SyncFacts {
  */
 export type CreationReason = 'first' | 'new-shard' | 'ancestor' | 'rebuilt'
 
+/** A lease that the table lacks, and why it is needed. */
 export interface PlannedLease {
   readonly lease: Lease
   readonly why: CreationReason
 }
 
+/** What to change in the lease table, and what of the stream nobody reads until then. */
 export interface SyncPlan {
   /** The oldest shard first, so that whoever stops half-way leaves no child without its ancestors. */
   readonly create: readonly PlannedLease[]

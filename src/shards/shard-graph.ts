@@ -12,6 +12,7 @@ export interface ShardGraph {
   readonly childIds: ReadonlyMap<string, readonly string[]>
 }
 
+/** Puts a listing in order. */
 export function shardGraph(shards: readonly Shard[]): ShardGraph {
   const ordered = [...shards].sort(byAge)
   const childIds = new Map<string, string[]>()
@@ -33,6 +34,7 @@ export function listedParentIds(graph: ShardGraph, shardId: string): string[] {
   return shard === undefined ? [] : parentsOf(shard).filter(id => graph.byId.has(id))
 }
 
+/** The listed shards that continue a shard, which need not be listed itself. None while it is open. */
 export function listedChildIds(graph: ShardGraph, shardId: string): readonly string[] {
   return graph.childIds.get(shardId) ?? []
 }

@@ -20,6 +20,7 @@ import { type FoundStream, findStream, listOpenAt, listWholeStream } from './str
 import { forEachOf, type SyncContext } from './sync-context.ts'
 import type { SyncReport } from './sync-report.ts'
 
+/** What the shards of a stream are compared with the lease table by: both, where to begin, and who is told. */
 export interface ShardSyncerOptions {
   readonly kinesis: KinesisPort
   readonly store: LeaseStore
@@ -47,6 +48,7 @@ export type ShardEndOutcome =
 /** For so long after finding the stream it is not looked at again: a fleet that starts has few calls a second for that. */
 const FOUND_LATELY_MS = 10_000
 
+/** Keeps the leases of a stream in line with its shards, on behalf of one worker. Has to be opened first. */
 export class ShardSyncer {
   readonly #context: SyncContext
   readonly #logger: Logger

@@ -8,6 +8,7 @@ interface Run<T> {
   readonly result: Promise<T>
 }
 
+/** Work that is done once for all who asked for it before it began. */
 export class SharedRun<T> {
   readonly #work: (signal: AbortSignal) => Promise<T>
   /** The last run that was asked for: under way, or waiting for the one before it. */

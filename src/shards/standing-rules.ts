@@ -15,6 +15,7 @@ import { listedChildIds, type ShardGraph } from './shard-graph.ts'
  */
 export type Standing = 'reading' | 'passed' | 'lost' | 'before' | 'unknown'
 
+/** What the standing of a shard is inferred from. */
 export interface StandingFacts {
   readonly graph: ShardGraph
   readonly leases: ReadonlyMap<string, Lease>

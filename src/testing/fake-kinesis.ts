@@ -35,6 +35,7 @@ export interface FakeCall {
 /** Sees every call first. What it throws reaches the caller; the call waits until what it returns has resolved. */
 export type Intercept = (call: FakeCall) => void | Promise<void>
 
+/** Whose time the fake lives in, and in what it is like the service. */
 export interface FakeKinesisOptions {
   readonly clock: Clock
   /** Whether the end of a shard names its children, as the service does. Default true; kinesalite does not. */

@@ -25,6 +25,7 @@ export interface FakeShard {
   readonly records: FakeRecord[]
 }
 
+/** A stream in memory. What Kinesis would refuse, it refuses with the ServiceError that the port has for that. */
 export class FakeStream {
   readonly name: string
   readonly arn: string

@@ -1,0 +1,137 @@
+// What may be reached from where: packages, time, chance, the process, the console, and the listeners of events.
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { expect } from 'chai'
+import {
+  is,
+  type Node,
+  nameOf,
+  offenders,
+  ROOT,
+  type SourceFile,
+  sourceFile,
+  sourceFiles
+} from '../support/source-files.ts'
+
+/** Each package that src imports, types included: which files may, and what, if it is not all. */
+const PACKAGES: Readonly<Record<string, { readonly files: RegExp; readonly names?: readonly string[] }>> = {
+  '@aws-sdk/client-kinesis': { files: /^kinesis\/sdk-/ },
+  '@aws-sdk/client-dynamodb': { files: /^leases\/dynamo-/ },
+  '@aws-sdk/lib-dynamodb': { files: /^leases\/dynamo-/ },
+  '@aws-sdk/util-dynamodb': { files: /^leases\/dynamo-/ },
+  '@smithy/node-http-handler': { files: /^(kinesis\/sdk|leases\/dynamo)-/ },
+  eventemitter3: { files: /^worker\/events\.ts$/ },
+  'node:buffer': { files: /^kpl\//, names: ['isAscii'] },
+  'node:crypto': { files: /^(kpl|testing)\//, names: ['createHash'] },
+  'node:os': { files: /^worker\/options\.ts$/, names: ['hostname'] }
+}
+
+/** The globals that lead to time, chance, the process or anywhere: which uses there may be, and in which files. */
+const GLOBALS: Readonly<Record<string, readonly (readonly [use: RegExp, files?: RegExp])[]>> = {
+  Date: [[/^new Date\(…\)$/], [/^Date\.parse$/], [/^instanceof Date$/], [/^Date\.now$/, /^runtime\/clock\.ts$/]],
+  performance: [[/^performance\.now$/, /^runtime\/clock\.ts$/]],
+  setTimeout: [[/^setTimeout\($/, /^runtime\/clock\.ts$/]],
+  setInterval: [],
+  setImmediate: [[/^setImmediate\($/, /^testing\/virtual-clock\.ts$/]],
+  AbortSignal: [[/^AbortSignal\.any$/]],
+  Atomics: [],
+  Math: [[/^Math\.(?!random$)\w+$/], [/^Math\.random$/, /^runtime\/random\.ts$/]],
+  crypto: [],
+  process: [[/^process\.pid$/, /^worker\/options\.ts$/]],
+  console: [[/^console\.\w+$/, /^runtime\/logger\.ts$/]],
+  globalThis: [],
+  global: [],
+  eval: [],
+  Function: [[/^Function\.prototype$/]],
+  EventTarget: []
+}
+
+describe('the doors of the architecture', () => {
+  it('imports each package only where it belongs, and by name', () => {
+    const strangers = offenders(file =>
+      file.imports
+        .filter(({ isPackage }) => isPackage)
+        .flatMap(({ target, names, node }) => {
+          const rule = PACKAGES[target]
+          if (rule?.files.test(file.path) !== true) return [[node, `imports ${target}`] as const]
+          const unknown = names.filter(name => rule.names?.includes(name) === false || name === '*')
+          return unknown.map(name => [node, `imports ${name} from ${target}`] as const)
+        })
+    )
+    expect(strangers).to.deep.equal([])
+  })
+
+  it('depends on the packages that it imports, and on no other', () => {
+    const imported = new Set(
+      sourceFiles()
+        .flatMap(({ imports }) => imports.filter(({ isPackage }) => isPackage))
+        .map(({ target }) => target)
+    )
+    expect([...imported].sort()).to.deep.equal(Object.keys(PACKAGES).sort())
+    const { dependencies } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'))
+    expect(Object.keys(dependencies).sort()).to.deep.equal(
+      [...imported].filter(name => !name.startsWith('node:')).sort()
+    )
+  })
+
+  it('knows time, chance, the process and the console through one file each', () => {
+    const uses = offenders(file =>
+      globalsUsed(file)
+        .filter(
+          ({ name, use }) =>
+            !GLOBALS[name]?.some(([allowed, files]) => allowed.test(use) && (files?.test(file.path) ?? true))
+        )
+        .map(({ use, node }) => [node, use])
+    )
+    expect(uses).to.deep.equal([])
+  })
+
+  it('emits events in one place', () => {
+    const emitting = offenders(file =>
+      file.nodes
+        .filter(node => is.isPropertyAccessExpression(node) && ['emit', 'dispatchEvent'].includes(node.name.text))
+        .map(node => [node, node.getText()] as const)
+        .filter(
+          ([, use]) => !(['worker/events.ts', 'worker/worker.ts'].includes(file.path) && use === 'this.#emitter.emit')
+        )
+    )
+    expect(emitting).to.deep.equal([])
+  })
+
+  it('has one emitter, which the worker makes', () => {
+    const made = sourceFiles().flatMap(({ path, nodes }) =>
+      nodes
+        .filter(is.isNewExpression)
+        .map(node => `${path}: ${node.expression.getText()}`)
+        .filter(made => /Emitter$/.test(made))
+    )
+    expect(made).to.deep.equal(['worker/events.ts: EventEmitter', 'worker/worker.ts: WorkerEmitter'])
+    const member = sourceFile('worker/worker.ts')
+      .nodes.filter(is.isPropertyDeclaration)
+      .find(node => nameOf(node) === '#emitter')
+    expect(member?.type?.getText()).to.equal('WorkerEmitter')
+  })
+})
+
+/** How a file uses the globals above, types aside: `Date.now`, `Date(`, `new Date()`, `new Date(…)`, or the bare name. */
+function globalsUsed({ nodes }: SourceFile): { name: string; use: string; node: Node }[] {
+  return nodes.filter(is.isIdentifier).flatMap(node => {
+    const name = node.text
+    if (!Object.hasOwn(GLOBALS, name)) return []
+    const use = useOf(node, name)
+    return use === undefined ? [] : [{ name, use, node }]
+  })
+}
+
+function useOf(node: Node, name: string): string | undefined {
+  const { parent } = node
+  if (is.isTypeNode(parent) && !is.isExpressionWithTypeArguments(parent)) return undefined
+  // A member of something else that has this name, as in `{ console: … }` or `options.process`.
+  const isMember = (parent as { readonly name?: Node }).name === node && !is.isShorthandPropertyAssignment(parent)
+  if (isMember) return undefined
+  if (is.isPropertyAccessExpression(parent)) return `${name}.${parent.name.text}`
+  if (is.isNewExpression(parent)) return `new ${name}(${parent.arguments?.length ? '…' : ''})`
+  if (is.isCallExpression(parent) && parent.expression === node) return `${name}(`
+  if (is.isBinaryExpression(parent) && parent.operatorToken.getText() === 'instanceof') return `instanceof ${name}`
+  return name
+}

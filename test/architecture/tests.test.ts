@@ -1,0 +1,70 @@
+// Every file of src has a test file of its own, or one that is named here.
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import { expect } from 'chai'
+import { ROOT, sourceFiles, testFiles } from '../support/source-files.ts'
+
+/** Files without a test file at the same path, with the one that tests them. */
+const TESTED_BY: Readonly<Record<string, string>> = {
+  'consumer/shard-listener.ts': 'consumer/shard-consumer.test.ts',
+  'index.ts': 'public-api.test.ts',
+  'kinesis/kinesis-port.ts': 'contracts/kinesis-port.test.ts',
+  'kinesis/sdk-kinesis-errors.ts': 'kinesis/sdk-kinesis.test.ts',
+  'kpl/aggregated-record.ts': 'kpl/deaggregate.test.ts',
+  'kpl/key-tables.ts': 'kpl/deaggregate.test.ts',
+  'kpl/md5.ts': 'kpl/hash-key.test.ts',
+  'kpl/protobuf.ts': 'kpl/deaggregate.test.ts',
+  'leases/dynamo-attribute.ts': 'leases/dynamo-item.test.ts',
+  'leases/dynamo-client.ts': 'leases/dynamo-lease-store.test.ts',
+  'leases/lease-store.ts': 'contracts/lease-store.test.ts',
+  'processor/record-processor.ts': 'consumer/shard-consumer-handling.test.ts',
+  'retrieval/retriever.ts': 'retrieval/polling-retriever.test.ts',
+  'runtime/clock.ts': 'contracts/kinesis-port.test.ts',
+  'runtime/deferred.ts': 'worker/worker.test.ts',
+  'shards/lease-table.ts': 'shards/shard-syncer.test.ts',
+  'shards/stream-lookup.ts': 'shards/shard-syncer.test.ts',
+  'shards/sync-context.ts': 'shards/shard-syncer.test.ts',
+  'shards/sync-report.ts': 'shards/shard-syncer.test.ts',
+  'testing/fake-stream.ts': 'testing/fake-kinesis.test.ts',
+  'worker/make-shard-consumer.ts': 'worker/worker.test.ts'
+}
+
+describe('the tests of the architecture', () => {
+  it('are one for each file of src, at the same path, or named here', () => {
+    const untested = sourceFiles().filter(({ path }) => !hasOwnTest(path) && TESTED_BY[path] === undefined)
+    expect(untested.map(({ path }) => path)).to.deep.equal([])
+  })
+
+  it('are named here only for files without one of their own', () => {
+    const paths = sourceFiles().map(({ path }) => path)
+    expect(Object.keys(TESTED_BY).filter(path => !paths.includes(path) || hasOwnTest(path))).to.deep.equal([])
+  })
+
+  it('are named here only if they exist, and lead to the file', () => {
+    const leading = Object.entries(TESTED_BY).filter(([path, test]) => !reachedFrom(`test/${test}`).has(`src/${path}`))
+    expect(leading).to.deep.equal([])
+  })
+})
+
+function hasOwnTest(path: string): boolean {
+  return existsSync(join(ROOT, 'test', path.replace(/\.ts$/, '.test.ts')))
+}
+
+/** Everything that a file imports, and what that imports in turn. */
+function reachedFrom(start: string): ReadonlySet<string> {
+  const graph = new Map(
+    [...sourceFiles().map(file => ['src', file] as const), ...testFiles().map(file => ['test', file] as const)].map(
+      ([folder, { path, imports }]) => [`${folder}/${path}`, imports.map(({ target }) => target)]
+    )
+  )
+  const reached = new Set<string>()
+  const visit = (path: string): void => {
+    for (const next of graph.get(path) ?? []) {
+      if (reached.has(next)) continue
+      reached.add(next)
+      visit(next)
+    }
+  }
+  visit(start)
+  return reached
+}
