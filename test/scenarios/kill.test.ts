@@ -162,6 +162,8 @@ describe('a fleet whose processes are killed', () => {
       expect(await fleet.stop(), `SEED=${SEED}`).to.deep.equal([0, 0, 0])
 
       const { missing, outOfOrder, givenAgainAfterCheckpoint, duplicates, neverStored } = fleet.account(produced)
+      const counts = `${missing.length} missing, ${duplicates} twice, ${neverStored} not known to be checkpointed`
+      console.log(`      SEED=${SEED}: ${KILLS} kills, ${produced} records, ${counts}`)
       expect(produced).to.be.greaterThan(KILLS * 20)
       expect(missing, `SEED=${SEED}: missing`).to.deep.equal([])
       expect(outOfOrder, `SEED=${SEED}: out of order`).to.deep.equal([])
