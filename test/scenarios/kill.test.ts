@@ -165,6 +165,8 @@ describe('a fleet whose processes are killed', () => {
       const counts = `${missing.length} missing, ${duplicates} twice, ${neverStored} not known to be checkpointed`
       console.log(`      SEED=${SEED}: ${KILLS} kills, ${produced} records, ${counts}`)
       expect(produced).to.be.greaterThan(KILLS * 20)
+      // With so many, some have met work half-way: otherwise this test would show nothing.
+      if (KILLS >= 50) expect(neverStored, `SEED=${SEED}`).to.be.greaterThan(0)
       expect(missing, `SEED=${SEED}: missing`).to.deep.equal([])
       expect(outOfOrder, `SEED=${SEED}: out of order`).to.deep.equal([])
       expect(givenAgainAfterCheckpoint, `SEED=${SEED}: given again after their checkpoint`).to.deep.equal([])

@@ -15,6 +15,8 @@ class Ledger extends RecordProcessor {
       shardId,
       given: records.map(record => [record.partitionKey, record.text()])
     })
+    // Work takes time: a kill is to meet it half-way now and then, too.
+    await new Promise(resolve => setTimeout(resolve, Math.random() * 150))
     await checkpointer.checkpoint()
     note({ at: String(process.hrtime.bigint()), shardId, stored: records.map(record => record.text()) })
   }
