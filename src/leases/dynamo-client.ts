@@ -44,6 +44,9 @@ export interface TableCallsOptions {
   readonly requestTimeoutMs: number
 }
 
+/** The calls that change nothing. */
+const READS: ReadonlySet<string> = new Set(['DescribeTable', 'GetItem', 'Scan'])
+
 /** Calls about the table `tableName`, with the given client or one of our own. */
 export function tableCalls({ tableName, client: option, clock, requestTimeoutMs }: TableCallsOptions): TableCalls {
   const given = isClient(option)
@@ -61,7 +64,10 @@ export function tableCalls({ tableName, client: option, clock, requestTimeoutMs 
           throw dynamoError(error, about)
         }
       }
-      return withDeadline(clock, requestTimeoutMs, signal, work, () => timeoutError(about, requestTimeoutMs))
+      const changesNothing = READS.has(name)
+      return withDeadline(clock, requestTimeoutMs, signal, work, () =>
+        timeoutError(about, requestTimeoutMs, { changesNothing })
+      )
     },
     close() {
       if (!given) client.destroy()

@@ -100,8 +100,8 @@ export function dynamoError(error: unknown, about: string): ConsumerError {
 }
 
 /** The error for a call without an answer after `ms` milliseconds. */
-export function timeoutError(about: string, ms: number): ServiceError {
-  const consequence = isRead(about) ? '' : '; it may or may not have been carried out'
+export function timeoutError(about: string, ms: number, { changesNothing }: { changesNothing: boolean }): ServiceError {
+  const consequence = changesNothing ? '' : '; it may or may not have been carried out'
   return new ServiceError('timeout', `${about} had no answer within ${ms} ms${consequence}`, { retryable: true })
 }
 
@@ -128,10 +128,6 @@ function verdictOn({ name, message, networkCode, ofServer }: SdkFailure): Verdic
   if (ofServer) return { kind: 'other', retryable: true }
   if (name === 'ValidationException') return { kind: 'invalid-argument', retryable: false }
   return { kind: 'other', retryable: false }
-}
-
-function isRead(about: string): boolean {
-  return /^(DescribeTable|GetItem|Scan)\b/.test(about)
 }
 
 function adviceOnAccess(name: string): string {

@@ -76,7 +76,7 @@ describe('dynamoError', () => {
 describe('timeoutError', () => {
   it('can be tried again, and says that the call may have been carried out', () => {
     const about = 'UpdateItem of shardId-000000000000 in table orders'
-    const error = timeoutError(about, 5_000)
+    const error = timeoutError(about, 5_000, { changesNothing: false })
     expect(error.kind).to.equal('timeout')
     expect(isRetryable(error)).to.equal(true)
     expect(error.message).to.include(about).and.to.include('5000 ms').and.to.include('may or may not')
@@ -84,7 +84,9 @@ describe('timeoutError', () => {
 
   it('does not say so of a call that only reads', () => {
     for (const about of [ABOUT, 'Scan in table orders', 'DescribeTable in table orders']) {
-      expect(timeoutError(about, 5_000).message).to.include(about).and.not.include('may or may not')
+      expect(timeoutError(about, 5_000, { changesNothing: true }).message)
+        .to.include(about)
+        .and.not.include('may or may not')
     }
   })
 })
