@@ -22,7 +22,7 @@ export interface LeaseCoordinatorOptions {
   /** How long a lease lives without a renewal. Milliseconds. */
   readonly durationMs: number
   readonly maxLeases: number
-  /** Epoch milliseconds by the clock of Kinesis, by which "from now on" is meant. */
+  /** Whole epoch milliseconds by the clock of Kinesis, by which "from now on" is meant. */
   readonly serviceTimeMs: () => number
   /** Whether an earlier run of the shard is still being wound up in this process. */
   readonly isBusy: (leaseKey: string) => boolean
@@ -226,7 +226,7 @@ export class LeaseCoordinator {
   async #claimNow(lease: Lease, why: ClaimReason): Promise<boolean> {
     const { store, session, clock, random, durationMs, listener, serviceTimeMs } = this.#options
     const sentAtMs = clock.monotonicMs()
-    const owned = claimed(pinned(lease, Math.floor(serviceTimeMs())), session)
+    const owned = claimed(pinned(lease, serviceTimeMs()), session)
     try {
       const outcome = await store.replace(lease, owned)
       if (outcome.kind === 'refused') {

@@ -57,10 +57,10 @@ export class ShardSyncer {
   readonly #syncs = new SharedRun(signal => this.#syncNow(signal))
   readonly #remembered = new Map<string, Lease>()
   #stream: StreamIdentity | undefined
-  /** The stream as it was found, and when by the service's clock and by ours; until the first sync, which need not look again. */
-  #found: (FoundStream & { readonly atMs: number }) | undefined
-  /** How far the clock of the service, as last heard, is ahead of our monotonic one. Milliseconds. */
-  #serviceAheadMs: number | undefined
+  /** The stream as it was found; until the first sync, which need not look again. */
+  #found: StreamIdentity | undefined
+  /** What time it was at the service when the stream was last found, and by our monotonic clock. Milliseconds. */
+  #heard: { readonly serviceMs: number; readonly atMs: number } | undefined
   #holesTold = ''
 
   constructor(options: ShardSyncerOptions) {
@@ -80,16 +80,16 @@ export class ShardSyncer {
    */
   async find(signal?: AbortSignal): Promise<FoundStream> {
     const found = await findStream(this.#context, signal)
-    const atMs = this.#context.clock.monotonicMs()
-    this.#found = { ...found, atMs }
-    this.#serviceAheadMs = found.nowMs - atMs
+    this.#found = found.identity
+    this.#heard = { serviceMs: found.nowMs, atMs: this.#context.clock.monotonicMs() }
     return found
   }
 
-  /** What time it is at the service, in epoch milliseconds, as far as it was heard; by our own clock before that. */
+  /** What time it is at the service, in whole epoch milliseconds, as far as it was heard; by our own clock before that. */
   serviceTimeMs(): number {
     const { clock } = this.#context
-    return this.#serviceAheadMs === undefined ? clock.epochMs() : clock.monotonicMs() + this.#serviceAheadMs
+    if (this.#heard === undefined) return Math.floor(clock.epochMs())
+    return Math.floor(this.#heard.serviceMs + clock.monotonicMs() - this.#heard.atMs)
   }
 
   /**
@@ -283,10 +283,9 @@ export class ShardSyncer {
 
   /** The stream as it was found, with the time at the service now; `undefined` if that is too long ago. */
   #foundLately(): FoundStream | undefined {
-    if (this.#found === undefined) return undefined
-    const { identity, nowMs, atMs } = this.#found
-    const agoMs = this.#context.clock.monotonicMs() - atMs
-    return agoMs < FOUND_LATELY_MS ? { identity, nowMs: Math.floor(nowMs + agoMs) } : undefined
+    if (this.#found === undefined || this.#heard === undefined) return undefined
+    const agoMs = this.#context.clock.monotonicMs() - this.#heard.atMs
+    return agoMs < FOUND_LATELY_MS ? { identity: this.#found, nowMs: this.serviceTimeMs() } : undefined
   }
 
   #openStream(): StreamIdentity {
