@@ -1,5 +1,6 @@
 import { expect } from 'chai'
 import { consoleLogger, safeLogger, silentLogger } from '../../src/runtime/logger.ts'
+import { unhandledRejectionsOf } from '../support/rejections.ts'
 
 function captured(work: () => void): string[] {
   const lines: string[] = []
@@ -75,18 +76,11 @@ describe('safeLogger', () => {
 
 describe('safeLogger on an async logger', () => {
   it('leaves no rejection behind', async () => {
-    const rejections: unknown[] = []
-    const note = (reason: unknown): void => void rejections.push(reason)
-    process.on('unhandledRejection', note)
-    try {
-      const fail = async (): Promise<never> => {
-        throw new Error('the log cannot be reached')
-      }
-      safeLogger({ debug: fail, info: fail, warn: fail, error: fail }).error({}, 'a line')
-      await new Promise(resolve => setImmediate(resolve))
-    } finally {
-      process.off('unhandledRejection', note)
+    const fail = async (): Promise<never> => {
+      throw new Error('the log cannot be reached')
     }
+    const logger = safeLogger({ debug: fail, info: fail, warn: fail, error: fail })
+    const rejections = await unhandledRejectionsOf(() => logger.error({}, 'a line'))
     expect(rejections).to.deep.equal([])
   })
 })

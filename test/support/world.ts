@@ -21,6 +21,7 @@ import type { Clock } from '../../src/runtime/clock.ts'
 import { type Random, seededRandom } from '../../src/runtime/random.ts'
 import { FakeKinesis } from '../../src/testing/fake-kinesis.ts'
 import { VirtualClock } from '../../src/testing/virtual-clock.ts'
+import { WORKER_EVENT_NAMES } from '../../src/worker/events.ts'
 import { DeliveryLedger } from './deliveries.ts'
 import { laggingStore } from './lagging-store.ts'
 
@@ -257,15 +258,8 @@ export class Member {
   }
 
   #listen(): void {
-    const names: readonly WorkerEventName[] = [
-      ...(['worker:started', 'worker:stopping', 'worker:stopped'] as const),
-      ...(['lease:taken', 'lease:requested', 'lease:released', 'lease:lost', 'lease:neglected'] as const),
-      ...(['lease:created', 'lease:removed', 'lease:hole-found', 'lease:row-skipped'] as const),
-      ...(['stream:recreated'] as const),
-      ...(['shard:started', 'shard:ended', 'shard:halted', 'shard:failed', 'shard:odd-records'] as const),
-      ...(['batch:processed', 'processor:failed', 'error'] as const)
-    ]
-    for (const name of names) {
+    // Reads are too many to keep.
+    for (const name of WORKER_EVENT_NAMES.filter(each => each !== 'shard:read')) {
       this.worker.on(name, event => {
         this.#heard.push({ atMs: this.clock.monotonicMs(), name, event })
       })

@@ -2,6 +2,7 @@ import { expect } from 'chai'
 import { OptionError, ProcessorError, RecordProcessor, ServiceError, type WorkerEvents } from '../../src/index.ts'
 import { WORKER_EVENT_NAMES, WorkerEmitter } from '../../src/worker/events.ts'
 import { collectingLogger } from '../support/collecting-logger.ts'
+import { unhandledRejectionsOf } from '../support/rejections.ts'
 import { STREAM, World } from '../support/world.ts'
 
 const STARTED = { workerId: 'w', session: 'w/1', streamName: 'orders', tableName: 'app' }
@@ -69,19 +70,11 @@ describe('WorkerEmitter', () => {
 
   it('logs the rejection of a listener that is async', async () => {
     const { emitter, logger } = anEmitter()
-    const rejections: unknown[] = []
-    const note = (reason: unknown): void => void rejections.push(reason)
-    process.on('unhandledRejection', note)
-    try {
-      // biome-ignore lint/nursery/noMisusedPromises: that is what users do
-      emitter.on('worker:started', async () => {
-        throw new Error('later')
-      })
-      emitter.emit('worker:started', STARTED)
-      await new Promise(resolve => setImmediate(resolve))
-    } finally {
-      process.off('unhandledRejection', note)
-    }
+    // biome-ignore lint/nursery/noMisusedPromises: that is what users do
+    emitter.on('worker:started', async () => {
+      throw new Error('later')
+    })
+    const rejections = await unhandledRejectionsOf(() => emitter.emit('worker:started', STARTED))
     expect(rejections).to.deep.equal([])
     expect(warnings(logger)).to.deep.equal(['error: a listener threw'])
   })
