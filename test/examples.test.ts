@@ -14,6 +14,7 @@ import { holds, prove } from '../examples/demo/proof.ts'
 import { emulatorEnvironment } from '../examples/support/emulator-environment.ts'
 import { sharedDynalite, sharedKinesalite } from './support/emulators.ts'
 import { pollUntil } from './support/poll.ts'
+import { isGroupRunning } from './support/process-group.ts'
 import { createStream, putRecords } from './support/streams.ts'
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url))
@@ -279,13 +280,7 @@ describe('npm start', () => {
 
   const leftovers = () => readdirSync(directory).filter(name => name.startsWith('millrace-demo-'))
 
-  const isGroupAlive = ({ pid }: ChildProcess): boolean => {
-    try {
-      return process.kill(-(pid as number), 0)
-    } catch {
-      return false
-    }
-  }
+  const isGroupAlive = ({ pid }: ChildProcess): boolean => isGroupRunning(pid as number)
 
   afterEach(() => {
     for (const child of running) child.kill('SIGTERM')
