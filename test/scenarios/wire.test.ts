@@ -1,5 +1,11 @@
 // On the real wire: what only the SDK, HTTP and the emulators can get wrong. In real time, but short.
-import { CreateTableCommand, DynamoDBClient, PutItemCommand, UpdateItemCommand } from '@aws-sdk/client-dynamodb'
+import {
+  CreateTableCommand,
+  DescribeTableCommand,
+  DynamoDBClient,
+  PutItemCommand,
+  UpdateItemCommand
+} from '@aws-sdk/client-dynamodb'
 import { KinesisClient } from '@aws-sdk/client-kinesis'
 import { expect } from 'chai'
 import { ServiceError, silentLogger, Worker, type WorkerEvents, type WorkerOptions } from '../../src/index.ts'
@@ -307,4 +313,8 @@ async function createTable(client: DynamoDBClient, name: string): Promise<void> 
       ProvisionedThroughput: { ReadCapacityUnits: 10, WriteCapacityUnits: 10 }
     })
   )
+  await pollUntil('the table to be ACTIVE', async () => {
+    const { Table } = await client.send(new DescribeTableCommand({ TableName: name }))
+    return Table?.TableStatus === 'ACTIVE'
+  })
 }
