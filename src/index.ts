@@ -4,9 +4,9 @@ export type { KinesisClientOption } from './kinesis/sdk-kinesis.ts'
 export { type AggregatedRecord, aggregate, type UserRecord } from './kpl/aggregate.ts'
 export type { OutOfRange } from './kpl/deaggregate.ts'
 export type { DynamoDBClientOption, TableBilling } from './leases/dynamo-lease-store.ts'
+export type { ClaimReason } from './leases/held-leases.ts'
 export type { LeaseListing, LeaseStore, SkippedRow, WriteOutcome } from './leases/lease-store.ts'
 export { memoryLeaseStore } from './leases/memory-lease-store.ts'
-export type { ClaimReason } from './leases/plan-assignments.ts'
 export {
   BugError,
   CheckpointRefusedError,
@@ -37,6 +37,7 @@ export {
 } from './processor/record-processor.ts'
 export { consoleLogger, type Logger, type LogLevel, type LogLine, silentLogger } from './runtime/logger.ts'
 export type { WorkerEventName, WorkerEvents, WorkerListener } from './worker/events.ts'
-export type { LeaseOptions, PollingOptions, ProcessorErrorOptions, WorkerOptions } from './worker/options.ts'
+export type { LeaseOptions } from './worker/lease-options.ts'
+export type { PollingOptions, ProcessorErrorOptions, WorkerOptions } from './worker/options.ts'
 export { type StopOptions, Worker } from './worker/worker.ts'
 export type { WorkerState } from './worker/worker-state.ts'

@@ -129,6 +129,14 @@ describe('examples', () => {
     })
   }
 
+  it('simulation.ts passes its tests, with this seed and another one', async () => {
+    for (const seed of ['1', '2']) {
+      const run = runNode(['--import', 'tsx', 'examples/simulation.ts'], { ...process.env, SEED: seed })
+      expect(await run.closed, run.stdout() + run.stderr()).to.deep.equal([0, null])
+      expect(run.stdout()).to.match(/pass 3\b/)
+    }
+  })
+
   it('local-aws.ts prints the variables that lead the others to it', async () => {
     const { AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED, ...users } = process.env
     const local = runNode(['--import', 'tsx', 'examples/local-aws.ts', 'clicks'], users)

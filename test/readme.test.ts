@@ -31,7 +31,7 @@ function emptyProject(): string {
 describe('README.md', () => {
   it('has programs that compile with tsc --strict in an empty project', async function () {
     this.timeout(120_000)
-    expect(programs).to.have.length(2)
+    expect(programs).to.have.length(3)
     expect(existsSync(join(ROOT, 'dist/index.d.ts')), 'dist is missing: npm run build').to.equal(true)
     const folder = emptyProject()
     try {

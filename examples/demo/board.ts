@@ -150,7 +150,7 @@ export class Board {
     // The messages of two processes may arrive in another order than they were sent.
     if (shard.owner !== workerId) return
     if (name === 'shard:started') shard.state = 'reading'
-    if (name === 'lease:requested') shard.state = 'handing over'
+    if (name === 'lease:revoked') shard.state = 'handing over'
     if (name === 'lease:lost') say(`loses shard ${number}: ${why}`)
     if (name === 'lease:released' && shard.state === 'handing over') say(`hands over shard ${number}`)
     if (name === 'shard:ended') {

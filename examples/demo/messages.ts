@@ -13,7 +13,7 @@ export interface WorkerAssignment {
 /** Events of a worker that the demo shows. */
 export type ShownEvent =
   | 'lease:taken'
-  | 'lease:requested'
+  | 'lease:revoked'
   | 'lease:released'
   | 'lease:lost'
   | 'shard:started'

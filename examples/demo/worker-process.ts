@@ -52,7 +52,7 @@ const worker = new Worker({
 
 const SHOWN: readonly ShownEvent[] = [
   'lease:taken',
-  'lease:requested',
+  'lease:revoked',
   'lease:released',
   'lease:lost',
   'shard:started',

@@ -19,7 +19,8 @@ export interface Checkpointer {
    * (in `shardEnded` and `shutdownRequested`: everything that was processed without an error).
    *
    * @param at a record of this shard, or a sequence number with its sub-sequence number
-   * @throws CheckpointRefusedError if `at` is behind the stored checkpoint or ahead of what was delivered
+   * @throws CheckpointRefusedError if `at` is behind the stored checkpoint or ahead of what was delivered; without `at`, also
+   *   if the session lapsed during the call, which is then made again: what it left undone must not count as done
    * @throws LeaseLostError if this worker does not hold the lease any more
    * @throws ServiceError if the lease table refuses or cannot be reached; nothing is stored, or it is and a later call finds out
    */
@@ -81,11 +82,22 @@ export class ShardProgress {
     this.#stored = SHARD_END
   }
 
-  /** A checkpointer whose bare `checkpoint()` means everything up to `upTo`. */
-  checkpointer(upTo: ExtendedSequenceNumber): Checkpointer {
+  /** A checkpointer whose bare `checkpoint()` means everything up to `upTo`, unless the call has become void. */
+  checkpointer(upTo: ExtendedSequenceNumber, isVoid = (): boolean => false): Checkpointer {
+    const unlessVoid = <T>(at: ExtendedSequenceNumber | undefined, write: () => Promise<T>): Promise<T> =>
+      this.#inTurn(() => {
+        if (at !== undefined || !isVoid()) return write()
+        throw new CheckpointRefusedError(
+          'void',
+          'The call was interrupted and is made again: name the record that is done'
+        )
+      })
     return {
-      checkpoint: at => this.#inTurn(() => this.#checkpoint(upTo, at)),
-      prepareCheckpoint: (at, state) => this.#inTurn(() => this.#prepare(upTo, at, state))
+      checkpoint: at => unlessVoid(at, () => this.#checkpoint(upTo, at)),
+      prepareCheckpoint: async (at, state) => {
+        const { position, checkpoint } = await unlessVoid(at, () => this.#prepare(upTo, at, state))
+        return { position, checkpoint: () => unlessVoid(at, checkpoint) }
+      }
     }
   }
 
@@ -117,7 +129,7 @@ export class ShardProgress {
     const position = this.#judge(upTo, at)
     if (position === undefined) return { position: this.#stored, checkpoint: async () => {} }
     await this.#writes.prepareCheckpoint({ position, ...(state !== undefined && { state }) })
-    return { position, checkpoint: () => this.#inTurn(() => this.#checkpoint(upTo, position)) }
+    return { position, checkpoint: () => this.#checkpoint(upTo, position) }
   }
 }
 

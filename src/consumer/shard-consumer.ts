@@ -54,7 +54,7 @@ export interface ShardConsumerOptions {
 }
 
 /** One call of the user's code: how often in a row it has failed before, and when it is to give up. */
-type UserWork = (failures: number, signal: AbortSignal) => void | Promise<void>
+type UserWork = (failures: number, signal: AbortSignal, calls: number) => void | Promise<void>
 
 const PARENT_POLL_MS = 1_000
 const DRAIN_ATTEMPTS = 3
@@ -154,7 +154,7 @@ export class ShardConsumer {
 
   /** Which event an interruption is. The lease comes first: without it nothing else may be done. */
   #interruption(): ShardEvent {
-    return this.tenure.isValid() && !this.#abandon.signal.aborted ? 'drain-requested' : 'lease-lost'
+    return this.tenure.hasEnded || this.#abandon.signal.aborted ? 'lease-lost' : 'drain-requested'
   }
 
   async #waitForParents(): Promise<ShardEvent> {
@@ -201,7 +201,7 @@ export class ShardConsumer {
       listener.failed({ during: 'read', error, failures: 1 })
       return 'read-failed'
     }
-    if (this.#interrupt.aborted || !this.tenure.isValid()) return this.#interruption()
+    if (this.#interrupt.aborted) return this.#interruption()
     if (retrieved.kind === 'records') {
       this.#falseEnds = 0
       return this.#deliver(retrieved)
@@ -221,18 +221,19 @@ export class ShardConsumer {
       this.#progress.settle(upTo)
       return 'batch-settled'
     }
+    const isDone = (): boolean => comparePositions(this.#progress.settled, upTo) >= 0
     const startedMs = clock.monotonicMs()
-    const outcome = await this.#callUser('processRecords', this.#interrupt, (failures, signal) => {
-      // A processor may have checkpointed some of the batch before it failed.
+    const outcome = await this.#callUser('processRecords', this.#interrupt, (failures, signal, calls) => {
+      // A processor may have checkpointed some of the batch before it failed, or was interrupted.
       const isLeft = (record: ConsumedRecord): boolean => comparePositions(record, this.#progress.stored) > 0
       // A copy each time: what the processor does to its array must not change what it is given again.
-      const rest = failures === 0 ? records.slice() : records.filter(isLeft)
+      const rest = calls === 0 ? records.slice() : records.filter(isLeft)
       if (rest.length === 0) return
       this.#progress.deliver(upTo)
       return this.#user().processRecords({
         shardId: this.tenure.shardId,
         records: rest,
-        checkpointer: this.#progress.checkpointer(upTo),
+        checkpointer: this.#progress.checkpointer(upTo, this.#lapsing(isDone)),
         millisBehindLatest,
         failures,
         signal
@@ -243,7 +244,7 @@ export class ShardConsumer {
     const bytes = records.reduce((sum, record) => sum + record.data.length, 0)
     const durationMs = clock.monotonicMs() - startedMs
     listener.batchProcessed({ records: records.length, bytes, millisBehindLatest, durationMs })
-    return this.tenure.isValid() ? 'batch-settled' : 'lease-lost'
+    return this.tenure.hasEnded ? 'lease-lost' : 'batch-settled'
   }
 
   async #endShard(): Promise<ShardEvent> {
@@ -273,7 +274,7 @@ export class ShardConsumer {
     const told = await this.#callUser('shardEnded', this.#interrupt, (_, signal) =>
       this.#user().shardEnded({
         shardId: this.tenure.shardId,
-        checkpointer: this.#progress.checkpointer(this.#progress.settled),
+        checkpointer: this.#progress.checkpointer(this.#progress.settled, this.#lapsing()),
         signal
       })
     )
@@ -285,7 +286,7 @@ export class ShardConsumer {
     try {
       await this.tenure.finish(childShardIds)
     } catch (error) {
-      if (!this.tenure.isValid()) return 'lease-lost'
+      if (this.tenure.hasEnded) return 'lease-lost'
       this.#options.listener.failed({ during: 'end', error, failures: 1 })
       return 'end-refused'
     }
@@ -298,7 +299,7 @@ export class ShardConsumer {
     const shutDown: UserWork = (_, signal) =>
       this.#user().shutdownRequested({
         shardId: this.tenure.shardId,
-        checkpointer: this.#progress.checkpointer(this.#progress.settled),
+        checkpointer: this.#progress.checkpointer(this.#progress.settled, this.#lapsing()),
         signal
       })
     // Somebody is waiting for the shard, and nobody reads it meanwhile: no patience.
@@ -343,11 +344,8 @@ export class ShardConsumer {
     return callUser({
       shardId: this.tenure.shardId,
       method,
-      call: failures => {
-        // After any pause of the process, this is where it shows that the lease has run out.
-        if (!this.tenure.isValid()) throw new LeaseLostError(this.tenure.leaseKey, 'its proof has run out')
-        return withSignal(this.#giveUp, signal => work(failures, signal))
-      },
+      hold: this.tenure,
+      call: (failures, calls) => withSignal([this.#giveUp, this.tenure.lapse], signal => work(failures, signal, calls)),
       policy,
       isHopeless: cause => cause instanceof OptionError && this.#processor === undefined,
       interrupt,
@@ -355,6 +353,12 @@ export class ShardConsumer {
       random,
       failed: (error, retryInMs) => listener.processorFailed(error, retryInMs)
     })
+  }
+
+  /** For a call that begins now: whether the session has lapsed since, so that the call is made again. Not once it is done. */
+  #lapsing(isDone = (): boolean => false): () => boolean {
+    const { lapse } = this.tenure
+    return () => lapse.aborted && !this.#giveUp.aborted && !isDone()
   }
 
   #eventOf(outcome: CallOutcome, done: ShardEvent): ShardEvent {

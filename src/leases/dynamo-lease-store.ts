@@ -8,26 +8,26 @@ import {
   type ScanCommandInput,
   UpdateCommand
 } from '@aws-sdk/lib-dynamodb'
-import type { Lease } from '../model/lease.ts'
-import type { Clock } from '../runtime/clock.ts'
-import type { Logger } from '../runtime/logger.ts'
 import {
   type DynamoDBClientOption,
   documentOf,
   type SendOptions,
   type TableCalls,
   tableCalls
-} from './dynamo-client.ts'
-import { isConditionFailure } from './dynamo-errors.ts'
-import { creationOf, deletionOf, keyOf, parseItem, replacementOf, requestOf } from './dynamo-item.ts'
-import { type LeaseTableOptions, prepareTable } from './dynamo-table.ts'
+} from '../dynamo/dynamo-client.ts'
+import { isConditionFailure } from '../dynamo/dynamo-errors.ts'
+import { prepareTable, type TableOptions } from '../dynamo/dynamo-table.ts'
+import type { Lease } from '../model/lease.ts'
+import type { Clock } from '../runtime/clock.ts'
+import type { Logger } from '../runtime/logger.ts'
+import { creationOf, deletionOf, keyOf, LEASE_TABLE_KEY, parseItem, replacementOf } from './dynamo-item.ts'
 import type { LeaseStore, SkippedRow, WriteOutcome } from './lease-store.ts'
 
-export type { DynamoDBClientOption } from './dynamo-client.ts'
-export type { LeaseTableOptions, TableBilling } from './dynamo-table.ts'
+export type { DynamoDBClientOption } from '../dynamo/dynamo-client.ts'
+export type { TableBilling, TableOptions } from '../dynamo/dynamo-table.ts'
 
 /** The lease table and how to reach it. */
-export interface DynamoLeaseStoreOptions extends LeaseTableOptions {
+export interface DynamoLeaseStoreOptions extends TableOptions {
   /** Default a client of our own with the SDK's defaults for region and credentials, over HTTP/1.1. */
   readonly client?: DynamoDBClientOption | undefined
   readonly clock: Clock
@@ -51,7 +51,7 @@ export function dynamoLeaseStore(options: DynamoLeaseStoreOptions): DynamoLeaseS
   const calls = tableCalls({ tableName, client, clock, requestTimeoutMs })
   return {
     tableName,
-    prepare: signal => prepareTable(options, { calls, clock, logger }, signal),
+    prepare: signal => prepareTable(options, LEASE_TABLE_KEY, { calls, clock, logger }, signal),
     ...readsOf(calls, logger),
     ...writesOf(calls, logger),
     close: () => calls.close()
@@ -63,12 +63,16 @@ function readsOf(calls: TableCalls, logger: Logger): Pick<LeaseStore, 'get' | 'l
   return {
     get: (leaseKey, signal) => readLease(calls, logger, leaseKey, signal),
 
-    async list(signal) {
+    async list({ consistent = false, signal } = {}) {
       const leases: Lease[] = []
       const skipped: SkippedRow[] = []
       let from: ScanCommandInput['ExclusiveStartKey']
       do {
-        const command = new ScanCommand({ TableName: tableName, ExclusiveStartKey: from })
+        const command = new ScanCommand({
+          TableName: tableName,
+          ExclusiveStartKey: from,
+          ...(consistent && { ConsistentRead: true })
+        })
         const page = await calls.call('Scan', undefined, sending => documents.send(command, sending), signal)
         for (const item of page.Items ?? []) {
           const parsed = parseItem(item)
@@ -82,7 +86,7 @@ function readsOf(calls: TableCalls, logger: Logger): Pick<LeaseStore, 'get' | 'l
   }
 }
 
-function writesOf(calls: TableCalls, logger: Logger): Pick<LeaseStore, 'create' | 'replace' | 'request' | 'remove'> {
+function writesOf(calls: TableCalls, logger: Logger): Pick<LeaseStore, 'create' | 'replace' | 'remove'> {
   const { documents, tableName } = calls
   const showingRow = { TableName: tableName, ReturnValuesOnConditionCheckFailure: 'ALL_OLD' } as const
 
@@ -108,11 +112,6 @@ function writesOf(calls: TableCalls, logger: Logger): Pick<LeaseStore, 'create' 
     async replace(before, after) {
       const command = new UpdateCommand({ ...showingRow, ...replacementOf(before, after) })
       return write('UpdateItem', before.leaseKey, sending => documents.send(command, sending))
-    },
-
-    async request(lease, session) {
-      const command = new UpdateCommand({ ...showingRow, ...requestOf(lease, session) })
-      return write('UpdateItem', lease.leaseKey, sending => documents.send(command, sending))
     },
 
     async remove(lease) {

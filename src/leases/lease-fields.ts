@@ -1,5 +1,5 @@
-// What differs between two copies of a lease. The stores write little more than that, so that a write from an older copy
-// of a row leaves alone what the copy never knew, such as a request that arrived since.
+// What differs between two copies of a lease. The stores write no more than that, so that a write leaves alone what it
+// has nothing to do with.
 import type { Lease } from '../model/lease.ts'
 
 /** A field of a lease that a write can change. The key and the shard never change. */
@@ -16,7 +16,6 @@ const FIELDS: Readonly<Record<LeaseField, true>> = {
   childShardIds: true,
   hashKeyRange: true,
   checkpointOwner: true,
-  wantedBy: true,
   stream: true,
   startTimestampMs: true,
   beganAtMs: true
@@ -30,23 +29,13 @@ export function changedFields(before: Lease, after: Lease): LeaseField[] {
   return LEASE_FIELDS.filter(field => !sameValue(before[field], after[field]))
 }
 
-/**
- * The fields that a write of `after` over `before` writes: those that changed and, if the owner is a new one, the request,
- * even if it is absent from both. For one that arrives after `before` was read does not move the counter, so that the
- * claim succeeds; it was made to the previous owner, and must not reach the new one.
- */
-export function fieldsToWrite(before: Lease, after: Lease): LeaseField[] {
-  const fields = changedFields(before, after)
-  const hasNewOwner = after.owner !== undefined && after.owner !== before.owner
-  return hasNewOwner && !fields.includes('wantedBy') ? [...fields, 'wantedBy'] : fields
-}
-
 /** Shard ids as a row keeps them: a set, here in ascending order. */
 export function asIdSet(shardIds: readonly string[]): string[] {
   return [...new Set(shardIds)].sort()
 }
 
-function sameValue(a: unknown, b: unknown): boolean {
+/** Whether two values are the same: by their properties, bytes, and lists as sets. An absent property is `undefined`. */
+export function sameValue(a: unknown, b: unknown): boolean {
   if (Object.is(a, b)) return true
   if (typeof a !== 'object' || typeof b !== 'object' || a === null || b === null) return false
   if (a instanceof Uint8Array || b instanceof Uint8Array) {

@@ -1,6 +1,7 @@
-// What a lease table can do. Six calls; every write has a condition. A store for another database is one file that
-// implements this and passes test/contracts/lease-store.contract.ts.
+// What a lease table can do. Every write has a condition. A store for another database is one file that implements this
+// and passes test/contracts/lease-store.contract.ts.
 import type { Lease } from '../model/lease.ts'
+import type { ControlStore } from './control-store.ts'
 
 /** A row of the table that could not be read as a lease. It is left alone. */
 export interface SkippedRow {
@@ -40,6 +41,9 @@ export interface LeaseStore {
   /** What the table is called in messages. */
   readonly tableName: string
 
+  /** The control items in the same place, for workers that are given no other. Absent: there is none. */
+  readonly control?: ControlStore
+
   /**
    * Creates the table if it is missing, waits until it can be used, and checks that it is one of ours.
    *
@@ -47,8 +51,11 @@ export interface LeaseStore {
    */
   prepare(signal?: AbortSignal): Promise<void>
 
-  /** Every lease, in no particular order. May be a little old (eventually consistent). */
-  list(signal?: AbortSignal): Promise<LeaseListing>
+  /**
+   * Every lease, in no particular order. May be a little old (eventually consistent), unless `consistent`, which costs
+   * twice as much; also then each row is as it was when the scan came by.
+   */
+  list(options?: { readonly consistent?: boolean; readonly signal?: AbortSignal | undefined }): Promise<LeaseListing>
 
   /** One lease as it is now (strongly consistent). `undefined` if there is none, or the row cannot be read as one. */
   get(leaseKey: string, signal?: AbortSignal): Promise<Lease | undefined>
@@ -59,17 +66,9 @@ export interface LeaseStore {
   /**
    * Turns the row `before` into `after`. Refused unless owner, counter and checkpoint owner of the row are those of
    * `before`, so that whoever holds an old copy can never overwrite a newer one. Attributes that are equal in both, and
-   * those this library does not know, are left as they are; with one exception. If `after` has an owner that `before` did
-   * not have, `wantedBy` becomes that of `after` in any case, so that a claim always settles the request that is in the
-   * row, even one that arrived after `before` was read.
+   * those this library does not know, are left as they are.
    */
   replace(before: Lease, after: Lease): Promise<WriteOutcome>
-
-  /**
-   * Asks the owner of `lease` to hand it to `session`. Refused unless the owner is still the same and nobody else has asked.
-   * Does not touch the counter: the owner's writes go on.
-   */
-  request(lease: Lease, session: string): Promise<WriteOutcome>
 
   /** Deletes the row. Refused unless owner and counter are those of `lease`. Written if the row is already gone. */
   remove(lease: Lease): Promise<WriteOutcome>

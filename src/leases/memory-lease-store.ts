@@ -1,8 +1,11 @@
 // A lease table in memory, with the conditions of the one in DynamoDB: for tests, for simulations, and for people
 // without AWS. Workers of one process coordinate through it by sharing the store.
 import type { Lease } from '../model/lease.ts'
-import { asIdSet, fieldsToWrite } from './lease-fields.ts'
+import type { ControlStore } from './control-store.ts'
+import { frozenCopy } from './frozen-copy.ts'
+import { asIdSet, changedFields } from './lease-fields.ts'
 import type { LeaseStore, WriteOutcome } from './lease-store.ts'
+import { memoryControlStore } from './memory-control-store.ts'
 
 /** How a lease table in memory is set up. */
 export interface MemoryLeaseStoreOptions {
@@ -10,11 +13,17 @@ export interface MemoryLeaseStoreOptions {
   readonly tableName?: string
 }
 
+/** A lease table in memory, with the control items that go with it. */
+export interface MemoryLeaseStore extends LeaseStore {
+  /** The control items, in memory too. One for this table, so that workers that share the table share them. */
+  readonly control: ControlStore
+}
+
 /**
- * A lease table that lives as long as this object. Every call is atomic. What it returns is frozen and stays as it is
+ * A lease table, with its control items, that lives as long as this object. Every call is atomic. What it returns is frozen and stays as it is
  * when the table changes; what it is given is copied.
  */
-export function memoryLeaseStore(options: MemoryLeaseStoreOptions = {}): LeaseStore {
+export function memoryLeaseStore(options: MemoryLeaseStoreOptions = {}): MemoryLeaseStore {
   const rows = new Map<string, Lease>()
 
   const write = (row: Lease): WriteOutcome => {
@@ -24,12 +33,13 @@ export function memoryLeaseStore(options: MemoryLeaseStoreOptions = {}): LeaseSt
 
   return {
     tableName: options.tableName ?? 'memory',
+    control: memoryControlStore({ tableName: `${options.tableName ?? 'memory'}-control` }),
 
     async prepare(signal) {
       signal?.throwIfAborted()
     },
 
-    async list(signal) {
+    async list({ signal } = {}) {
       signal?.throwIfAborted()
       return { leases: [...rows.values()].map(handedOut), skipped: [] }
     },
@@ -52,12 +62,6 @@ export function memoryLeaseStore(options: MemoryLeaseStoreOptions = {}): LeaseSt
       return write(withChanges(row, before, after))
     },
 
-    async request(lease, session) {
-      const row = rows.get(lease.leaseKey)
-      if (row === undefined || row.owner !== lease.owner || (row.wantedBy ?? session) !== session) return refuse(row)
-      return write({ ...row, wantedBy: session })
-    },
-
     async remove(lease) {
       const row = rows.get(lease.leaseKey)
       if (row !== undefined && !sameHolder(row, lease)) return refuse(row)
@@ -77,7 +81,7 @@ function sameHolder(row: Lease, lease: Lease): boolean {
 
 /** The row after an update that turns `before` into `after`. */
 function withChanges(row: Lease, before: Lease, after: Lease): Lease {
-  const changes = Object.fromEntries(fieldsToWrite(before, after).map(field => [field, after[field]]))
+  const changes = Object.fromEntries(changedFields(before, after).map(field => [field, after[field]]))
   return { ...row, ...changes }
 }
 
@@ -92,13 +96,4 @@ function storedCopy(lease: Lease): Lease {
 // Bytes cannot be frozen, so every reader gets bytes of its own.
 function handedOut(row: Lease): Lease {
   return row.pendingCheckpoint?.state === undefined ? row : frozenCopy(row)
-}
-
-/** A deep, frozen copy without the properties that are `undefined`. */
-function frozenCopy<T>(value: T): T {
-  if (typeof value !== 'object' || value === null) return value
-  if (value instanceof Uint8Array) return new Uint8Array(value) as T
-  if (Array.isArray(value)) return Object.freeze(value.map(frozenCopy)) as T
-  const present = Object.entries(value).filter(([, property]) => property !== undefined)
-  return Object.freeze(Object.fromEntries(present.map(([key, property]) => [key, frozenCopy(property)]))) as T
 }

@@ -9,8 +9,7 @@ import {
   type PendingCheckpoint,
   prepared,
   released,
-  renewed,
-  wanted
+  renewed
 } from '../model/lease.ts'
 import { comparePositions, type ExtendedSequenceNumber } from '../model/sequence-number.ts'
 import { backoffMs } from '../runtime/backoff.ts'
@@ -18,6 +17,7 @@ import type { Clock } from '../runtime/clock.ts'
 import type { Random } from '../runtime/random.ts'
 import type { LeaseStore } from './lease-store.ts'
 import { judgeRefusal } from './plan-renewals.ts'
+import type { SessionProof } from './session-proof.ts'
 
 /** How a tenure ended: the lease was given back, its shard finished, somebody else has it, or its row was deleted. */
 export type TenureEnd = 'released' | 'finished' | 'lost' | 'gone'
@@ -26,10 +26,15 @@ export type TenureEnd = 'released' | 'finished' | 'lost' | 'gone'
 export interface TenureContext {
   readonly store: LeaseStore
   readonly session: string
+  /** Of the session, which is that of all its tenures. */
+  readonly proof: SessionProof
   readonly clock: Clock
   readonly random: Random
-  /** How long after the last proof the hold counts as lost. Shorter than the time after which others may claim it. */
-  readonly validMs: number
+  /**
+   * Mixed mode: how long after its last write a lease counts as lost, because others judge it by its counter. Less than the
+   * time after which they claim it. Infinity in solo mode, where a lease is as good as its session.
+   */
+  readonly leaseValidMs: () => number
   /** Called once, when the tenure has ended. */
   readonly ended: (tenure: Tenure, how: TenureEnd, because: string) => void
 }
@@ -45,7 +50,9 @@ export class Tenure {
   #lease: Lease
   #provedAtMs: number
   #end: { how: TenureEnd; because: string } | undefined
-  #notedRequestBy: string | undefined
+  #isRevoked = false
+  readonly #unwatch: () => void
+  #lapse = new AbortController()
   #queue: Promise<unknown> = Promise.resolve()
 
   /** @param provedAtMs monotonic time at which the claim was sent */
@@ -55,6 +62,8 @@ export class Tenure {
     this.#lease = lease
     this.#provedAtMs = provedAtMs
     this.#context = context
+    this.#unwatch = context.proof.watch(() => this.#lapse.abort())
+    if (!context.proof.isProved()) this.#lapse.abort()
   }
 
   /** The lease as this worker last wrote or saw it. */
@@ -71,20 +80,43 @@ export class Tenure {
     return this.#end !== undefined
   }
 
-  /** How long the hold is still proved, in milliseconds; 0 or less: it is not. */
+  /** How long this worker may still act as the owner, in milliseconds; 0 or less: not now. */
   remainingMs(): number {
-    return this.#provedAtMs + this.#context.validMs - this.#context.clock.monotonicMs()
+    return Math.min(this.#context.proof.remainingMs(), this.#leaseRemainingMs())
   }
 
   /**
-   * Whether this worker may act as the owner now. Ends the tenure if the proof has run out, so that a worker that was
-   * asleep finds out before it delivers or writes anything.
+   * Whether this worker may act as the owner now. False while the session is suspended. Ends the tenure if the lease itself
+   * has run out (mixed mode), so that a worker that was asleep finds out before it delivers anything.
    */
   isValid(): boolean {
-    if (this.#end === undefined && this.remainingMs() <= 0) {
-      this.#finishAs('lost', `not renewed for ${this.#context.validMs} ms`)
-    }
-    return this.#end === undefined
+    this.#endIfExpired()
+    return this.#end === undefined && this.#context.proof.isProved()
+  }
+
+  /** Aborts when the proof of the session that is in force now runs out. Aborted already while there is none. */
+  get lapse(): AbortSignal {
+    if (this.#lapse.signal.aborted && this.isValid()) this.#lapse = new AbortController()
+    return this.#lapse.signal
+  }
+
+  /** Resolves when this worker may act as the owner, or the tenure has ended, or `signal` aborts. */
+  async whenValid(signal: AbortSignal): Promise<void> {
+    this.#endIfExpired()
+    if (this.#end === undefined) await this.#context.proof.whenProved(signal)
+    this.#endIfExpired()
+  }
+
+  /** Whether the leader wants somebody else to have the lease: it is to be drained and released. */
+  get isRevoked(): boolean {
+    return this.#isRevoked
+  }
+
+  /** Takes note that the lease is to be given up. Says whether that is news. */
+  revoke(): boolean {
+    const isNews = !this.#isRevoked
+    this.#isRevoked = true
+    return isNews
   }
 
   /** Shows a sign of life. @throws LeaseLostError */
@@ -119,14 +151,6 @@ export class Tenure {
     await this.#write(lease => (isFinished(lease) ? undefined : finished(lease, childShardIds)), 'finished')
   }
 
-  /** Takes note that `session` has asked for the lease. Says whether that is news, which the row alone does not tell. */
-  noteRequest(session: string): boolean {
-    if (this.#lease.wantedBy !== session) this.#lease = wanted(this.#lease, session)
-    const isNews = this.#notedRequestBy !== session
-    this.#notedRequestBy = session
-    return isNews
-  }
-
   /** Ends the tenure without a write: nothing this worker still does may count. */
   abandon(because: string): void {
     this.#finishAs('lost', because)
@@ -141,7 +165,9 @@ export class Tenure {
   async #writeNow(change: (lease: Lease) => Lease | undefined, end: TenureEnd | undefined): Promise<void> {
     const { clock, random, session, store } = this.#context
     for (let attempt = 1; ; attempt++) {
-      if (!this.isValid()) throw this.#lostError()
+      // Suspended or not: the counter is what refuses the write of a session that has lost the lease.
+      this.#endIfExpired()
+      if (this.#end !== undefined) throw this.#lostError()
       const before = this.#lease
       const after = change(before)
       if (after === undefined) break
@@ -149,9 +175,7 @@ export class Tenure {
       try {
         const outcome = await store.replace(before, after)
         if (outcome.kind === 'written') {
-          // A request may have been noted while the write was under way. It is still in the row.
-          const { wantedBy } = this.#lease
-          this.#lease = wantedBy === undefined ? after : wanted(after, wantedBy)
+          this.#lease = after
           this.#provedAtMs = sentAtMs
           break
         }
@@ -175,9 +199,20 @@ export class Tenure {
     if (end !== undefined) this.#finishAs(end, end)
   }
 
+  #leaseRemainingMs(): number {
+    return this.#provedAtMs + this.#context.leaseValidMs() - this.#context.clock.monotonicMs()
+  }
+
+  #endIfExpired(): void {
+    if (this.#end === undefined && this.#leaseRemainingMs() <= 0) {
+      this.#finishAs('lost', `not written to for ${this.#context.leaseValidMs()} ms`)
+    }
+  }
+
   #finishAs(how: TenureEnd, because: string): void {
     if (this.#end !== undefined) return
     this.#end = { how, because }
+    this.#unwatch()
     this.#context.ended(this, how, because)
     this.#over.abort(new LeaseLostError(this.leaseKey, because))
   }

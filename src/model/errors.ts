@@ -52,12 +52,15 @@ export class LeaseLostError extends ConsumerError {
   }
 }
 
-/** A checkpoint was asked for that would go back, or past what has been delivered. Nothing was written. */
+/** A checkpoint was asked for that would go back, past what has been delivered, or past what was done. Nothing was written. */
 export class CheckpointRefusedError extends ConsumerError {
   static readonly code = 'CHECKPOINT_REFUSED'
   readonly code = CheckpointRefusedError.code
   readonly retryable = false
-  /** Why, in one word: `behind` the stored checkpoint, `ahead` of what was delivered, or `malformed`. */
+  /**
+   * Why, in one word: `behind` the stored checkpoint, `ahead` of what was delivered, `malformed`, or `void`: without a position,
+   * by a call that was interrupted and is made again.
+   */
   readonly because: string
 
   constructor(because: string, message: string) {

@@ -43,8 +43,6 @@ export interface Lease {
   readonly hashKeyRange?: HashKeyRange
   /** KCL 3.x: the worker that still processes while `owner` already names the next one. */
   readonly checkpointOwner?: string
-  /** A session that would like to have this lease. A hint: the owner drains and releases, or ignores it. */
-  readonly wantedBy?: string
   /** Which stream the lease was created for. Absent in rows that KCL created. */
   readonly stream?: StreamIdentity
   /** Epoch milliseconds from which to read while the checkpoint is LATEST or AT_TIMESTAMP. */
@@ -69,9 +67,9 @@ export function newLease(from: NewLease): Lease {
   }
 }
 
-/** The lease once `owner` has claimed it. Any request for it and any hand-off mark are gone. */
+/** The lease once `owner` has claimed it. A hand-off mark is gone. */
 export function claimed(lease: Lease, owner: string): Lease {
-  const { wantedBy: _, checkpointOwner: __, ...kept } = lease
+  const { checkpointOwner: _, ...kept } = lease
   const switched = lease.owner !== undefined && lease.owner !== owner
   return {
     ...kept,
@@ -106,7 +104,7 @@ export function prepared(lease: Lease, pendingCheckpoint: PendingCheckpoint): Le
   return { ...lease, pendingCheckpoint, counter: lease.counter + 1 }
 }
 
-/** The lease with nobody holding it. A request for it stays: whoever asked comes first. */
+/** The lease with nobody holding it. */
 export function released(lease: Lease): Lease {
   const { owner: _, checkpointOwner: __, ...kept } = lease
   return { ...kept, counter: lease.counter + 1 }
@@ -120,11 +118,6 @@ export function checkpointedAndReleased(lease: Lease, checkpoint: ExtendedSequen
 /** The lease of a shard in which everything is processed, continued by `childShardIds`. Nobody holds it any more. */
 export function finished(lease: Lease, childShardIds: readonly string[]): Lease {
   return { ...checkpointedAndReleased(lease, SHARD_END), childShardIds }
-}
-
-/** The lease with a request by `session` to have it. Not an owner's write: the counter stays. */
-export function wanted(lease: Lease, session: string): Lease {
-  return { ...lease, wantedBy: session }
 }
 
 /**

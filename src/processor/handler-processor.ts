@@ -27,8 +27,11 @@ export class HandlerProcessor extends RecordProcessor {
 
   override async processRecords({ records, ...context }: ProcessRecordsInput): Promise<void> {
     if (context.failures === 0) this.#isHandled = false
-    if (!this.#isHandled) await this.#handler(records, context)
-    this.#isHandled = true
+    if (!this.#isHandled) {
+      await this.#handler(records, context)
+      // Once its signal has aborted the handler may have returned early, and is called again for what it has left undone.
+      this.#isHandled = !context.signal.aborted
+    }
     await context.checkpointer.checkpoint()
   }
 }

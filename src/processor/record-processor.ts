@@ -31,8 +31,9 @@ export interface ProcessRecordsInput {
   /** How often in a row this batch has failed before; 0 the first time. */
   readonly failures: number
   /**
-   * Aborts when the lease is lost, or when the worker stops waiting for this call; good for this call only. Whoever has the
-   * lease then gets the records again.
+   * Aborts when the lease is lost, when the worker cannot prove for now that it has it, or when the worker stops waiting for
+   * this call; good for this call only. Whoever has the lease then gets the records again, after what was checkpointed by
+   * record: this processor, if the worker has it still.
    */
   readonly signal: AbortSignal
 }
@@ -49,7 +50,7 @@ export interface ShardEndedInput {
   readonly shardId: string
   /** Its bare `checkpoint()` means everything in the shard. */
   readonly checkpointer: Checkpointer
-  /** Aborts when the lease is lost, or when the worker stops waiting for this call. */
+  /** Aborts when the lease is lost or, for now, not proved (then the call is made again), or the worker stops waiting for it. */
   readonly signal: AbortSignal
 }
 
@@ -59,7 +60,7 @@ export interface ShutdownRequestedInput {
   readonly shardId: string
   /** Its bare `checkpoint()` means everything that was processed without an error. */
   readonly checkpointer: Checkpointer
-  /** Aborts when the lease is lost, or when the worker stops waiting for this call. */
+  /** Aborts when the lease is lost or, for now, not proved (then the call is made again), or the worker stops waiting for it. */
   readonly signal: AbortSignal
 }
 

@@ -11,18 +11,24 @@ export function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise
 }
 
 /**
- * Runs `work` with a signal of its own, which aborts with `source`. For signals that live long: what is hung on to the one
- * given to `work` is let go of with it.
+ * Runs `work` with a signal of its own, which aborts with the first of `sources` that does. For signals that live long: what
+ * is hung on to the one given to `work` is let go of with it.
  */
-export async function withSignal<T>(source: AbortSignal, work: (signal: AbortSignal) => T | Promise<T>): Promise<T> {
+export async function withSignal<T>(
+  sources: readonly AbortSignal[],
+  work: (signal: AbortSignal) => T | Promise<T>
+): Promise<T> {
   const own = new AbortController()
-  const forward = (): void => own.abort(source.reason)
-  if (source.aborted) forward()
-  else source.addEventListener('abort', forward, { once: true })
+  const undo = sources.map(source => {
+    const forward = (): void => own.abort(source.reason)
+    if (source.aborted) forward()
+    else source.addEventListener('abort', forward, { once: true })
+    return () => source.removeEventListener('abort', forward)
+  })
   try {
     return await work(own.signal)
   } finally {
-    source.removeEventListener('abort', forward)
+    for (const remove of undo) remove()
   }
 }
 

@@ -1,5 +1,5 @@
-// The only door to time. Nothing else in src names Date.now, performance.now or setTimeout, so that the whole library
-// can run in virtual time.
+// The only door to time. Nothing else in src names Date.now, process.hrtime or setTimeout, so that the whole library can
+// run in virtual time.
 
 /** Where time comes from. */
 export interface Clock {
@@ -11,9 +11,9 @@ export interface Clock {
   sleep(ms: number, signal?: AbortSignal): Promise<void>
 }
 
-/** Real time. */
+/** Real time. Its monotonic time is the same in all threads of a process, which that of `performance.now()` is not. */
 export const systemClock: Clock = {
-  monotonicMs: () => performance.now(),
+  monotonicMs: () => Number(process.hrtime.bigint()) / 1e6,
   epochMs: () => Date.now(),
   sleep: (ms, signal) =>
     new Promise(resolve => {

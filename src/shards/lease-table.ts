@@ -32,12 +32,14 @@ export class LeaseTable {
   }
 
   /**
-   * Every lease of the stream. May be a little old.
+   * Every lease of the stream. May be a little old, unless `consistent`.
    *
    * @throws TableMismatchError if the table belongs to another stream, or to an earlier one that must not be forgotten.
    */
-  async list(stream: StreamIdentity, signal: AbortSignal | undefined): Promise<readonly Lease[]> {
-    const { leases, skipped } = await patiently(this.#context, signal, () => this.#context.store.list(signal))
+  async list(stream: StreamIdentity, signal: AbortSignal | undefined, consistent = false): Promise<readonly Lease[]> {
+    const { leases, skipped } = await patiently(this.#context, signal, () =>
+      this.#context.store.list({ consistent, signal })
+    )
     for (const { key, because, problem } of skipped) {
       if (because !== 'malformed' || this.#toldOf.has(key)) continue
       this.#toldOf.add(key)

@@ -93,10 +93,7 @@ function planRebuilds(facts: SyncFacts, graph: ShardGraph, table: ReadonlyMap<st
   return [...facts.remembered.values()]
     .filter(lease => !table.has(lease.leaseKey))
     .filter(lease => !isFinished(lease) || (isOfUse(lease) && standingOf(lease.shardId) !== 'passed'))
-    .map(lease => {
-      const { wantedBy: _, ...kept } = released(lease)
-      return { lease: kept, why: 'rebuilt' }
-    })
+    .map(lease => ({ lease: released(lease), why: 'rebuilt' }))
 }
 
 function planMissing(facts: SyncFacts, graph: ShardGraph, leases: ReadonlyMap<string, Lease>): PlannedLease[] {

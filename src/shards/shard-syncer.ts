@@ -3,6 +3,7 @@
 import type { KinesisPort } from '../kinesis/kinesis-port.ts'
 import type { LeaseStore } from '../leases/lease-store.ts'
 import { BugError, TableMismatchError } from '../model/errors.ts'
+import type { HashKeyRange } from '../model/hash-key-range.ts'
 import { isFinished, type Lease, type StreamIdentity } from '../model/lease.ts'
 import { type ChildShard, parentsOf, type Shard } from '../model/shard.ts'
 import type { StartPosition } from '../model/start-position.ts'
@@ -62,6 +63,7 @@ export class ShardSyncer {
   /** What time it was at the service when the stream was last found, and by our monotonic clock. Milliseconds. */
   #heard: { readonly serviceMs: number; readonly atMs: number } | undefined
   #holesTold = ''
+  #isFresh = false
 
   constructor(options: ShardSyncerOptions) {
     const { kinesis, store, clock, random, logger, startAt, onRecreatedStream = 'refuse', report } = options
@@ -85,6 +87,11 @@ export class ShardSyncer {
     return found
   }
 
+  /** Whether the lease table was empty when it was opened: the application begins. */
+  get isFresh(): boolean {
+    return this.#isFresh
+  }
+
   /** What time it is at the service, in whole epoch milliseconds, as far as it was heard; by our own clock before that. */
   serviceTimeMs(): number {
     const { clock } = this.#context
@@ -105,6 +112,7 @@ export class ShardSyncer {
       const shards = await listWholeStream(this.#context, signal)
       if (!couldBeOf(leases, shards)) throw this.#foreignTable(leases, stream)
     }
+    this.#isFresh = leases.length === 0
     this.#stream = stream
     return stream
   }
@@ -191,7 +199,7 @@ export class ShardSyncer {
     const plan = await this.#confirmed(informed, planShardSync(informed), signal)
     const created = await this.#carryOut(plan, signal)
     // While no lease has ever been held, missing ones are those that another worker is about to create, too.
-    if (leases.some(lease => lease.counter > 0)) this.#tellHoles(plan, created)
+    if (leases.some(lease => lease.counter > 0)) await this.#tellHoles(informed, plan, created, signal)
     return plan
   }
 
@@ -216,15 +224,16 @@ export class ShardSyncer {
   }
 
   /**
-   * The part of a plan that holds after the rows it rests on were read strongly consistent. A listing of the table is
-   * neither new nor of one moment: it may show a parent that is finished and not the children created before that, or
-   * miss a row that was removed because its children had begun, and show those as they were earlier.
+   * The part of a plan that holds after the table was read strongly consistent, and then the rows next to those that are to be
+   * created, one by one. A listing of the table is neither new nor of one moment: it may show a parent that is finished and
+   * not the children created before that, or miss rows that were removed because later generations had begun, and those too.
    */
   async #confirmed(facts: SyncFacts, plan: SyncPlan, signal: AbortSignal): Promise<SyncPlan> {
-    if (plan.create.length === 0 || facts.leases.length === 0) return plan
+    if (plan.create.length === 0 && plan.remove.length === 0) return plan
     const graph = shardGraph(facts.shards)
     const keys = new Set(plan.create.flatMap(({ lease }) => relativesOf(graph, lease.shardId)))
-    const leases = overlaid(facts.leases, keys, await this.#table.get(keys, signal))
+    const listed = await this.#table.list(facts.stream, signal, true)
+    const leases = overlaid(listed, keys, await this.#table.get(keys, signal))
     const confirmed = planShardSync({ ...facts, leases })
     const asked = new Set(plan.create.map(({ lease }) => lease.leaseKey))
     return { ...confirmed, create: confirmed.create.filter(({ lease }) => asked.has(lease.leaseKey)) }
@@ -252,13 +261,29 @@ export class ShardSyncer {
     return isCreated
   }
 
-  #tellHoles(plan: SyncPlan, repaired: readonly string[]): void {
-    const ranges = plan.holes.map(formatRange)
+  async #tellHoles(facts: SyncFacts, plan: SyncPlan, repaired: readonly string[], signal: AbortSignal): Promise<void> {
+    const ranges = (await this.#confirmedHoles(facts, plan, repaired, signal)).map(formatRange)
     const isNew = ranges.join() !== this.#holesTold
     this.#holesTold = ranges.join()
     if (ranges.length === 0 || (!isNew && repaired.length === 0)) return
     this.#logger.warn({ ranges, repaired }, 'No lease covered a part of the stream')
     this.#context.report({ kind: 'hole-found', ranges, repaired })
+  }
+
+  /**
+   * The holes that were there before `repaired` were created. Rows of a listing that are old, each by itself, show holes that
+   * never were: those that would be news are looked for again in one that is not.
+   */
+  async #confirmedHoles(
+    facts: SyncFacts,
+    { holes }: SyncPlan,
+    repaired: readonly string[],
+    signal: AbortSignal
+  ): Promise<readonly HashKeyRange[]> {
+    const areTold = holes.map(formatRange).join() === this.#holesTold
+    if (holes.length === 0 || (areTold && repaired.length === 0)) return holes
+    const leases = await this.#table.list(facts.stream, signal, true)
+    return planShardSync({ ...facts, leases: leases.filter(({ leaseKey }) => !repaired.includes(leaseKey)) }).holes
   }
 
   /**

@@ -1,6 +1,7 @@
-// Kinesis in memory, behind the Kinesis port: streams, shards, iterators, limits and faults, in the time of the clock it
-// is given. Where the emulators differ from the service, this follows the service.
+// Kinesis in memory, behind the Kinesis port: streams, shards, iterators, limits, retention, fan-out and faults, in the time
+// of the clock it is given. Where the emulators differ from the service, this follows the service.
 import type {
+  CallOptions,
   IteratorStart,
   KinesisPort,
   RecordsAnswer,
@@ -8,55 +9,82 @@ import type {
   StreamDescription,
   StreamStatus
 } from '../kinesis/kinesis-port.ts'
-import { ServiceError, ThrottledError } from '../model/errors.ts'
+import { ServiceError } from '../model/errors.ts'
 import { isClosed, type Shard } from '../model/shard.ts'
 import type { Clock } from '../runtime/clock.ts'
 import { withDeadline } from '../runtime/deadline.ts'
-import { type FakeRecord, type FakeShard, FakeStream, firstIndexFrom, type PutResult, refused } from './fake-stream.ts'
+import { FakeFanOut, type FanOutConsumer, type SubscribeInput, type SubscriptionEvent } from './fake-fan-out.ts'
+import { following, type IteratorPosition, readIterator, writeIterator } from './fake-iterator.ts'
+import { ReadLimits } from './fake-read-limits.ts'
+import { type FakeRecord, type FakeShard, FakeStream, firstIndexFrom, refused } from './fake-stream.ts'
 
 const ITERATOR_LIVES_MS = 300_000
 const MAX_RECORDS = 10_000
 const MAX_ANSWER_BYTES = 10 * 1024 * 1024
-const READS_PER_SECOND = 5
-const BYTES_PER_SECOND = 2 * 1024 * 1024
 const REQUEST_TIMEOUT_MS = 10_000
+const DAY_MS = 86_400_000
 
 /** One call to the fake, before it is carried out. */
 export interface FakeCall {
-  readonly name: 'describeStream' | 'listShards' | 'getShardIterator' | 'getRecords'
+  /** Which call. */
+  readonly name:
+    | ('describeStream' | 'listShards' | 'getShardIterator' | 'getRecords')
+    | ('registerConsumer' | 'describeConsumer' | 'deregisterConsumer' | 'subscribeToShard')
+  /** Name of the stream. */
   readonly streamName: string
-  /** Which shard, for the two calls that are about one. Absent too if the iterator cannot be read. */
+  /** Which shard, for the calls that are about one. Absent too if the iterator cannot be read. */
   readonly shardId?: string
+  /** Where reading is to begin. */
   readonly start?: IteratorStart
+  /** How many records are asked for at most. */
   readonly limit?: number
+  /** Which shards are asked for. */
   readonly filter?: ShardFilter
+}
+
+/** Where a record went. */
+export interface PutResult {
+  /** The shard that its key belongs to. */
+  readonly shardId: string
+  /** 56 digits. */
+  readonly sequenceNumber: string
 }
 
 /** Sees every call first. What it throws reaches the caller; the call waits until what it returns has resolved. */
 export type Intercept = (call: FakeCall) => void | Promise<void>
 
+/** Is told what becomes of streams and what is put into them, right after it has happened. */
+export interface StreamObserver {
+  /** A record was put. */
+  put(streamName: string, shard: Shard, record: FakeRecord, explicitHashKey?: string | bigint): void
+  /** A stream was deleted, or is about to be created again: nothing that was put into it before counts any more. */
+  deleted(streamName: string): void
+  /** A shard was split, or two were merged. */
+  resharded(streamName: string, parents: readonly string[], children: readonly string[]): void
+}
+
 /** Whose time the fake lives in, and in what it is like the service. */
 export interface FakeKinesisOptions {
+  /** Its time. */
   readonly clock: Clock
   /** Whether the end of a shard names its children, as the service does. Default true; kinesalite does not. */
   readonly sendChildShards?: boolean
   /** Whether a shard answers 5 reads and 2 MB a second and throttles the rest, as the service does. Default false. */
   readonly enforceLimits?: boolean
+  /** Default: nobody is told. */
+  readonly observer?: StreamObserver
 }
 
-/** What an iterator says, as the fake reads it back. */
-interface Position {
-  readonly streamName: string
-  readonly incarnation: number
-  readonly shardId: string
-  /** The lowest sequence number it will deliver. */
-  readonly from: string
-  readonly madeAtMs: number
-}
-
-interface Read {
-  readonly atMs: number
-  readonly bytes: number
+/** The calls of enhanced fan-out for one stream. They reject as those of the Kinesis port do. */
+export interface FakeFanOutPort {
+  /** RegisterStreamConsumer. ServiceError `in-use` if there is one of that name, or if there are 20 already. */
+  registerConsumer(consumerName: string, options?: CallOptions): Promise<FanOutConsumer>
+  /** DescribeStreamConsumer. ServiceError `not-found` if there is none. */
+  describeConsumer(consumerArn: string, options?: CallOptions): Promise<FanOutConsumer>
+  /** DeregisterStreamConsumer. ServiceError `not-found` if there is none. */
+  deregisterConsumer(consumerArn: string, options?: CallOptions): Promise<void>
+  /** Resolves once the subscription stands. What comes of it, and its end by an error, whoever iterates gets. */
+  subscribeToShard(input: SubscribeInput): Promise<AsyncIterable<SubscriptionEvent>>
 }
 
 /** An account of Kinesis. */
@@ -66,27 +94,54 @@ export class FakeKinesis {
   readonly #clock: Clock
   readonly #sendChildShards: boolean
   readonly #enforceLimits: boolean
+  readonly #observer: StreamObserver | undefined
+  readonly #fanOut: FakeFanOut
   readonly #streams = new Map<string, FakeStream>()
-  readonly #reads = new WeakMap<FakeShard, Read[]>()
+  readonly #limits: ReadLimits
   #streamsEver = 0
 
-  constructor({ clock, sendChildShards = true, enforceLimits = false }: FakeKinesisOptions) {
+  constructor({ clock, sendChildShards = true, enforceLimits = false, observer }: FakeKinesisOptions) {
     this.#clock = clock
     this.#sendChildShards = sendChildShards
     this.#enforceLimits = enforceLimits
+    this.#observer = observer
+    this.#limits = new ReadLimits(clock)
+    this.#fanOut = new FakeFanOut({
+      clock,
+      sendChildShards,
+      firstNumber: (stream, shardId, start) => this.#from(stream, shardId, start)
+    })
   }
 
-  /** Creates a stream that is ACTIVE at once. A name that was deleted may be used again. */
-  createStream(name: string, shardCount = 1): void {
+  /**
+   * Creates a stream that is ACTIVE at once. A name that was deleted may be used again. `retentionMs`: how long records are
+   * kept, in milliseconds; default a day.
+   */
+  createStream(name: string, shardCount = 1, { retentionMs = DAY_MS }: { readonly retentionMs?: number } = {}): void {
     if (this.#streams.has(name)) {
       throw new ServiceError('in-use', `Stream ${name} exists already`, { retryable: true })
     }
-    this.#streams.set(name, new FakeStream(name, shardCount, ++this.#streamsEver, () => this.#clock.epochMs()))
+    const incarnation = ++this.#streamsEver
+    const epochMs = (): number => this.#clock.epochMs()
+    this.#streams.set(name, new FakeStream(name, shardCount, incarnation, epochMs, retentionMs))
   }
 
+  /** Deletes a stream, its records and its fan-out consumers. */
   deleteStream(name: string): void {
-    this.#stream(name)
+    const stream = this.#stream(name)
+    for (const { consumerArn } of this.#fanOut.list(stream)) this.#fanOut.deregister(consumerArn)
     this.#streams.delete(name)
+    this.#observer?.deleted(name)
+  }
+
+  /** The names of the streams there are. */
+  get streamNames(): string[] {
+    return [...this.#streams.keys()]
+  }
+
+  /** Changes for how long the records of a stream are kept. Milliseconds. */
+  setRetention(name: string, retentionMs: number): void {
+    this.#stream(name).retentionMs = retentionMs
   }
 
   /** Makes a stream say that it is being created, changed or deleted. */
@@ -102,17 +157,23 @@ export class FakeKinesis {
     { explicitHashKey }: { readonly explicitHashKey?: string | bigint } = {}
   ): PutResult {
     const bytes = typeof data === 'string' ? new TextEncoder().encode(data) : data
-    return this.#stream(name).put(partitionKey, bytes, explicitHashKey)
+    const { shard, record } = this.#stream(name).put(partitionKey, bytes, explicitHashKey)
+    this.#observer?.put(name, shard, record, explicitHashKey)
+    return { shardId: shard.shardId, sequenceNumber: record.sequenceNumber }
   }
 
   /** Splits an open shard in two, in the middle unless a hash key is given. Returns the ids of the children. */
   split(name: string, shardId: string, newStartingHashKey?: bigint): [string, string] {
-    return this.#stream(name).split(shardId, newStartingHashKey)
+    const children = this.#stream(name).split(shardId, newStartingHashKey)
+    this.#observer?.resharded(name, [shardId], children)
+    return children
   }
 
   /** Merges two open shards whose hash key ranges adjoin. Returns the id of the child. */
   merge(name: string, shardId: string, adjacentShardId: string): string {
-    return this.#stream(name).merge(shardId, adjacentShardId)
+    const child = this.#stream(name).merge(shardId, adjacentShardId)
+    this.#observer?.resharded(name, [shardId, adjacentShardId], [child])
+    return child
   }
 
   /** Forgets a closed shard, as Kinesis does when the last of its records has expired. */
@@ -128,6 +189,11 @@ export class FakeKinesis {
   /** Every shard of the stream that has not expired. */
   shards(name: string): Shard[] {
     return this.#stream(name).shards.map(({ shard }) => shard)
+  }
+
+  /** Whether there is such a shard, and it has not expired. */
+  hasShard(name: string, shardId: string): boolean {
+    return this.#streams.get(name)?.has(shardId) === true
   }
 
   /** Every record that is in a shard now. */
@@ -151,7 +217,7 @@ export class FakeKinesis {
       getShardIterator: (shardId, start, { signal } = {}) =>
         call({ name: 'getShardIterator', shardId, start }, signal, () => this.#iterator(streamName, shardId, start)),
       getRecords: (iterator, { limit, signal }) => {
-        const position = read(iterator)
+        const position = readIterator(iterator)
         const shard = position && { shardId: position.shardId }
         return call({ name: 'getRecords', limit, ...shard }, signal, () => this.#records(position, limit))
       },
@@ -159,13 +225,41 @@ export class FakeKinesis {
     }
   }
 
+  /** The calls of enhanced fan-out for a stream, by name or ARN. */
+  fanOut(nameOrArn: string): FakeFanOutPort {
+    const streamName = nameOrArn.slice(nameOrArn.lastIndexOf('/') + 1)
+    const fanOut = this.#fanOut
+    const call = <T>(name: FakeCall['name'], signal: AbortSignal | undefined, answer: () => T): Promise<T> =>
+      this.#call({ streamName, name }, signal, answer)
+    return {
+      registerConsumer: (consumerName, { signal } = {}) =>
+        call('registerConsumer', signal, () => fanOut.register(this.#stream(streamName), consumerName)),
+      describeConsumer: (consumerArn, { signal } = {}) =>
+        call('describeConsumer', signal, () => fanOut.describe(consumerArn)),
+      deregisterConsumer: (consumerArn, { signal } = {}) =>
+        call('deregisterConsumer', signal, () => fanOut.deregister(consumerArn)),
+      subscribeToShard: input => {
+        const { shardId, start, signal } = input
+        const what = { streamName, name: 'subscribeToShard', shardId, start } as const
+        return this.#call(what, signal, () => fanOut.subscribe(input))
+      }
+    }
+  }
+
+  /** Breaks the connection of every subscription to a shard, or to every shard, of a stream. */
+  disconnect(name: string, shardId?: string): void {
+    this.#fanOut.disconnect(this.#stream(name), shardId)
+  }
+
   #call<T>(call: FakeCall, signal: AbortSignal | undefined, answer: () => T): Promise<T> {
+    const { intercept } = this
+    if (intercept === undefined) return answered(signal, answer)
     return withDeadline(
       this.#clock,
       REQUEST_TIMEOUT_MS,
       signal,
       async () => {
-        await this.intercept?.(call)
+        await intercept(call)
         return answer()
       },
       () => new ServiceError('timeout', `${call.name} of ${call.streamName} had no answer`, { retryable: true })
@@ -198,8 +292,8 @@ export class FakeKinesis {
     return this.#iteratorAt(position)
   }
 
-  #iteratorAt(position: Omit<Position, 'madeAtMs'>): string {
-    return write({ ...position, madeAtMs: this.#clock.monotonicMs() })
+  #iteratorAt(position: Omit<IteratorPosition, 'madeAtMs'>): string {
+    return writeIterator({ ...position, madeAtMs: this.#clock.monotonicMs() })
   }
 
   #from(stream: FakeStream, shardId: string, start: IteratorStart): string {
@@ -220,7 +314,7 @@ export class FakeKinesis {
     }
   }
 
-  #records(position: Position | undefined, limit: number): RecordsAnswer {
+  #records(position: IteratorPosition | undefined, limit: number): RecordsAnswer {
     if (position === undefined) throw refused('this is not a shard iterator')
     if (!(Number.isInteger(limit) && limit >= 1 && limit <= MAX_RECORDS)) {
       throw refused(`limit ${limit} is not a whole number from 1 to ${MAX_RECORDS}`)
@@ -232,17 +326,17 @@ export class FakeKinesis {
     if (ageMs > ITERATOR_LIVES_MS) {
       throw new ServiceError('expired-iterator', `The iterator is ${ageMs} ms old`, { retryable: false })
     }
-    if (this.#enforceLimits) this.#throttle(source)
+    if (this.#enforceLimits) this.#limits.throttle(source)
     const first = firstIndexFrom(source.records, position.from)
     const records = upToCaps(source.records, first, limit)
-    this.#noteRead(source, records)
+    if (this.#enforceLimits) this.#limits.note(source, records)
     return this.#answer(stream, source, position, records, first + records.length)
   }
 
   #answer(
     stream: FakeStream,
     { shard, records: all }: FakeShard,
-    position: Position,
+    position: IteratorPosition,
     records: readonly FakeRecord[],
     next: number
   ): RecordsAnswer {
@@ -257,27 +351,6 @@ export class FakeKinesis {
     const from = last === undefined ? position.from : following(last.sequenceNumber)
     return { records, millisBehindLatest: behindMs, nextIterator: this.#iteratorAt({ ...position, from }) }
   }
-
-  #throttle(shard: FakeShard): void {
-    const nowMs = this.#clock.monotonicMs()
-    const reads = (this.#reads.get(shard) ?? []).filter(({ atMs, bytes }) => atMs + blocksForMs(bytes) > nowMs)
-    this.#reads.set(shard, reads)
-    const count = reads.filter(({ atMs }) => atMs + 1000 > nowMs).length
-    const bytes = reads.reduce((sum, each) => sum + each.bytes, 0)
-    if (count < READS_PER_SECOND && bytes < BYTES_PER_SECOND) return
-    throw new ThrottledError(`${shard.shard.shardId} has answered ${count} reads and ${bytes} bytes within a second`)
-  }
-
-  #noteRead(shard: FakeShard, records: readonly FakeRecord[]): void {
-    if (!this.#enforceLimits) return
-    const bytes = records.reduce((sum, { data }) => sum + data.length, 0)
-    this.#reads.get(shard)?.push({ atMs: this.#clock.monotonicMs(), bytes })
-  }
-}
-
-/** How long a read counts against the limit on bytes: an answer of 10 MB blocks the shard for five seconds. */
-function blocksForMs(bytes: number): number {
-  return Math.max(1000, (bytes / BYTES_PER_SECOND) * 1000)
 }
 
 /** The records from index `first` that fit into one answer: always one, if there is one. */
@@ -293,21 +366,8 @@ function upToCaps(records: readonly FakeRecord[], first: number, limit: number):
   return fitting
 }
 
-function following(sequenceNumber: string): string {
-  return String(BigInt(sequenceNumber) + 1n)
-}
-
-function write(position: Position): string {
-  return Buffer.from(JSON.stringify(position)).toString('base64')
-}
-
-function read(iterator: string): Position | undefined {
-  try {
-    const position: unknown = JSON.parse(Buffer.from(iterator, 'base64').toString())
-    return typeof position === 'object' && position !== null && 'madeAtMs' in position
-      ? (position as Position)
-      : undefined
-  } catch {
-    return undefined
-  }
+/** A call that nobody intercepts is answered at once. */
+async function answered<T>(signal: AbortSignal | undefined, answer: () => T): Promise<T> {
+  signal?.throwIfAborted()
+  return answer()
 }

@@ -1,5 +1,5 @@
-// One stream of the fake Kinesis: its shards, what is in them, and how they split and merge. Knows nothing of
-// iterators, limits and faults.
+// One stream of the fake Kinesis: its shards, what is in them and for how long, and how they split and merge. Knows nothing
+// of iterators, limits and faults. Cheap with thousands of shards: nothing walks through all of them for one record.
 import { createHash } from 'node:crypto'
 import type { StreamStatus } from '../kinesis/kinesis-port.ts'
 import { ServiceError } from '../model/errors.ts'
@@ -10,12 +10,6 @@ import { type ChildShard, childrenOf, isClosed, type Shard } from '../model/shar
 /** A record that is in the fake for certain to say when it arrived. */
 export type FakeRecord = KinesisRecord & { readonly arrivedAtMs: number }
 
-/** Where a record went. */
-export interface PutResult {
-  readonly shardId: string
-  readonly sequenceNumber: string
-}
-
 /** A shard and what is in it. */
 export interface FakeShard {
   shard: Shard
@@ -23,6 +17,10 @@ export interface FakeShard {
   closedAtMs?: number
   /** Ascending by sequence number. */
   readonly records: FakeRecord[]
+  /** Ids of the shards that continue it. */
+  readonly children: string[]
+  /** Called when a record was put into it, and when it was closed. */
+  readonly watchers: Set<() => void>
 }
 
 /** A stream in memory. What Kinesis would refuse, it refuses with the ServiceError that the port has for that. */
@@ -31,52 +29,88 @@ export class FakeStream {
   readonly arn: string
   readonly createdAtMs: number
   status: StreamStatus = 'ACTIVE'
+  /** How long records are kept. Milliseconds; may be changed at any time. */
+  retentionMs: number
   /** Tells the streams of one name apart; part of every sequence number. */
   readonly incarnation: number
   readonly #epochMs: () => number
   readonly #shards = new Map<string, FakeShard>()
+  /** The open ones, ascending by hash key. */
+  readonly #open: FakeShard[] = []
+  /** The closed ones, in the order in which they were closed. */
+  readonly #closed: FakeShard[] = []
+  /** What {@link shards} returned last, until there are others. */
+  #listing: readonly FakeShard[] | undefined
   #shardsEver = 0
   #sequence = 0
 
-  constructor(name: string, shardCount: number, incarnation: number, epochMs: () => number) {
+  /** @param retentionMs milliseconds; default: for ever */
+  constructor(
+    name: string,
+    shardCount: number,
+    incarnation: number,
+    epochMs: () => number,
+    retentionMs = Number.POSITIVE_INFINITY
+  ) {
     this.name = name
     this.arn = `arn:aws:kinesis:us-east-1:000000000000:stream/${name}`
     this.createdAtMs = epochMs()
     this.incarnation = incarnation
+    this.retentionMs = retentionMs
     this.#epochMs = epochMs
     const size = (MAX_HASH_KEY + 1n) / BigInt(shardCount)
     for (let index = 0n; index < shardCount; index++) {
       const end = index === BigInt(shardCount) - 1n ? MAX_HASH_KEY : (index + 1n) * size - 1n
-      this.#open({ start: index * size, end }, [])
+      this.#open.push(this.#add({ start: index * size, end }, []))
     }
   }
 
   /** Every shard that has not expired, by id. */
   get shards(): readonly FakeShard[] {
-    return [...this.#shards.values()]
+    this.#expireShards()
+    this.#listing ??= [...this.#shards.values()]
+    return this.#listing
   }
 
+  has(shardId: string): boolean {
+    this.#expireShards()
+    return this.#shards.has(shardId)
+  }
+
+  /** One shard, without the records that have expired. @throws ServiceError `not-found` */
   shard(shardId: string): FakeShard {
+    this.#expireShards()
     const found = this.#shards.get(shardId)
-    if (found !== undefined) return found
-    throw new ServiceError('not-found', `Shard ${shardId} in stream ${this.name} does not exist`, { retryable: false })
+    if (found === undefined) {
+      const message = `Shard ${shardId} in stream ${this.name} does not exist`
+      throw new ServiceError('not-found', message, { retryable: false })
+    }
+    this.#expireRecords(found)
+    return found
   }
 
   childrenOf(shardId: string): ChildShard[] {
-    return childrenOf(
-      shardId,
-      this.shards.map(({ shard }) => shard)
-    )
+    const children = this.#shards.get(shardId)?.children ?? []
+    const shards = children.flatMap(child => this.#shards.get(child)?.shard ?? [])
+    return childrenOf(shardId, shards)
   }
 
-  put(partitionKey: string, data: Uint8Array, explicitHashKey?: string | bigint): PutResult {
+  /** Puts a record, and says into which shard. */
+  put(
+    partitionKey: string,
+    data: Uint8Array,
+    explicitHashKey?: string | bigint
+  ): { readonly shard: Shard; readonly record: FakeRecord } {
     const hashKey = explicitHashKey === undefined ? hashKeyOf(partitionKey) : BigInt(explicitHashKey)
-    const target = this.shards.find(({ shard }) => !isClosed(shard) && containsHashKey(shard.hashKeyRange, hashKey))
-    if (target === undefined) throw refused(`no open shard covers hash key ${hashKey}`)
-    const { shardId } = target.shard
-    const sequenceNumber = this.#nextSequenceNumber(shardId)
-    target.records.push({ sequenceNumber, partitionKey, data, arrivedAtMs: this.#epochMs() })
-    return { shardId, sequenceNumber }
+    const target = this.#open[this.#indexOfOpen(hashKey)]
+    if (target === undefined || !containsHashKey(target.shard.hashKeyRange, hashKey)) {
+      throw refused(`no open shard covers hash key ${hashKey}`)
+    }
+    const sequenceNumber = this.#nextSequenceNumber(target.shard.shardId)
+    const record = { sequenceNumber, partitionKey, data, arrivedAtMs: this.#epochMs() }
+    target.records.push(record)
+    for (const watcher of target.watchers) watcher()
+    return { shard: target.shard, record }
   }
 
   /** Splits an open shard in two. Without a hash key, in the middle. Returns the ids of the children. */
@@ -85,8 +119,13 @@ export class FakeStream {
     const { start, end } = parent.shard.hashKeyRange
     const middle = newStartingHashKey ?? (start + end + 1n) / 2n
     if (middle <= start || middle > end) throw refused(`${shardId} cannot be split at hash key ${middle}`)
-    this.#close(parent)
-    return [this.#open({ start, end: middle - 1n }, [shardId]), this.#open({ start: middle, end }, [shardId])]
+    return this.#continue(
+      [parent],
+      [
+        { start, end: middle - 1n },
+        { start: middle, end }
+      ]
+    ) as [string, string]
   }
 
   /** Merges two open shards whose hash key ranges adjoin. Returns the id of the child. */
@@ -95,14 +134,16 @@ export class FakeStream {
     const ranges = parents.map(({ shard }) => shard.hashKeyRange).sort((a, b) => (a.start < b.start ? -1 : 1))
     const [low, high] = ranges as [HashKeyRange, HashKeyRange]
     if (low.end + 1n !== high.start) throw refused(`${shardId} and ${adjacentShardId} do not adjoin`)
-    for (const parent of parents) this.#close(parent)
-    return this.#open({ start: low.start, end: high.end }, [shardId, adjacentShardId])
+    const [child] = this.#continue(parents, [{ start: low.start, end: high.end }])
+    return child as string
   }
 
   /** Forgets a closed shard, as Kinesis does when the last of its records has expired. */
   expireShard(shardId: string): void {
-    if (!isClosed(this.shard(shardId).shard)) throw refused(`${shardId} is open: only its records can expire`)
-    this.#shards.delete(shardId)
+    const found = this.shard(shardId)
+    if (!isClosed(found.shard)) throw refused(`${shardId} is open: only its records can expire`)
+    this.#closed.splice(this.#closed.indexOf(found), 1)
+    this.#forget(found)
   }
 
   /** Lets every record of a shard before `sequenceNumber` expire. */
@@ -113,7 +154,10 @@ export class FakeStream {
 
   /** The shards that were open at a time; times before the oldest shard that is left mean that shard's beginning. */
   shardsAt(timestampMs: number): Shard[] {
-    const horizonMs = Math.min(...this.shards.map(({ openedAtMs }) => openedAtMs))
+    const horizonMs = this.shards.reduce(
+      (oldest, { openedAtMs }) => Math.min(oldest, openedAtMs),
+      Number.POSITIVE_INFINITY
+    )
     const atMs = Math.max(timestampMs, horizonMs)
     return this.shards
       .filter(({ openedAtMs, closedAtMs = Number.POSITIVE_INFINITY }) => openedAtMs <= atMs && closedAtMs >= atMs)
@@ -125,6 +169,11 @@ export class FakeStream {
     return sequenceNumberOf(this.incarnation, this.#sequence + 1, shardNumberOf(shardId))
   }
 
+  /** The newest number that the stream has given out, as one of a shard: everything in it by now is at or before it. */
+  newest(shardId: string): string {
+    return sequenceNumberOf(this.incarnation, this.#sequence, shardNumberOf(shardId))
+  }
+
   /** Whether a sequence number could have been given out by this shard of this stream. */
   isFrom(shardId: string, sequenceNumber: string): boolean {
     const ours = sequenceNumberOf(this.incarnation, 0, shardNumberOf(shardId))
@@ -133,7 +182,22 @@ export class FakeStream {
     return /^\d{56}$/.test(sequenceNumber) && isSameStream && isSameShard
   }
 
-  #open(hashKeyRange: HashKeyRange, parents: readonly string[]): string {
+  /** Closes the parents, which adjoin, and opens children in their place. Returns their ids. */
+  #continue(parents: readonly FakeShard[], ranges: readonly HashKeyRange[]): string[] {
+    const first = Math.min(...parents.map(parent => this.#open.indexOf(parent)))
+    const parentIds = parents.map(({ shard }) => shard.shardId)
+    for (const parent of parents) this.#close(parent)
+    const children = ranges.map(range => this.#add(range, parentIds))
+    this.#open.splice(first, parents.length, ...children)
+    const ids = children.map(({ shard }) => shard.shardId)
+    for (const parent of parents) {
+      parent.children.push(...ids)
+      for (const watcher of parent.watchers) watcher()
+    }
+    return ids
+  }
+
+  #add(hashKeyRange: HashKeyRange, parents: readonly string[]): FakeShard {
     const shardId = `shardId-${String(this.#shardsEver++).padStart(SHARD_DIGITS, '0')}`
     const [parentShardId, adjacentParentShardId] = parents
     const shard: Shard = {
@@ -143,13 +207,51 @@ export class FakeStream {
       hashKeyRange,
       startingSequenceNumber: this.#nextSequenceNumber(shardId)
     }
-    this.#shards.set(shardId, { shard, openedAtMs: this.#epochMs(), records: [] })
-    return shardId
+    const added = { shard, openedAtMs: this.#epochMs(), records: [], children: [], watchers: new Set<() => void>() }
+    this.#shards.set(shardId, added)
+    this.#listing = undefined
+    return added
   }
 
   #close(parent: FakeShard): void {
     parent.shard = { ...parent.shard, endingSequenceNumber: this.#nextSequenceNumber(parent.shard.shardId) }
     parent.closedAtMs = this.#epochMs()
+    this.#closed.push(parent)
+  }
+
+  /** The index of the last open shard that begins at or before a hash key. */
+  #indexOfOpen(hashKey: bigint): number {
+    let low = 0
+    let high = this.#open.length
+    while (low < high) {
+      const middle = (low + high) >>> 1
+      if ((this.#open[middle] as FakeShard).shard.hashKeyRange.start <= hashKey) low = middle + 1
+      else high = middle
+    }
+    return low - 1
+  }
+
+  #expireRecords({ records }: FakeShard): void {
+    const untilMs = this.#epochMs() - this.retentionMs
+    let expired = 0
+    while ((records[expired]?.arrivedAtMs ?? Number.POSITIVE_INFINITY) <= untilMs) expired += 1
+    if (expired > 0) records.splice(0, expired)
+  }
+
+  /** Closed for as long as records are kept, a shard has none left. */
+  #expireShards(): void {
+    const untilMs = this.#epochMs() - this.retentionMs
+    for (let [oldest] = this.#closed; oldest !== undefined; [oldest] = this.#closed) {
+      if ((oldest.closedAtMs ?? 0) > untilMs) return
+      this.#closed.shift()
+      this.#forget(oldest)
+    }
+  }
+
+  #forget(shard: FakeShard): void {
+    this.#shards.delete(shard.shard.shardId)
+    this.#listing = undefined
+    for (const watcher of shard.watchers) watcher()
   }
 
   #openShard(shardId: string): FakeShard {
@@ -173,6 +275,12 @@ export function firstIndexFrom(records: readonly FakeRecord[], sequenceNumber: s
     else high = middle
   }
   return low
+}
+
+/** The place of a record in its stream, from its sequence number: shorter, and enough for people to tell records by. */
+export function placeOf(sequenceNumber: string): string {
+  if (sequenceNumber.length !== STREAM_DIGITS + PLACE_DIGITS + SHARD_DIGITS) return sequenceNumber
+  return `#${Number(sequenceNumber.slice(STREAM_DIGITS, STREAM_DIGITS + PLACE_DIGITS))}`
 }
 
 /** The hash key that Kinesis computes for a partition key: its MD5, as a number. */

@@ -1,6 +1,7 @@
 // Turns what the parts tell into events. One function for each part; no decisions.
 import type { ShardListener } from '../consumer/shard-listener.ts'
-import type { LeaseListener } from '../leases/lease-coordinator.ts'
+import type { LeadershipListener } from '../fleet/leadership.ts'
+import type { LeaseListener } from '../fleet/lease-coordinator.ts'
 import type { Tenure } from '../leases/tenure.ts'
 import { messageOf } from '../model/errors.ts'
 import { formatPosition } from '../model/sequence-number.ts'
@@ -10,7 +11,9 @@ import type { ShardEventBase, WorkerEmitter } from './events.ts'
 type Emit = WorkerEmitter['emit']
 
 /** Emits what the lease coordinator tells as the events of leases. */
-export function leaseEvents(emit: Emit): Pick<LeaseListener, 'taken' | 'requested' | 'ended' | 'neglected'> {
+export function leaseEvents(
+  emit: Emit
+): Pick<LeaseListener, 'taken' | 'revoked' | 'ended'> & { neglected(leaseKeys: readonly string[]): void } {
   let told: ReadonlySet<string> = new Set()
   return {
     // Not when there are fewer of them: a fleet that picks up many would be told of each.
@@ -21,11 +24,32 @@ export function leaseEvents(emit: Emit): Pick<LeaseListener, 'taken' | 'requeste
     },
     taken: (tenure, why) =>
       emit('lease:taken', { ...shardOf(tenure), why, checkpoint: formatPosition(tenure.lease.checkpoint) }),
-    requested: (tenure, by) => emit('lease:requested', { ...shardOf(tenure), by }),
+    revoked: tenure => emit('lease:revoked', shardOf(tenure)),
     ended: (tenure, how, because) => {
       if (how === 'released') emit('lease:released', shardOf(tenure))
       if (how === 'lost' || how === 'gone') emit('lease:lost', { ...shardOf(tenure), because })
     }
+  }
+}
+
+/** Emits what is told of the session of a worker, and of its turns as the leader, as the events of both. */
+export function fleetEvents(
+  emit: Emit
+): Omit<
+  LeaseListener & LeadershipListener,
+  'taken' | 'revoked' | 'ended' | 'carriedOut' | 'posted' | 'unassigned' | 'failed'
+> {
+  return {
+    sessionBegan: session => emit('session:began', { session }),
+    sessionSuspended: () => emit('session:suspended', {}),
+    sessionResumed: afterMs => emit('session:resumed', { afterMs }),
+    sessionDied: (session, how) => emit('session:died', { session, how }),
+    stalled: forMs => emit('worker:stalled', { forMs }),
+    elected: term => emit('leader:elected', { term }),
+    deposed: because => emit('leader:deposed', { because }),
+    planned: plan => emit('fleet:planned', plan),
+    certified: (session, how) => emit('fleet:member-died', { session, how }),
+    foreignersFound: workers => emit('fleet:foreigners-found', { workers: [...workers] })
   }
 }
 

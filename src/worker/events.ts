@@ -1,7 +1,9 @@
 // Every event, its payload, and the one place that emits. An event is emitted after the thing is true, and carries plain
 // data only.
 import { EventEmitter } from 'eventemitter3'
-import type { ClaimReason } from '../leases/plan-assignments.ts'
+import type { PlanReport } from '../fleet/fleet-view.ts'
+import type { Death } from '../leases/control-store.ts'
+import type { ClaimReason } from '../leases/held-leases.ts'
 import { type ConsumerError, OptionError, type ProcessorError } from '../model/errors.ts'
 import type { LastResort } from '../processor/failure-rules.ts'
 import type { Logger } from '../runtime/logger.ts'
@@ -17,7 +19,7 @@ export interface ShardEventBase {
 
 /** What a worker emits: one plain object an event. Counts are of user records, after de-aggregation, unless said. */
 export interface WorkerEvents {
-  /** The lease table is ready and the first leases were looked for. */
+  /** The tables are ready, the worker has joined its fleet, and somebody leads it. */
   'worker:started': {
     readonly workerId: string
     readonly session: string
@@ -28,18 +30,38 @@ export interface WorkerEvents {
   'worker:stopping': { readonly workerId: string; readonly graceMs: number }
   /** Nothing is running any more. `abandoned`: shards whose processor did not return in time. */
   'worker:stopped': { readonly workerId: string; readonly abandoned: readonly string[] }
+  /** The event loop stood still for `forMs` milliseconds. The heartbeat went on, unless that was three lease durations or more. */
+  'worker:stalled': { readonly forMs: number }
+  /** The worker has joined its fleet: at the start, and again after its session died. */
+  'session:began': { readonly session: string }
+  /** No heartbeat was acknowledged in 80 % of a lease duration: nothing is delivered until one is. Leases are kept. */
+  'session:suspended': Readonly<Record<string, never>>
+  /** A heartbeat was acknowledged again, `afterMs` milliseconds later: delivery goes on. */
+  'session:resumed': { readonly afterMs: number }
+  /** The session is dead, and its leases go to others. `how`: its heartbeat was `silent`, it was `deaf` to answers, its item is `gone`. */
+  'session:died': { readonly session: string; readonly how: Death }
+  /** This worker leads its fleet: it decides who should hold what. `term` counts the leaders. */
+  'leader:elected': { readonly term: number }
+  /** This worker does not lead any more. */
+  'leader:deposed': { readonly because: string }
+  /** The leader has decided on something. `unassigned`: leases that nobody may take. */
+  'fleet:planned': PlanReport
+  /** The leader wrote a death certificate. */
+  'fleet:member-died': { readonly session: string; readonly how: Death }
+  /** Workers of another kind hold leases of this table: the fleet changes to mixed mode. */
+  'fleet:foreigners-found': { readonly workers: readonly string[] }
   /** A lease is ours. `checkpoint`: where it begins, as stored. */
   'lease:taken': ShardEventBase & { readonly why: ClaimReason; readonly checkpoint: string }
-  /** Another worker asked for a lease of ours, which is therefore being drained. */
-  'lease:requested': ShardEventBase & { readonly by: string }
+  /** The leader wants another worker to have a lease of ours, which is therefore being drained. */
+  'lease:revoked': ShardEventBase
   /** A lease was given back for others to take. */
   'lease:released': ShardEventBase
   /** A lease is no longer ours. Its records since the last checkpoint will be delivered again elsewhere. */
   'lease:lost': ShardEventBase & { readonly because: string }
   /**
-   * Nobody has claimed these leases in three lease durations, and this worker cannot: it holds `maxLeases`, failed to read the
-   * shard lately, or runs code of an earlier hold on it that has not returned. Their shards are not read. Emitted when there
-   * are others than before, and with none of them once somebody has them all.
+   * No worker may take these leases: each holds `maxLeases`, failed to read the shard lately, or runs code of an earlier hold on
+   * it that has not returned. Their shards are not read. Emitted by the worker that leads, after three lease durations, when
+   * there are others than before, and with none of them once there are none.
    */
   'lease:neglected': { readonly leaseKeys: readonly string[] }
   /** A lease was created for a shard; `rebuilt` and `ancestor` mean that it was missing and should not have been. */
@@ -101,8 +123,18 @@ const NAMES: Readonly<Record<WorkerEventName, true>> = {
   'worker:started': true,
   'worker:stopping': true,
   'worker:stopped': true,
+  'worker:stalled': true,
+  'session:began': true,
+  'session:suspended': true,
+  'session:resumed': true,
+  'session:died': true,
+  'leader:elected': true,
+  'leader:deposed': true,
+  'fleet:planned': true,
+  'fleet:member-died': true,
+  'fleet:foreigners-found': true,
   'lease:taken': true,
-  'lease:requested': true,
+  'lease:revoked': true,
   'lease:released': true,
   'lease:lost': true,
   'lease:neglected': true,
@@ -216,6 +248,17 @@ function troubleIn({ name, event }: AnyEvent): { level: 'warn' | 'error'; messag
     case 'lease:neglected':
       if (event.leaseKeys.length === 0) return undefined
       return { level: 'warn', message: 'nobody reads these shards: every worker is full, or cannot read them now' }
+    case 'worker:stalled':
+      return { level: 'warn', message: 'the event loop stood still: a handler blocks it' }
+    case 'session:suspended':
+      return { level: 'warn', message: 'no heartbeat was acknowledged in time: nothing is delivered until one is' }
+    case 'session:died':
+      return { level: 'warn', message: 'the session of this worker is dead: its leases go to others' }
+    case 'fleet:foreigners-found':
+      return {
+        level: 'warn',
+        message: 'workers of another kind share the lease table: the fleet changes to mixed mode'
+      }
     case 'lease:row-skipped':
       return {
         level: 'warn',

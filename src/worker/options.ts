@@ -2,8 +2,7 @@
 import { hostname } from 'node:os'
 import type { KinesisClientOption } from '../kinesis/sdk-kinesis.ts'
 import type { OutOfRange } from '../kpl/deaggregate.ts'
-import type { DynamoDBClientOption, TableBilling } from '../leases/dynamo-lease-store.ts'
-import type { LeaseStore } from '../leases/lease-store.ts'
+import type { DynamoDBClientOption } from '../leases/dynamo-lease-store.ts'
 import { OptionError } from '../model/errors.ts'
 import type { StartPosition } from '../model/start-position.ts'
 import type { FailurePolicy, LastResort } from '../processor/failure-rules.ts'
@@ -11,16 +10,8 @@ import { type Handler, HandlerProcessor } from '../processor/handler-processor.t
 import type { RecordProcessor } from '../processor/record-processor.ts'
 import { consoleLogger, type Logger, safeLogger } from '../runtime/logger.ts'
 import { type Random, randomWord } from '../runtime/random.ts'
-import {
-  checkBoolean,
-  checkCount,
-  checkGroup,
-  checkInteger,
-  checkMethods,
-  checkOneOf,
-  checkText,
-  show
-} from './option-checks.ts'
+import { type LeaseOptions, type ResolvedLeaseOptions, resolveLeases } from './lease-options.ts'
+import { checkCount, checkGroup, checkInteger, checkMethods, checkOneOf, checkText, show } from './option-checks.ts'
 
 /** Reads the shard by asking for records again and again. */
 export interface PollingOptions {
@@ -32,26 +23,6 @@ export interface PollingOptions {
   readonly idleMs?: number
   /** How long one call to Kinesis may take. Milliseconds, 1,000 to 120,000; default 10,000. */
   readonly requestTimeoutMs?: number
-}
-
-/** Where the leases are, how long they live, and what the table is like if it has to be created. */
-export interface LeaseOptions {
-  /** Name of the lease table. Default: the application name. */
-  readonly tableName?: string
-  /** How long a lease lives without a renewal. Milliseconds, 1,000 to 600,000; default 10,000. Shorter fails over sooner, costs more writes. */
-  readonly durationMs?: number
-  /** How many leases this worker holds at most. From 1; default: no limit. */
-  readonly maxLeases?: number
-  /** How the table is paid for if it has to be created. Default `{ mode: 'on-demand' }`. */
-  readonly billing?: TableBilling
-  /** Tags of the table if it has to be created. Default: none. */
-  readonly tags?: Readonly<Record<string, string>>
-  /** Whether a table that has to be created is protected from deletion. Default false. */
-  readonly deletionProtection?: boolean
-  /** Whether point-in-time recovery is switched on. Default false: it is left as it is. */
-  readonly pointInTimeRecovery?: boolean
-  /** Another place for the leases than DynamoDB, such as `memoryLeaseStore()`. The options of the table do not apply to it. */
-  readonly store?: LeaseStore
 }
 
 /** What follows when the processor or the handler throws or rejects. */
@@ -75,7 +46,7 @@ interface CommonOptions {
   readonly startAt?: StartPosition
   /** How records are read, how many at a time and how often. Default: as {@link PollingOptions} says. */
   readonly retrieval?: PollingOptions
-  /** The lease table, and how long a lease lives. Default: a table in DynamoDB with the name of the application. */
+  /** The tables, how long a session lives, and how leases are shared. Default: a table in DynamoDB with the name of the application. */
   readonly leases?: LeaseOptions
   /**
    * What to do when the processor or the handler throws. Default: 10 attempts within one to two minutes, then `halt`.
@@ -125,8 +96,7 @@ export interface ResolvedOptions {
   readonly workerId: string
   readonly startAt: StartPosition
   readonly retrieval: Required<PollingOptions>
-  readonly leases: Omit<LeaseOptions, 'tableName' | 'durationMs' | 'maxLeases'> &
-    Required<Pick<LeaseOptions, 'tableName' | 'durationMs' | 'maxLeases'>>
+  readonly leases: ResolvedLeaseOptions
   readonly failurePolicy: FailurePolicy
   readonly outOfRange: OutOfRange
   readonly onRecreatedStream: 'refuse' | 'start-over'
@@ -254,63 +224,6 @@ function resolveRetrieval(given: PollingOptions | undefined): Required<PollingOp
     idleMs: integer('idleMs', 200, 60_000, 1_000),
     requestTimeoutMs: integer('requestTimeoutMs', 1_000, 120_000, 10_000)
   }
-}
-
-function resolveLeases(given: LeaseOptions | undefined, applicationName: string): ResolvedOptions['leases'] {
-  const leases = checkGroup('leases', given, [
-    'tableName',
-    'durationMs',
-    'maxLeases',
-    'billing',
-    'tags',
-    'deletionProtection',
-    'pointInTimeRecovery',
-    'store'
-  ])
-  const { tableName = applicationName, billing, tags } = leases
-  const store = checkMethods(
-    'leases.store',
-    leases.store,
-    ['prepare', 'list', 'get', 'create', 'replace', 'request', 'remove'],
-    'a lease store'
-  )
-  return {
-    tableName: checkText('leases.tableName', tableName, TABLE_NAME, '3 to 255 letters, digits, _, - or .'),
-    durationMs: checkInteger('leases.durationMs', leases.durationMs, { min: 1_000, max: 600_000, unit: MS }, 10_000),
-    maxLeases: checkCount('leases.maxLeases', leases.maxLeases, { min: 1, max: 1_000_000 }, Number.POSITIVE_INFINITY),
-    deletionProtection: checkBoolean('leases.deletionProtection', leases.deletionProtection, false),
-    pointInTimeRecovery: checkBoolean('leases.pointInTimeRecovery', leases.pointInTimeRecovery, false),
-    ...(billing !== undefined && { billing: checkBilling(billing) }),
-    ...(tags !== undefined && { tags: checkTags(tags) }),
-    ...(store !== undefined && { store })
-  }
-}
-
-function checkBilling(billing: TableBilling): TableBilling {
-  checkGroup('leases.billing', billing, ['mode', 'readCapacity', 'writeCapacity'])
-  checkOneOf('leases.billing.mode', billing.mode, ['on-demand', 'provisioned'], 'on-demand')
-  if (billing.mode !== 'provisioned') {
-    const capacity = (['readCapacity', 'writeCapacity'] as const).find(name => Reflect.get(billing, name) !== undefined)
-    if (capacity === undefined) return { mode: 'on-demand' }
-    throw new OptionError(`leases.billing.${capacity}`, "is for mode 'provisioned', expected that mode, or no capacity")
-  }
-  const units = { min: 1, max: 40_000, unit: 'units' }
-  return {
-    mode: 'provisioned',
-    readCapacity: checkInteger('leases.billing.readCapacity', billing.readCapacity, units, 10),
-    writeCapacity: checkInteger('leases.billing.writeCapacity', billing.writeCapacity, units, 10)
-  }
-}
-
-function checkTags(tags: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
-  if (typeof tags !== 'object' || tags === null || Array.isArray(tags)) {
-    throw new OptionError('leases.tags', `is ${show(tags)}, expected an object of strings`)
-  }
-  for (const [name, value] of Object.entries(tags)) {
-    if (name === '') throw new OptionError('leases.tags', 'has a tag without a name, expected 1 to 128 characters')
-    if (typeof value !== 'string') throw new OptionError(`leases.tags.${name}`, `is ${show(value)}, expected a string`)
-  }
-  return tags
 }
 
 function resolveFailurePolicy(given: ProcessorErrorOptions | undefined): FailurePolicy {

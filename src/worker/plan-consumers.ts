@@ -3,8 +3,8 @@
 /** A lease that this worker holds. */
 export interface HeldLease {
   readonly leaseKey: string
-  /** Whether another worker has asked for it. */
-  readonly isWanted: boolean
+  /** Whether the leader wants somebody else to have it. */
+  readonly isRevoked: boolean
 }
 
 /** A consumer that was started and has not come to its end. */
@@ -21,21 +21,28 @@ export interface ConsumerPlan {
   readonly drain: readonly string[]
 }
 
+/** What may be begun, and what has to come to its end. */
+export interface ConsumerWish {
+  readonly mayStart: boolean
+  /** Whether every shard is to be drained, and not only those that are revoked. */
+  readonly drainAll: boolean
+}
+
 /**
  * Plans once. A lease whose shard is still being wound up from an earlier hold waits: two runs of one shard never overlap in
- * one process. A worker that is stopping starts nothing and drains everything.
+ * one process.
  */
 export function planConsumers(
   held: readonly HeldLease[],
   running: readonly RunningConsumer[],
-  isStopping: boolean
+  { mayStart, drainAll }: ConsumerWish
 ): ConsumerPlan {
   const byKey = new Map(running.map(consumer => [consumer.leaseKey, consumer]))
-  const start = isStopping ? [] : held.filter(({ leaseKey }) => !byKey.has(leaseKey)).map(({ leaseKey }) => leaseKey)
+  const start = mayStart ? held.filter(({ leaseKey }) => !byKey.has(leaseKey)).map(({ leaseKey }) => leaseKey) : []
   const drain = held
-    .filter(({ leaseKey, isWanted }) => {
+    .filter(({ leaseKey, isRevoked }) => {
       const consumer = byKey.get(leaseKey)
-      return consumer?.isCurrent === true && !consumer.isDraining && (isWanted || isStopping)
+      return consumer?.isCurrent === true && !consumer.isDraining && (isRevoked || drainAll)
     })
     .map(({ leaseKey }) => leaseKey)
   return { start, drain }

@@ -1,51 +1,108 @@
 // The doors of a worker to the world. The real ones are made here; the testing kit passes its own.
+
+import { connectionOf } from '../dynamo/dynamo-connection.ts'
+import type { FleetSettings } from '../fleet/fleet-settings.ts'
+import type { Heartbeat, HeartbeatListener } from '../fleet/heartbeat.ts'
+import { LocalHeartbeat } from '../fleet/local-heartbeat.ts'
+import { ThreadHeartbeat } from '../fleet/thread-heartbeat.ts'
 import type { KinesisPort } from '../kinesis/kinesis-port.ts'
 import { sdkKinesis } from '../kinesis/sdk-kinesis.ts'
+import type { ControlStore } from '../leases/control-store.ts'
+import { dynamoControlStore } from '../leases/dynamo-control-store.ts'
 import { dynamoLeaseStore } from '../leases/dynamo-lease-store.ts'
 import type { LeaseStore } from '../leases/lease-store.ts'
 import type { Clock } from '../runtime/clock.ts'
 import type { Random } from '../runtime/random.ts'
 import type { ResolvedOptions } from './options.ts'
 
-/** Time, chance, Kinesis and the lease table: everything a worker reaches outside of itself. */
+/** Time, chance, Kinesis and the two tables: everything a worker reaches outside of itself. */
 export interface WorkerPorts {
   readonly clock: Clock
   readonly random: Random
   readonly kinesis: KinesisPort
   readonly store: LeaseStore
+  /** With one given, the heartbeat lives in the main thread. */
+  readonly control: ControlStore
 }
 
-/** The ports that talk to AWS, as far as the worker was not given others. `close` lets go of what was made here. */
-export function openPorts(
-  options: ResolvedOptions,
-  clock: Clock,
-  given: Partial<WorkerPorts>
-): { kinesis: KinesisPort; store: LeaseStore; close: () => void } {
-  const { stream, retrieval, leases, logger } = options
-  const { requestTimeoutMs } = retrieval
-  const kinesis = given.kinesis ?? sdkKinesis({ stream, client: options.kinesis, clock, requestTimeoutMs })
-  const store = given.store ?? leases.store
-  const closeKinesis = (): void => {
-    if (given.kinesis === undefined) kinesis.close()
-  }
-  if (store !== undefined) return { kinesis, store, close: closeKinesis }
+/** The ports as a worker uses them. `close` lets go of what was made here. */
+export interface OpenPorts {
+  readonly kinesis: KinesisPort
+  readonly store: LeaseStore
+  readonly control: ControlStore
+  readonly makeHeartbeat: (listener: HeartbeatListener) => Heartbeat
+  readonly close: () => void
+}
 
-  const { durationMs, store: _, maxLeases: __, ...table } = leases
-  // A write without an answer must leave time for another one before the lease runs out.
-  const writeTimeoutMs = Math.min(5_000, Math.max(500, durationMs / 4))
-  const ours = dynamoLeaseStore({
-    ...table,
-    ...(options.dynamodb && { client: options.dynamodb }),
-    clock,
-    logger,
-    requestTimeoutMs: writeTimeoutMs
-  })
+/** What ports are opened with. */
+export interface PortContext {
+  readonly clock: Clock
+  readonly random: Random
+  readonly settings: FleetSettings
+}
+
+/** The ports that talk to AWS, as far as the worker was not given others. */
+export function openPorts(options: ResolvedOptions, context: PortContext, given: Partial<WorkerPorts>): OpenPorts {
+  const { clock } = context
+  const { stream, retrieval } = options
+  const closing: (() => void)[] = []
+  const closedLater = <T extends { close(): void }>(port: T): T => {
+    closing.push(() => port.close())
+    return port
+  }
+  const { requestTimeoutMs } = retrieval
+  const kinesis = given.kinesis ?? closedLater(sdkKinesis({ stream, client: options.kinesis, clock, requestTimeoutMs }))
+  const store = given.store ?? options.leases.store ?? closedLater(leaseStoreOf(options, context))
+  const givenControl = given.control ?? options.leases.controlStore ?? given.store?.control
+  const control = givenControl ?? closedLater(controlStoreOf(options, context))
+  const inThread = givenControl === undefined && options.leases.heartbeat === 'thread'
   return {
     kinesis,
-    store: ours,
+    store,
+    control,
+    makeHeartbeat: listener => {
+      if (!inThread) return new LocalHeartbeat({ store: control, ...context, listener })
+      const { controlTableName: tableName } = options.leases
+      const { applicationName } = options
+      const connection = connectionOf(options.dynamodb)
+      const table = { connection, tableName, applicationName }
+      return new ThreadHeartbeat({ ...table, ...context, listener, fallback: control })
+    },
     close: () => {
-      closeKinesis()
-      ours.close()
+      for (const close of closing) close()
     }
   }
+}
+
+function leaseStoreOf({ leases, dynamodb, logger }: ResolvedOptions, { clock, settings }: PortContext) {
+  const { tableName, billing, tags, deletionProtection, pointInTimeRecovery } = leases
+  return dynamoLeaseStore({
+    tableName,
+    ...(billing && { billing }),
+    ...(tags && { tags }),
+    ...(deletionProtection !== undefined && { deletionProtection }),
+    ...(pointInTimeRecovery !== undefined && { pointInTimeRecovery }),
+    ...(dynamodb && { client: dynamodb }),
+    clock,
+    logger,
+    requestTimeoutMs: requestTimeoutMs(settings)
+  })
+}
+
+function controlStoreOf(options: ResolvedOptions, { clock, settings }: PortContext) {
+  const { applicationName, leases, dynamodb, logger } = options
+  return dynamoControlStore({
+    tableName: leases.controlTableName,
+    applicationName,
+    ...(leases.tags && { tags: leases.tags }),
+    ...(dynamodb && { client: dynamodb }),
+    clock,
+    logger,
+    requestTimeoutMs: requestTimeoutMs(settings)
+  })
+}
+
+/** A write without an answer must leave time for another one before the session lapses. */
+function requestTimeoutMs({ durationMs }: FleetSettings): number {
+  return Math.min(5_000, Math.max(500, durationMs / 4))
 }

@@ -1,8 +1,6 @@
 // Wires the parts together, starts and stops. What becomes of leases and shards is decided below; here it is only told on.
 import type { ShardListener } from '../consumer/shard-listener.ts'
-import type { KinesisPort } from '../kinesis/kinesis-port.ts'
-import { LeaseCoordinator, type LeaseListener } from '../leases/lease-coordinator.ts'
-import type { LeaseStore } from '../leases/lease-store.ts'
+import { type FleetSettings, fleetSettings } from '../fleet/fleet-settings.ts'
 import type { Tenure } from '../leases/tenure.ts'
 import {
   BugError,
@@ -15,16 +13,16 @@ import {
 import { unlessAborted, whenAborted } from '../runtime/abort.ts'
 import { type Clock, systemClock } from '../runtime/clock.ts'
 import { deferred } from '../runtime/deferred.ts'
-import { type Loop, startLoop } from '../runtime/loop.ts'
-import { jittered, type Random, randomWord, systemRandom } from '../runtime/random.ts'
+import { type Random, systemRandom } from '../runtime/random.ts'
 import { retry } from '../runtime/retry.ts'
 import { ShardSyncer } from '../shards/shard-syncer.ts'
-import { leaseEvents, shardEvents, syncEvents } from './event-sources.ts'
+import { fleetEvents, leaseEvents, shardEvents, syncEvents } from './event-sources.ts'
 import { WorkerEmitter, type WorkerEventName, type WorkerListener } from './events.ts'
+import { type FleetListener, FleetMember } from './fleet-member.ts'
 import { makeShardConsumer } from './make-shard-consumer.ts'
-import { checkGroup, checkInteger } from './option-checks.ts'
+import { checkBoolean, checkGroup, checkInteger } from './option-checks.ts'
 import { type ResolvedOptions, resolveOptions, type WorkerOptions } from './options.ts'
-import { openPorts, type WorkerPorts } from './ports.ts'
+import { type OpenPorts, openPorts, type WorkerPorts } from './ports.ts'
 import { ShardConsumers } from './shard-consumers.ts'
 import { mayFollow, type WorkerState } from './worker-state.ts'
 
@@ -32,12 +30,20 @@ import { mayFollow, type WorkerState } from './worker-state.ts'
 export interface StopOptions {
   /** How long the processors may take to finish what they are at. Milliseconds, 0 to 3,600,000; default 30,000. */
   readonly graceMs?: number
+  /**
+   * Whether a worker with the same `workerId` is about to take this one's place, as after a restart in place: its leases are
+   * then held back for it for half a minute (or three lease durations, if that is longer). Default false: others get them.
+   */
+  readonly restarting?: boolean
 }
 
 /** For each step of the start. Beside it, the shard syncer tries each of its calls again by itself. */
 const START_RETRY = { attempts: 8, backoff: { firstMs: 200, maxMs: 5_000 } }
 /** How long giving leases back may take once the grace is over. */
 const RELEASE_MS = 2_000
+/** How much of the grace of a stop may be spent waiting for the leader to find successors, and how many lease durations. */
+const HANDOVER_SHARE = 0.5
+const HANDOVER_DURATIONS = 1.5
 /** How many lease durations a worker leaves a shard to others after reading it failed. */
 const AVOID_DURATIONS = 3
 
@@ -47,12 +53,10 @@ export class Worker {
   readonly #clock: Clock
   readonly #random: Random
   readonly #emitter: WorkerEmitter
-  readonly #kinesis: KinesisPort
-  readonly #store: LeaseStore
-  readonly #closePorts: () => void
-  readonly #session: string
+  readonly #settings: FleetSettings
+  readonly #ports: OpenPorts
   readonly #syncer: ShardSyncer
-  readonly #coordinator: LeaseCoordinator
+  readonly #member: FleetMember
   readonly #consumers: ShardConsumers
   readonly #stopRequested = new AbortController()
   readonly #graceOver = new AbortController()
@@ -60,7 +64,9 @@ export class Worker {
   #state: WorkerState = 'idle'
   #started: Promise<void> | undefined
   #failure: ConsumerError | undefined
-  #syncing: Loop | undefined
+  #isRestarting = false
+  /** Whether everything is drained now, whoever comes after. */
+  #isDrainingAll = false
 
   /**
    * Checks the options; nothing is called or opened before {@link start}.
@@ -72,39 +78,28 @@ export class Worker {
     this.#clock = ports.clock ?? systemClock
     this.#random = ports.random ?? systemRandom
     this.#options = resolveOptions(options, this.#random, this.#clock.epochMs())
-    const { logger, leases, startAt, onRecreatedStream, workerId } = this.#options
-    this.#session = `${workerId}/${randomWord(8, this.#random)}`
+    const { logger, leases, startAt, onRecreatedStream } = this.#options
+    this.#settings = fleetSettings(leases.durationMs)
     this.#emitter = new WorkerEmitter(logger)
-    const opened = openPorts(this.#options, this.#clock, ports)
-    this.#kinesis = opened.kinesis
-    this.#store = opened.store
-    this.#closePorts = opened.close
-    const shared = { clock: this.#clock, random: this.#random, logger, store: this.#store }
+    const shared = { clock: this.#clock, random: this.#random }
+    this.#ports = openPorts(this.#options, { ...shared, settings: this.#settings }, ports)
+    const { kinesis, store } = this.#ports
     const emit = this.#emitter.emit.bind(this.#emitter)
-    this.#syncer = new ShardSyncer({
+    const report = syncEvents(emit)
+    this.#syncer = new ShardSyncer({ ...shared, logger, store, kinesis, startAt, onRecreatedStream, report })
+    this.#member = new FleetMember({
       ...shared,
-      kinesis: this.#kinesis,
-      startAt,
-      onRecreatedStream,
-      report: syncEvents(emit)
-    })
-    this.#coordinator = new LeaseCoordinator({
-      ...shared,
-      session: this.#session,
-      durationMs: leases.durationMs,
-      maxLeases: leases.maxLeases,
-      serviceTimeMs: () => this.#syncer.serviceTimeMs(),
-      isBusy: leaseKey => this.#consumers.isBusy(leaseKey),
-      listener: this.#leaseListener()
-    })
-    const parts = {
       options: this.#options,
-      clock: this.#clock,
-      random: this.#random,
-      kinesis: this.#kinesis,
-      syncer: this.#syncer
-    }
+      ports: this.#ports,
+      settings: this.#settings,
+      syncer: this.#syncer,
+      isBusy: leaseKey => this.#consumers.isBusy(leaseKey),
+      listener: this.#fleetListener()
+    })
+    const parts = { ...shared, options: this.#options, kinesis, syncer: this.#syncer }
     this.#consumers = new ShardConsumers({
+      clock: this.#clock,
+      drainTimeoutMs: this.#settings.drainTimeoutMs,
       makeConsumer: tenure => makeShardConsumer(tenure, parts, this.#shardListener(tenure)),
       letGo: (tenure, error) => this.#letGoOf(tenure, error),
       done: () => this.#consumerDone()
@@ -121,9 +116,10 @@ export class Worker {
     return this.#state
   }
 
-  /** Shards whose leases this worker holds. */
+  /** Shards whose leases this worker holds, and can prove to hold. */
   get shardIds(): string[] {
-    return this.#coordinator.held().map(tenure => tenure.shardId)
+    const proved = this.#member.held().filter(tenure => tenure.isValid())
+    return proved.map(tenure => tenure.shardId)
   }
 
   /** Resolves when the worker has stopped; rejects with the error that ended it. */
@@ -173,14 +169,15 @@ export class Worker {
   }
 
   /**
-   * Drains every shard, releases the leases and stops. Resolves when nothing runs any more, or when the grace is over:
+   * Drains every shard, each as soon as the leader has found another worker for it, releases the leases and stops. Resolves when nothing runs any more, or when the grace is over:
    * then processors that have not returned lose their lease and can checkpoint no more. Never rejects because the worker
    * failed before. Called again, it returns the same promise; a shorter grace counts from then.
    *
    * @throws OptionError
    */
   async stop(options: StopOptions = {}): Promise<void> {
-    const { graceMs } = checkGroup<StopOptions>('stop', options, ['graceMs'])
+    const { graceMs, restarting } = checkGroup<StopOptions>('stop', options, ['graceMs', 'restarting'])
+    this.#isRestarting ||= checkBoolean('stop.restarting', restarting, false)
     const range = { min: 0, max: 3_600_000, unit: 'milliseconds' }
     this.#beginStop(checkInteger('stop.graceMs', graceMs, range, 30_000))
     await this.#finished.promise.catch(() => {})
@@ -202,18 +199,11 @@ export class Worker {
       return
     }
     this.#move('running')
-    this.#syncing = startLoop({
-      clock: this.#clock,
-      run: loopSignal => this.#sync(loopSignal),
-      delayMs: () => jittered(this.#options.shardSyncIntervalMs, this.#random),
-      onError: error => this.#failedInBackground('compare shards with leases', error),
-      runAtOnce: false
-    })
     this.#emitter.emit('worker:started', {
       workerId: this.workerId,
-      session: this.#session,
-      streamName: this.#kinesis.streamName,
-      tableName: this.#store.tableName
+      session: this.#member.session ?? '',
+      streamName: this.#ports.kinesis.streamName,
+      tableName: this.#ports.store.tableName
     })
   }
 
@@ -225,16 +215,11 @@ export class Worker {
     }
     // The stream first: a wrong name must not leave a table behind.
     await this.#syncer.find(signal)
-    await patiently('prepare the lease table', () => this.#store.prepare(signal))
+    await patiently('prepare the lease table', () => this.#ports.store.prepare(signal))
+    await patiently('prepare the control table', () => this.#ports.control.prepare(signal))
     await patiently('read the lease table', () => this.#syncer.open(signal))
-    await patiently('compare shards with leases', () => this.#syncer.sync(signal))
     signal.throwIfAborted()
-    await this.#coordinator.start()
-  }
-
-  async #sync(signal: AbortSignal): Promise<void> {
-    const plan = await this.#syncer.sync(signal)
-    if (plan.create.length > 0) this.#coordinator.nudge()
+    await this.#member.start(signal)
   }
 
   #beginStop(graceMs: number): void {
@@ -248,46 +233,47 @@ export class Worker {
     this.#move('stopping')
     this.#emitter.emit('worker:stopping', { workerId: this.workerId, graceMs })
     this.#stopRequested.abort(new WorkerStoppedError('The worker is stopping'))
-    this.#shutDown().catch(error => {
+    this.#shutDown(graceMs).catch(error => {
       this.#failure ??= asConsumerError(error)
       this.#finish([])
     })
   }
 
-  async #shutDown(): Promise<void> {
-    await Promise.race([this.#windDown(), whenAborted(this.#graceOver.signal)])
+  async #shutDown(graceMs: number): Promise<void> {
+    await Promise.race([this.#windDown(graceMs), whenAborted(this.#graceOver.signal)])
     const abandoned = this.#consumers.shardIds()
     const letGo = new AbortController()
     const lettingGo = this.#letGo().finally(() => letGo.abort())
     await Promise.race([lettingGo, this.#clock.sleep(RELEASE_MS, letGo.signal)])
-    // Once more, and not waited for: where letting go hangs, nothing must go on renewing.
-    void this.#coordinator.close()
-    // What the table did not let us give back in time will expire.
-    for (const tenure of this.#coordinator.held()) tenure.abandon('the worker has stopped')
+    // What the tables did not let us give back in time will be found by the others: nothing must go on here.
+    this.#member.abandon()
     this.#finish(abandoned)
   }
 
   /** Resolves when nothing is claimed or compared any more, and every consumer has drained. */
-  async #windDown(): Promise<void> {
-    const claimsOver = this.#coordinator.stopClaiming()
+  async #windDown(graceMs: number): Promise<void> {
+    const claimsOver = this.#member.stopClaiming(this.#isRestarting)
+    const handOverMs = Math.min(graceMs * HANDOVER_SHARE, this.#settings.durationMs * HANDOVER_DURATIONS)
+    if (!this.#isRestarting) await this.#member.handOver(handOverMs, this.#graceOver.signal)
+    this.#isDrainingAll = true
     this.#fitConsumers()
-    await Promise.all([this.#syncing?.stop(), claimsOver])
+    await claimsOver
     this.#fitConsumers()
     // A claim that landed while stopping has no consumer to drain.
-    const unread = this.#coordinator.held().filter(({ leaseKey }) => !this.#consumers.isBusy(leaseKey))
+    const unread = this.#member.held().filter(({ leaseKey }) => !this.#consumers.isBusy(leaseKey))
     await Promise.all([this.#consumers.whenIdle(), ...unread.map(tenure => this.#release(tenure))])
   }
 
   /** Gives back what is still held, without waiting for processors. */
   async #letGo(): Promise<void> {
     await this.#consumers.abandonAll()
-    await Promise.all(this.#coordinator.held().map(tenure => this.#release(tenure)))
-    await this.#coordinator.close()
+    await Promise.all(this.#member.held().map(tenure => this.#release(tenure)))
+    await this.#member.close()
   }
 
   #finish(abandoned: readonly string[]): void {
     this.#graceOver.abort()
-    this.#closePorts()
+    this.#ports.close()
     this.#move('stopped')
     this.#emitter.emit('worker:stopped', { workerId: this.workerId, abandoned })
     if (this.#failure) this.#finished.reject(this.#failure)
@@ -296,7 +282,8 @@ export class Worker {
 
   /** Stops the worker because of an error, which {@link finished} then carries. */
   #fail(error: ConsumerError): void {
-    this.#failure ??= error
+    if (this.#failure !== undefined) return
+    this.#failure = error
     this.#beginStop(30_000)
   }
 
@@ -308,33 +295,43 @@ export class Worker {
     if (isHopeless || failure instanceof TableMismatchError) this.#fail(failure)
   }
 
-  #leaseListener(): LeaseListener {
-    const events = leaseEvents(this.#emitter.emit.bind(this.#emitter))
+  #fleetListener(): FleetListener {
+    const emit = this.#emitter.emit.bind(this.#emitter)
+    const events = leaseEvents(emit)
     return {
+      ...fleetEvents(emit),
       taken: (tenure, why) => {
         events.taken(tenure, why)
         this.#fitConsumers()
       },
-      requested: (tenure, by) => {
-        events.requested(tenure, by)
+      revoked: tenure => {
+        events.revoked(tenure)
         this.#fitConsumers()
       },
       ended: (tenure, how, because) => {
         events.ended(tenure, how, because)
-        if (how !== 'gone') return
-        this.#syncer.remember(tenure.lease)
-        this.#syncing?.nudge()
+        if (how === 'gone') void this.#rememberLost(tenure)
       },
-      planned: () => this.#fitConsumers(),
-      neglected: leaseKeys => {
+      carriedOut: () => this.#fitConsumers(),
+      unassigned: leaseKeys => {
         if (this.#isActive()) events.neglected(leaseKeys)
       },
       failed: (during, error) => this.#failedInBackground(during, error)
     }
   }
 
+  /**
+   * A row that somebody deleted is made again from what is known here; but only if it was ours until then. A worker that
+   * has slept may find that its shard was finished by another one, and the row removed in due course.
+   */
+  async #rememberLost({ lease }: Tenure): Promise<void> {
+    if (!(await this.#member.provesAlive())) return
+    this.#syncer.remember(lease)
+    this.#member.syncSoon()
+  }
+
   #fitConsumers(): void {
-    this.#consumers.fit(this.#coordinator.held(), !this.#isActive())
+    this.#consumers.fit(this.#member.held(), { mayStart: this.#isActive(), drainAll: this.#isDrainingAll })
   }
 
   /** Whether leases may be claimed and shards begun. */
@@ -346,11 +343,15 @@ export class Worker {
     const events = shardEvents(this.#emitter.emit.bind(this.#emitter), tenure)
     return {
       ...events,
+      read: report => {
+        this.#member.read(tenure.leaseKey, report.bytes)
+        events.read(report)
+      },
       failed: failure => {
         events.failed(failure)
         if (failure.retryInMs !== undefined) return
-        this.#coordinator.avoid(tenure.leaseKey, AVOID_DURATIONS * this.#options.leases.durationMs)
-        this.#syncing?.nudge()
+        this.#member.avoid(tenure.leaseKey, AVOID_DURATIONS * this.#options.leases.durationMs)
+        this.#member.syncSoon()
       },
       gaveUp: (error, lastResort) => {
         events.gaveUp(error, lastResort)
@@ -358,7 +359,7 @@ export class Worker {
       },
       ended: childShardIds => {
         events.ended(childShardIds)
-        this.#coordinator
+        this.#member
           .adopt(childShardIds)
           .catch(error => this.#failedInBackground('claim the leases of child shards', error))
       }
@@ -369,14 +370,14 @@ export class Worker {
   async #letGoOf(tenure: Tenure, error: unknown): Promise<void> {
     if (error !== undefined) {
       this.#emitter.emit('error', { error: asConsumerError(error), during: `consume ${tenure.shardId}` })
-      this.#coordinator.avoid(tenure.leaseKey, AVOID_DURATIONS * this.#options.leases.durationMs)
+      this.#member.avoid(tenure.leaseKey, AVOID_DURATIONS * this.#options.leases.durationMs)
     }
     if (!tenure.hasEnded) await this.#release(tenure)
   }
 
   #consumerDone(): void {
     this.#fitConsumers()
-    if (this.#state === 'running') this.#coordinator.nudge()
+    this.#member.nudge()
   }
 
   #release(tenure: Tenure): Promise<void> {

@@ -16,13 +16,14 @@ import {
 /** Each package that src imports, types included: which files may, and what, if it is not all. */
 const PACKAGES: Readonly<Record<string, { readonly files: RegExp; readonly names?: readonly string[] }>> = {
   '@aws-sdk/client-kinesis': { files: /^kinesis\/sdk-/ },
-  '@aws-sdk/client-dynamodb': { files: /^leases\/dynamo-/ },
-  '@aws-sdk/lib-dynamodb': { files: /^leases\/dynamo-/ },
-  '@aws-sdk/util-dynamodb': { files: /^leases\/dynamo-/ },
-  '@smithy/node-http-handler': { files: /^(kinesis\/sdk|leases\/dynamo)-/ },
+  '@aws-sdk/client-dynamodb': { files: /^(dynamo|leases)\/dynamo-/ },
+  '@aws-sdk/lib-dynamodb': { files: /^(dynamo|leases)\/dynamo-/ },
+  '@aws-sdk/util-dynamodb': { files: /^dynamo\/dynamo-/ },
+  '@smithy/node-http-handler': { files: /^(kinesis\/sdk|dynamo\/dynamo)-/ },
   eventemitter3: { files: /^worker\/events\.ts$/ },
   'node:buffer': { files: /^kpl\//, names: ['isAscii'] },
-  'node:crypto': { files: /^(kpl|testing)\//, names: ['createHash'] },
+  'node:crypto': { files: /^(kpl|testing)\//, names: ['createHash', 'Hash'] },
+  'node:worker_threads': { files: /^fleet\/(beating|heartbeat)-thread\.ts$/ },
   'node:os': { files: /^worker\/options\.ts$/, names: ['hostname'] }
 }
 
@@ -34,10 +35,13 @@ const GLOBALS: Readonly<Record<string, readonly (readonly [use: RegExp, files?: 
   setInterval: [],
   setImmediate: [[/^setImmediate\($/, /^testing\/virtual-clock\.ts$/]],
   AbortSignal: [[/^AbortSignal\.any$/]],
-  Atomics: [],
+  Atomics: [[/^Atomics\.(load|store)$/, /^fleet\/heartbeat-memory\.ts$/]],
   Math: [[/^Math\.(?!random$)\w+$/], [/^Math\.random$/, /^runtime\/random\.ts$/]],
   crypto: [],
-  process: [[/^process\.pid$/, /^worker\/options\.ts$/]],
+  process: [
+    [/^process\.hrtime$/, /^runtime\/clock\.ts$/],
+    [/^process\.pid$/, /^worker\/options\.ts$/]
+  ],
   console: [[/^console\.\w+$/, /^runtime\/logger\.ts$/]],
   globalThis: [],
   global: [],

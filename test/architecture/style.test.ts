@@ -16,7 +16,7 @@ import {
 const EMPTY_WORDS = ['Helper', 'Helpers', 'Impl', 'Manager', 'Util', 'Utils']
 
 /** The two files that know the errors of the AWS SDK, which have nothing but a name and a message. */
-const ERROR_MAPS = ['kinesis/sdk-kinesis-errors.ts', 'leases/dynamo-errors.ts']
+const ERROR_MAPS = ['kinesis/sdk-kinesis-errors.ts', 'dynamo/dynamo-errors.ts']
 
 describe('the names in src', () => {
   it('are kebab-case for files and folders', () => {

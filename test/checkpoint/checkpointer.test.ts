@@ -157,4 +157,71 @@ describe('ShardProgress', () => {
     await progress.checkpointer(at(30)).checkpoint(at(30))
     expect(writes).to.deep.equal(['30'])
   })
+
+  describe('of a call that has become void', () => {
+    /** A checkpointer of a call that was given everything up to 10, and a way to make it void. */
+    function aCall(before?: () => Promise<void>) {
+      const world = aProgress(at(5), before)
+      world.progress.deliver(at(10))
+      let isVoid = false
+      const checkpointer = world.progress.checkpointer(at(10), () => isVoid)
+      const becomeVoid = (): void => {
+        isVoid = true
+      }
+      return { ...world, checkpointer, becomeVoid }
+    }
+
+    it('stores nothing where no record is named: what the call has left undone must not count as done', async () => {
+      const { writes, checkpointer, becomeVoid } = aCall()
+      becomeVoid()
+      for (const work of [checkpointer.checkpoint(), checkpointer.prepareCheckpoint()]) {
+        expect(await failureOf(work))
+          .to.be.instanceOf(CheckpointRefusedError)
+          .and.include({ because: 'void' })
+      }
+      expect(writes).to.deep.equal([])
+    })
+
+    it('stores a record that is named, as before', async () => {
+      const { writes, checkpointer, becomeVoid } = aCall()
+      becomeVoid()
+      const prepared = await checkpointer.prepareCheckpoint(at(6))
+      await prepared.checkpoint()
+      await checkpointer.checkpoint(at(7))
+      expect(writes).to.deep.equal(['prepared 6', '6', '7'])
+      expect(await failureOf(checkpointer.checkpoint(at(6)))).to.include({ because: 'behind' })
+    })
+
+    it('does not make a checkpoint that was prepared before, unless it names a record', async () => {
+      const { writes, checkpointer, becomeVoid } = aCall()
+      const named = await checkpointer.prepareCheckpoint(at(8))
+      const bare = await checkpointer.prepareCheckpoint()
+      becomeVoid()
+      expect(await failureOf(bare.checkpoint())).to.include({ because: 'void' })
+      await named.checkpoint()
+      expect(writes).to.deep.equal(['prepared 8', 'prepared 10', '8'])
+    })
+
+    it('is judged when its turn comes, behind the writes that were asked for before', async () => {
+      let open = (): void => {}
+      const opened = new Promise<void>(resolve => {
+        open = resolve
+      })
+      const { writes, checkpointer, becomeVoid } = aCall(() => opened)
+      const named = checkpointer.checkpoint(at(6))
+      const bare = failureOf(checkpointer.checkpoint())
+      becomeVoid()
+      open()
+      await named
+      expect(await bare).to.include({ because: 'void' })
+      expect(writes).to.deep.equal(['6'])
+    })
+
+    it('leaves the checkpointers of other calls alone', async () => {
+      const { progress, writes, becomeVoid } = aCall()
+      becomeVoid()
+      await progress.checkpointer(at(10)).checkpoint()
+      expect(writes).to.deep.equal(['10'])
+    })
+  })
 })

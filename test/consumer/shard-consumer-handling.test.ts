@@ -83,7 +83,7 @@ describe('ShardConsumer', () => {
     const running = world.run(await world.claim(), { processRecords: boom }, { policy })
     await world.clock.advance(500)
     // Nothing looks at the proof of the lease in between, as in a process that is asleep.
-    running.stopRenewing()
+    running.fallAsleep()
     await world.until(running)
     expect(running.calls()).to.deep.equal(['initialize', 'records a', 'records a threw', 'leaseLost'])
   })
@@ -114,12 +114,13 @@ describe('ShardConsumer', () => {
     await world.until(running)
   })
 
-  it('does not process on when the lease runs out during a call that succeeds', async () => {
+  it('does not process on when the lease has run out during a call that succeeds', async () => {
     const world = new ShardWorld()
     world.put('a')
     const running = world.run(await world.claim(), {
       processRecords: async () => {
-        running.stopRenewing()
+        running.fallAsleep()
+        world.put('b')
         await world.clock.sleep(60_000)
       }
     })

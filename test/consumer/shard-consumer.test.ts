@@ -296,7 +296,7 @@ describe('ShardConsumer', () => {
       const world = new ShardWorld()
       const running = world.run(await world.claim())
       await world.clock.advance(1_500)
-      running.stopRenewing()
+      running.fallAsleep()
       world.kinesis.intercept = () => world.clock.sleep(600_000)
       await world.clock.advance(1_000)
       world.put('a')

@@ -1,7 +1,8 @@
-// A stream, a lease table and a consumer of one shard in virtual time, with everything between them real.
+// A stream, a lease table, a session and a consumer of one shard in virtual time, with everything between them real.
 import { ShardConsumer, type ShardConsumerOptions } from '../../src/consumer/shard-consumer.ts'
 import type { ShardListener } from '../../src/consumer/shard-listener.ts'
 import { aggregate } from '../../src/kpl/aggregate.ts'
+import type { FleetMode } from '../../src/leases/control-store.ts'
 import { memoryLeaseStore } from '../../src/leases/memory-lease-store.ts'
 import { Tenure } from '../../src/leases/tenure.ts'
 import { claimed, isFinished, type Lease, newLease } from '../../src/model/lease.ts'
@@ -25,9 +26,12 @@ import { FakeKinesis } from '../../src/testing/fake-kinesis.ts'
 import { VirtualClock } from '../../src/testing/virtual-clock.ts'
 import { shardId } from '../support/builders.ts'
 import { flakyStore } from '../support/flaky-store.ts'
+import { Heart } from '../support/heart.ts'
 
 export const STREAM = 'orders'
-export const VALID_MS = 8_000
+/** Mixed mode: how long a lease counts as held without a write, and how often it is renewed. */
+const LEASE_MS = 8_000
+const RENEW_MS = 2_000
 
 /** What a test has the processor do. What is left out is done as RecordProcessor does it; every batch is checkpointed. */
 export interface Script {
@@ -97,8 +101,8 @@ export interface Running {
   /** What the processor was given, in order, with repetitions. */
   delivered(): string[]
   isDone(): boolean
-  /** Stops renewing, as a worker that is cut off or asleep does. */
-  stopRenewing(): void
+  /** Neither renews nor looks at its session any more, as a worker that is asleep. */
+  fallAsleep(): void
 }
 
 /** Options of the consumer that are not as always, and those of what it is given. */
@@ -109,12 +113,16 @@ export interface RunOptions extends Partial<ShardConsumerOptions> {
 
 export class ShardWorld {
   readonly clock = new VirtualClock()
+  /** Of the session that all tenures here belong to: proved, unless told otherwise. */
+  readonly heart = new Heart(this.clock)
   readonly kinesis: FakeKinesis
   readonly table = memoryLeaseStore()
   readonly store = flakyStore(this.table, this.clock)
-  readonly #loops: Loop[] = []
+  readonly #mode: FleetMode
+  readonly #tenures: Tenure[] = []
 
-  constructor(shardCount = 1) {
+  constructor(shardCount = 1, mode: FleetMode = 'mixed') {
+    this.#mode = mode
     this.kinesis = new FakeKinesis({ clock: this.clock, enforceLimits: true })
     this.kinesis.createStream(STREAM, shardCount)
   }
@@ -139,18 +147,26 @@ export class ShardWorld {
     const lease = claimed(row, session)
     await this.table.replace(row, lease)
     const random = seededRandom(number + 1)
-    const ended = (): void => {}
-    return new Tenure(lease, this.clock.monotonicMs(), {
+    const tenure = new Tenure(lease, this.clock.monotonicMs(), {
       store: this.store,
       session,
+      proof: this.heart.proof,
       clock: this.clock,
       random,
-      validMs: VALID_MS,
-      ended
+      leaseValidMs: () => (this.#mode === 'mixed' ? LEASE_MS : Number.POSITIVE_INFINITY),
+      ended: () => {}
     })
+    this.#tenures.push(tenure)
+    return tenure
   }
 
-  /** Starts a consumer and keeps its lease renewed. */
+  /** The session is dead: everything that was held under it is lost. */
+  die(): void {
+    this.heart.lapse()
+    for (const tenure of this.#tenures) tenure.abandon('the session is dead')
+  }
+
+  /** Starts a consumer, and looks after its lease and session as a worker does. */
   run(tenure: Tenure, script: Script = {}, given: RunOptions = {}): Running {
     const { maxRecords = 1_000, batchProcessed = () => {}, ...with_ } = given
     const log: string[] = []
@@ -192,17 +208,11 @@ export class ShardWorld {
       ...with_
     }
     const consumer = new ShardConsumer(options)
-    const renewing = startLoop({
-      clock: this.clock,
-      run: async () => (tenure.isValid() ? tenure.renew() : undefined),
-      delayMs: () => 2_000,
-      onError: () => {}
-    })
-    this.#loops.push(renewing)
+    const care = this.#careFor(tenure)
     let isDone = false
     const stop = (): void => {
       isDone = true
-      void renewing.stop()
+      care.stop()
     }
     consumer.run().then(stop, error => {
       log.push(`! BROKE ${error}`)
@@ -211,7 +221,28 @@ export class ShardWorld {
     const calls = (): string[] => log.filter(line => !/^[>!]/.test(line))
     const delivered = (): string[] =>
       calls().flatMap(line => (/^records (?!.*(threw|OVERLAPS)$)/.test(line) ? line.split(' ').slice(1) : []))
-    return { consumer, tenure, log, calls, delivered, isDone: () => isDone, stopRenewing: () => void renewing.stop() }
+    return { consumer, tenure, log, calls, delivered, isDone: () => isDone, fallAsleep: care.stop }
+  }
+
+  #careFor(tenure: Tenure): { stop(): void } {
+    const { clock, heart } = this
+    const every = (delayMs: () => number, run: () => Promise<void>): Loop =>
+      startLoop({ clock, run, delayMs, onError: () => {} })
+    const loops = [
+      every(
+        () => Math.max(10, heart.proof.remainingMs() > 0 ? Math.min(RENEW_MS, heart.proof.remainingMs()) : RENEW_MS),
+        async () => void tenure.isValid()
+      ),
+      every(
+        () => RENEW_MS,
+        async () => (this.#mode === 'mixed' && !tenure.hasEnded ? tenure.renew() : undefined)
+      )
+    ]
+    return {
+      stop: () => {
+        for (const loop of loops) void loop.stop()
+      }
+    }
   }
 
   async createChildren(children: readonly ChildShard[] | undefined): Promise<ShardEndOutcome> {

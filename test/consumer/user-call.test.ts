@@ -1,11 +1,21 @@
 import { expect } from 'chai'
-import { type CallOutcome, callUser, type UserCall } from '../../src/consumer/user-call.ts'
+import { type CallOutcome, callUser, type Hold, type UserCall } from '../../src/consumer/user-call.ts'
 import { LeaseLostError } from '../../src/model/errors.ts'
 import { seededRandom } from '../../src/runtime/random.ts'
 import { VirtualClock } from '../../src/testing/virtual-clock.ts'
+import { Heart } from '../support/heart.ts'
 
-function aCall(call: UserCall['call'], attempts = 3) {
+/** A call that is made at once, unless its hold has lapsed. */
+function aCall(call: UserCall['call'], { attempts = 3, isLapsed = false } = {}) {
   const clock = new VirtualClock()
+  const heart = new Heart(clock)
+  if (isLapsed) heart.lapse()
+  const hold: Hold = {
+    get lapse() {
+      return heart.proof.lapse
+    },
+    whenValid: signal => heart.proof.whenProved(signal)
+  }
   const interrupt = new AbortController()
   const failed: string[] = []
   let outcome: CallOutcome | undefined
@@ -13,6 +23,7 @@ function aCall(call: UserCall['call'], attempts = 3) {
     shardId: 'shard',
     method: 'processRecords',
     call,
+    hold,
     policy: { attempts, lastResort: 'stop', backoff: { firstMs: 100, maxMs: 1_000 } },
     interrupt: interrupt.signal,
     clock,
@@ -21,7 +32,7 @@ function aCall(call: UserCall['call'], attempts = 3) {
   }).then(value => {
     outcome = value
   })
-  return { clock, interrupt, failed, done, outcome: () => outcome }
+  return { clock, heart, interrupt, failed, done, outcome: () => outcome }
 }
 
 const boom = (): never => {
@@ -60,13 +71,14 @@ describe('callUser', () => {
     const clock = new VirtualClock()
     const rest = { shardId: 's', method: 'm', clock, random: seededRandom(1), failed: () => {} }
     const policy = { attempts: 3, lastResort: 'halt', backoff: { firstMs: 1, maxMs: 1 } } as const
-    expect(await callUser({ ...rest, policy, interrupt, call: () => expect.fail('called') })).to.deep.equal({
+    const hold: Hold = { lapse: AbortSignal.abort(), whenValid: () => expect.fail('asked') }
+    expect(await callUser({ ...rest, hold, policy, interrupt, call: () => expect.fail('called') })).to.deep.equal({
       kind: 'interrupted'
     })
   })
 
   it('cuts the wait before the next attempt short when it is interrupted', async () => {
-    const world = aCall(boom, 10)
+    const world = aCall(boom, { attempts: 10 })
     await world.clock.settle()
     world.interrupt.abort()
     await world.done
@@ -109,9 +121,150 @@ describe('callUser', () => {
   })
 
   it('takes anything that is thrown', async () => {
-    const world = aCall(() => Promise.reject('a string'), 1)
+    const world = aCall(() => Promise.reject('a string'), { attempts: 1 })
     await world.done
     const outcome = world.outcome()
     expect(outcome?.kind === 'gave-up' && outcome.error.message).to.contain('a string')
+  })
+
+  describe('whose hold has lapsed', () => {
+    it('does not call until the hold is valid', async () => {
+      let calls = 0
+      const world = aCall(() => void calls++, { isLapsed: true })
+      await world.clock.advance(60_000)
+      expect(calls).to.equal(0)
+      world.heart.beat()
+      await world.done
+      expect(world.outcome()).to.deep.equal({ kind: 'done' })
+      expect(calls).to.equal(1)
+    })
+
+    it('is interrupted while it waits, without a call', async () => {
+      const world = aCall(() => expect.fail('called'), { isLapsed: true })
+      await world.clock.advance(1_000)
+      world.interrupt.abort()
+      await world.done
+      expect(world.outcome()).to.deep.equal({ kind: 'interrupted' })
+    })
+
+    it('waits before the next attempt too, however long ago that was due', async () => {
+      const made: number[] = []
+      const world = aCall(() => {
+        made.push(world.clock.monotonicMs())
+        if (made.length === 1) boom()
+      })
+      await world.clock.settle()
+      world.heart.lapse()
+      await world.clock.advance(60_000)
+      expect(made).to.deep.equal([0])
+      world.heart.beat()
+      await world.done
+      expect(made).to.deep.equal([0, 60_000])
+      expect(world.failed).to.deep.equal(['1 again'])
+    })
+  })
+
+  describe('during which the hold lapses', () => {
+    /** A call that the test ends by hand, each time it is made. */
+    function aSlowCall() {
+      const made: [failures: number, calls: number][] = []
+      const ends: { resolve(): void; reject(error: unknown): void }[] = []
+      const world = aCall((failures, calls) => {
+        made.push([failures, calls])
+        return new Promise((resolve, reject) => void ends.push({ resolve, reject }))
+      })
+      const end = async (error?: unknown): Promise<void> => {
+        const { resolve, reject } = ends.at(-1) ?? expect.fail('not called')
+        if (error === undefined) resolve()
+        else reject(error)
+        await world.clock.settle()
+      }
+      return { ...world, made, end }
+    }
+
+    it('counts as not made though it returns, and is made again once the hold is valid', async () => {
+      const world = aSlowCall()
+      await world.clock.settle()
+      world.heart.lapse()
+      await world.end()
+      await world.clock.advance(60_000)
+      expect(world.outcome()).to.equal(undefined)
+      expect(world.made).to.deep.equal([[0, 0]])
+      world.heart.beat()
+      await world.clock.settle()
+      expect(world.made).to.deep.equal([
+        [0, 0],
+        [0, 1]
+      ])
+      await world.end()
+      expect(world.outcome()).to.deep.equal({ kind: 'done' })
+    })
+
+    it('counts as not failed though it throws: no attempt is used up, and nobody is told', async () => {
+      const world = aSlowCall()
+      await world.clock.settle()
+      for (let lapse = 0; lapse < 5; lapse++) {
+        world.heart.lapse()
+        await world.end(new Error('aborted'))
+        world.heart.beat()
+        await world.clock.settle()
+      }
+      expect(world.failed).to.deep.equal([])
+      expect(world.made.map(([failures]) => failures)).to.deep.equal([0, 0, 0, 0, 0, 0])
+      await world.end()
+      expect(world.outcome()).to.deep.equal({ kind: 'done' })
+    })
+
+    it('is made again though the hold is valid again before it returns', async () => {
+      const world = aSlowCall()
+      await world.clock.settle()
+      world.heart.lapse()
+      world.heart.beat()
+      await world.end()
+      expect(world.outcome()).to.equal(undefined)
+      expect(world.made).to.have.length(2)
+      await world.end()
+      expect(world.outcome()).to.deep.equal({ kind: 'done' })
+    })
+
+    it('keeps count of the failures before and after it', async () => {
+      const world = aSlowCall()
+      const failures = async (): Promise<void> => {
+        await world.end(new Error('boom'))
+        await world.clock.advance(1_000)
+      }
+      await world.clock.settle()
+      await failures()
+      world.heart.lapse()
+      await world.end()
+      world.heart.beat()
+      await world.clock.settle()
+      await failures()
+      await failures()
+      expect(world.made).to.deep.equal([
+        [0, 0],
+        [1, 1],
+        [1, 2],
+        [2, 3]
+      ])
+      expect(world.failed).to.deep.equal(['1 again', '2 again', '3 for good'])
+      expect(world.outcome()).to.deep.include({ kind: 'gave-up' })
+    })
+
+    for (const [how, error] of [
+      ['returns', undefined],
+      ['throws', new Error('aborted')],
+      ['finds the lease lost', new LeaseLostError('lease', 'other has it')]
+    ] as const) {
+      it(`is interrupted, without blame, if it ${how} after the interruption`, async () => {
+        const world = aSlowCall()
+        await world.clock.settle()
+        world.heart.lapse()
+        world.interrupt.abort()
+        await world.end(error)
+        expect(world.outcome()).to.deep.equal({ kind: 'interrupted' })
+        expect(world.failed).to.deep.equal([])
+      })
+    }
   })
 })

@@ -11,8 +11,7 @@ import {
   newLease,
   prepared,
   released,
-  renewed,
-  wanted
+  renewed
 } from '../../src/model/lease.ts'
 import { AT_TIMESTAMP, LATEST, TRIM_HORIZON } from '../../src/model/sequence-number.ts'
 
@@ -45,7 +44,6 @@ const full: Lease = {
   childShardIds: ['shardId-000000000010', 'shardId-000000000011'],
   hashKeyRange: { start: 2n ** 64n + 1n, end: FULL_HASH_KEY_RANGE.end },
   checkpointOwner: 'worker-2/1',
-  wantedBy: 'worker-3/1',
   stream: { streamArn: 'arn:aws:kinesis:us-east-1:123456789012:stream/orders', creationEpoch: 1_700_000_000 },
   startTimestampMs: 1_700_000_000_123,
   beganAtMs: 1_600_000_000_000
@@ -73,7 +71,6 @@ export function describeLeaseStore(name: string, setup: () => Promise<LeaseStore
     describeCreate(suite)
     describeReplace(suite)
     describeRefusedReplace(suite)
-    describeRequest(suite)
     describeRemove(suite)
   })
 }
@@ -142,7 +139,7 @@ function describeReads({ store }: Suite): void {
           (error: unknown) => error
         )
       expect(await rejection(store().get('shardId-000000000000', signal))).to.equal(reason)
-      expect(await rejection(store().list(signal))).to.equal(reason)
+      expect(await rejection(store().list({ signal }))).to.equal(reason)
       expect(await rejection(store().prepare(signal))).to.equal(reason)
     })
   })
@@ -154,6 +151,12 @@ function describeReads({ store }: Suite): void {
       const listing = await store().list()
       expect(listing.leases).to.have.deep.members(leases)
       expect(listing.skipped).to.deep.equal([])
+    })
+
+    it('returns what was written before, if it is to be consistent', async () => {
+      const lease = await given(store(), bare())
+      await replaced(store(), lease, claimed(lease, 'worker-1/1'))
+      expect((await store().list({ consistent: true })).leases).to.deep.equal([claimed(lease, 'worker-1/1')])
     })
 
     it('returns every lease of a table of several megabytes', async () => {
@@ -253,39 +256,6 @@ function describeReplace({ store }: Suite): void {
       expect(after).not.to.have.property('checkpointOwner')
     })
 
-    it('leaves alone what is the same in both copies, such as a request the writer has not seen', async () => {
-      const lease = await given(store(), claimed(bare(), 'worker-1/1'))
-      await store().request(lease, 'worker-2/1')
-      expect(await store().replace(lease, renewed(lease))).to.deep.equal(WRITTEN)
-      expect(await store().get(lease.leaseKey)).to.deep.equal(wanted(renewed(lease), 'worker-2/1'))
-    })
-
-    it('settles a request that a new owner has not seen, of a lease that was held or free', async () => {
-      const held = await given(store(), claimed(bare(), 'worker-1/1'))
-      expect(await store().request(held, 'worker-2/1')).to.deep.equal(WRITTEN)
-      const taken = await replaced(store(), held, claimed(held, 'worker-3/1'))
-      expect(taken).not.to.have.property('wantedBy')
-
-      const free = await replaced(store(), taken, released(taken))
-      expect(await store().request(free, 'worker-4/1')).to.deep.equal(WRITTEN)
-      await replaced(store(), free, claimed(free, 'worker-5/1'))
-    })
-
-    it('settles a request by somebody else than the one that a new owner has seen', async () => {
-      const seen = await given(store(), wanted(claimed(bare(), 'worker-1/1'), 'worker-2/1'))
-      const { wantedBy: _, ...unasked } = seen
-      expect(await store().replace(seen, unasked)).to.deep.equal(WRITTEN)
-      expect(await store().request(seen, 'worker-3/1')).to.deep.equal(WRITTEN)
-      await replaced(store(), seen, claimed(seen, 'worker-2/1'))
-    })
-
-    it('leaves alone a request that arrived while the owner gave the lease back', async () => {
-      const lease = await given(store(), claimed(bare(), 'worker-1/1'))
-      expect(await store().request(lease, 'worker-2/1')).to.deep.equal(WRITTEN)
-      expect(await store().replace(lease, released(lease))).to.deep.equal(WRITTEN)
-      expect(await store().get(lease.leaseKey)).to.deep.equal(wanted(released(lease), 'worker-2/1'))
-    })
-
     it('is a test of the row if nothing differs', async () => {
       const lease = await given(store(), full)
       expect(await store().replace(lease, lease)).to.deep.equal(WRITTEN)
@@ -343,50 +313,6 @@ function describeRefusedReplace({ store }: Suite): void {
       const lease = bare()
       expect(await store().replace(lease, claimed(lease, 'worker-1/1'))).to.deep.equal({ kind: 'refused' })
       expect(await store().get(lease.leaseKey)).to.equal(undefined)
-    })
-  })
-}
-
-function describeRequest({ store }: Suite): void {
-  describe('request', () => {
-    it('notes who asks, and moves neither the counter nor anything else', async () => {
-      const lease = await given(store(), claimed(bare(), 'worker-1/1'))
-      expect(await store().request(lease, 'worker-2/1')).to.deep.equal(WRITTEN)
-      expect(await store().get(lease.leaseKey)).to.deep.equal(wanted(lease, 'worker-2/1'))
-    })
-
-    it('works with an old copy, as long as the owner is the same', async () => {
-      const lease = await given(store(), claimed(bare(), 'worker-1/1'))
-      const later = await replaced(store(), lease, renewed(lease))
-      expect(await store().request(lease, 'worker-2/1')).to.deep.equal(WRITTEN)
-      expect(await store().get(lease.leaseKey)).to.deep.equal(wanted(later, 'worker-2/1'))
-    })
-
-    it('can be repeated by the one who asked', async () => {
-      const lease = await given(store(), claimed(bare(), 'worker-1/1'))
-      await store().request(lease, 'worker-2/1')
-      expect(await store().request(lease, 'worker-2/1')).to.deep.equal(WRITTEN)
-      expect(await store().request(wanted(lease, 'worker-2/1'), 'worker-2/1')).to.deep.equal(WRITTEN)
-    })
-
-    it('is refused if somebody else has asked', async () => {
-      const lease = await given(store(), claimed(bare(), 'worker-1/1'))
-      await store().request(lease, 'worker-2/1')
-      const current = wanted(lease, 'worker-2/1')
-      expect(await store().request(lease, 'worker-3/1')).to.deep.equal({ kind: 'refused', current })
-      expect(await store().get(lease.leaseKey)).to.deep.equal(current)
-    })
-
-    it('is refused if the owner is another', async () => {
-      const lease = await given(store(), claimed(bare(), 'worker-1/1'))
-      const current = await replaced(store(), lease, claimed(lease, 'worker-2/1'))
-      expect(await store().request(lease, 'worker-3/1')).to.deep.equal({ kind: 'refused', current })
-      expect(await store().request(bare(), 'worker-3/1')).to.deep.equal({ kind: 'refused', current })
-    })
-
-    it('makes no row where there is none', async () => {
-      expect(await store().request(bare(), 'worker-1/1')).to.deep.equal({ kind: 'refused' })
-      expect(await store().get(bare().leaseKey)).to.equal(undefined)
     })
   })
 }

@@ -23,7 +23,7 @@ describe('Board', () => {
     const steps = [
       ['ada', 'lease:taken', 'starting', 'ada'],
       ['ada', 'shard:started', 'reading', 'ada'],
-      ['ada', 'lease:requested', 'handing over', 'ada'],
+      ['ada', 'lease:revoked', 'handing over', 'ada'],
       ['ada', 'lease:released', 'free', undefined],
       ['bob', 'lease:taken', 'starting', 'bob'],
       ['bob', 'shard:started', 'reading', 'bob'],
@@ -39,11 +39,11 @@ describe('Board', () => {
   it('ignores what the previous owner says after the next one has taken the shard', () => {
     const teller = new BoardTeller(10)
     teller.takes('ada', 0)
-    teller.takes('bob', 0, { why: 'requested' })
+    teller.takes('bob', 0, { why: 'unowned' })
     teller.event('ada', 'lease:released', 0)
     teller.event('ada', 'lease:lost', 0, { why: 'late' })
     expect(shardOf(teller, 0)).to.include({ owner: 'bob', state: 'reading' })
-    expect(lastText(teller)).to.equal('takes shard 0 (requested)')
+    expect(lastText(teller)).to.equal('takes shard 0 (unowned)')
   })
 
   it('counts neither an orphan nor a free shard among those that a worker holds', () => {
@@ -54,14 +54,14 @@ describe('Board', () => {
 
   it('measures a takeover from the kill to the next lease, whoever else the shard goes to later', () => {
     const teller = aBoard()
-    teller.takes('bob', 1, { why: 'requested', atNs: teller.afterKill(9_000) })
+    teller.takes('bob', 1, { why: 'unowned', atNs: teller.afterKill(9_000) })
     expect(teller.board.takeovers.map(({ shardId: id, from, by, waitedMs }) => [id, from, by, waitedMs])).to.deep.equal(
       [
         [shardId(0), 'ada', undefined, undefined],
         [shardId(1), 'ada', 'cleo', 3_300]
       ]
     )
-    expect(lastText(teller)).to.equal('takes shard 1 (requested)')
+    expect(lastText(teller)).to.equal('takes shard 1 (unowned)')
   })
 
   it('keeps what happened in one line, as long as the message of an error may be', () => {

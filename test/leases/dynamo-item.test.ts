@@ -1,13 +1,6 @@
 import { expect } from 'chai'
-import {
-  creationOf,
-  deletionOf,
-  type Item,
-  parseItem,
-  replacementOf,
-  requestOf,
-  toItem
-} from '../../src/leases/dynamo-item.ts'
+import type { Item } from '../../src/dynamo/dynamo-expression.ts'
+import { creationOf, deletionOf, parseItem, replacementOf, toItem } from '../../src/leases/dynamo-item.ts'
 import type { SkippedRow } from '../../src/leases/lease-store.ts'
 import { BugError } from '../../src/model/errors.ts'
 import { MAX_HASH_KEY } from '../../src/model/hash-key-range.ts'
@@ -34,7 +27,6 @@ const full: Lease = {
   childShardIds: ['shardId-000000000003'],
   hashKeyRange: { start: 0n, end: MAX_HASH_KEY },
   checkpointOwner: 'worker-2/1',
-  wantedBy: 'worker-3/1',
   stream: { streamArn: 'arn:aws:kinesis:us-east-1:123456789012:stream/orders', creationEpoch: 1_700_000_000 },
   startTimestampMs: 1_700_000_000_123,
   beganAtMs: 1_600_000_000_000
@@ -65,7 +57,6 @@ describe('toItem', () => {
       startingHashKey: '0',
       endingHashKey: '340282366920938463463374607431768211455',
       checkpointOwner: 'worker-2/1',
-      millraceWantedBy: 'worker-3/1',
       millraceStreamArn: 'arn:aws:kinesis:us-east-1:123456789012:stream/orders',
       millraceStreamEpoch: 1_700_000_000,
       millraceStartTimestamp: 1_700_000_000_123,
@@ -158,6 +149,10 @@ describe('parseItem', () => {
   it('does without everything but key, counter and checkpoint', () => {
     const item = { leaseKey: KEY, leaseCounter: 0, checkpoint: 'TRIM_HORIZON' }
     expect(parseItem(item)).to.deep.equal({ kind: 'lease', lease: bare })
+  })
+
+  it('ignores what an earlier version of this library wrote into it', () => {
+    expect(parseItem({ ...bareItem, millraceWantedBy: 'worker-3/1' })).to.deep.equal({ kind: 'lease', lease: bare })
   })
 
   it('takes half a hash range, or the place of a pending checkpoint without one, for none', () => {
@@ -336,9 +331,11 @@ describe('replacementOf', () => {
     expect(ExpressionAttributeValues).to.deep.include({ ':was_checkpointOwner': 'previous' })
   })
 
-  it('removes a request when the owner is a new one, even one that is in neither copy', () => {
-    expect(updateOf(bare, claimed(bare, 'worker-2/1'))).to.match(/ REMOVE #millraceWantedBy$/)
-    expect(updateOf(held, claimed(held, 'worker-2/1'))).to.match(/ REMOVE #millraceWantedBy$/)
+  it('writes owner and counter of a claim, and the end of a hand-over', () => {
+    const claim = 'SET #leaseOwner = :leaseOwner, #leaseCounter = :leaseCounter'
+    expect(updateOf(bare, claimed(bare, 'worker-2/1'))).to.equal(claim)
+    const handingOver: Lease = { ...bare, checkpointOwner: 'previous' }
+    expect(updateOf(handingOver, claimed(handingOver, 'worker-2/1'))).to.equal(`${claim} REMOVE #checkpointOwner`)
   })
 
   it('removes what is gone', () => {
@@ -365,22 +362,6 @@ describe('replacementOf', () => {
 
   it('throws if the key is to change', () => {
     expect(() => replacementOf(bare, { ...bare, leaseKey: 'other' })).to.throw(BugError)
-  })
-})
-
-describe('requestOf', () => {
-  it('writes the name of who asks if the owner is the same and nobody else has asked', () => {
-    const { UpdateExpression, ConditionExpression, ExpressionAttributeValues } = requestOf(full, 'worker-9/1')
-    expect(UpdateExpression).to.equal('SET #millraceWantedBy = :millraceWantedBy')
-    expect(ConditionExpression).to.equal(
-      'attribute_exists(#leaseKey) AND #leaseOwner = :was_leaseOwner' +
-        ' AND (attribute_not_exists(#millraceWantedBy) OR #millraceWantedBy = :was_millraceWantedBy)'
-    )
-    expect(ExpressionAttributeValues).to.deep.equal({
-      ':millraceWantedBy': 'worker-9/1',
-      ':was_millraceWantedBy': 'worker-9/1',
-      ':was_leaseOwner': 'worker-1/1'
-    })
   })
 })
 

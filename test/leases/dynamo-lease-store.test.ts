@@ -31,7 +31,6 @@ const full: Lease = {
   childShardIds: ['shardId-000000000003'],
   hashKeyRange: FULL_HASH_KEY_RANGE,
   checkpointOwner: 'worker-2/1',
-  wantedBy: 'worker-3/1',
   stream: { streamArn: 'arn', creationEpoch: 1_700_000_000 },
   startTimestampMs: 1_700_000_000_123,
   beganAtMs: 1_600_000_000_000
@@ -52,11 +51,10 @@ async function rejectionOf(work: Promise<unknown>): Promise<unknown> {
 /** Every method of the store, the call it makes and what that is about. */
 const METHODS: readonly [string, string, (store: DynamoLeaseStore, signal?: AbortSignal) => Promise<unknown>][] = [
   ['prepare', 'DescribeTable in table orders', (store, signal) => store.prepare(signal)],
-  ['list', 'Scan in table orders', (store, signal) => store.list(signal)],
+  ['list', 'Scan in table orders', (store, signal) => store.list({ ...(signal && { signal }) })],
   ['get', `GetItem of ${KEY} in table orders`, (store, signal) => store.get(KEY, signal)],
   ['create', `PutItem of ${KEY} in table orders`, store => store.create(bare)],
   ['replace', `UpdateItem of ${KEY} in table orders`, store => store.replace(held, renewed(held))],
-  ['request', `UpdateItem of ${KEY} in table orders`, store => store.request(held, 'worker-2/1')],
   ['remove', `DeleteItem of ${KEY} in table orders`, store => store.remove(held)]
 ]
 
@@ -124,7 +122,7 @@ describe('dynamoLeaseStore', () => {
   it('stops a call under way when the signal aborts', async () => {
     const stopping = new AbortController()
     const stub = stubDynamo(() => new Promise(() => {}))
-    const rejection = rejectionOf(storeOn(stub.client).list(stopping.signal))
+    const rejection = rejectionOf(storeOn(stub.client).list({ signal: stopping.signal }))
     await pollUntil('the call to be under way', () => stub.sent.length > 0)
     stopping.abort('stop')
     expect(await rejection).to.equal('stop')
@@ -186,7 +184,6 @@ describe("dynamoLeaseStore, in DynamoDB's types", () => {
         startingHashKey: { S: '0' },
         endingHashKey: { S: '340282366920938463463374607431768211455' },
         checkpointOwner: { S: 'worker-2/1' },
-        millraceWantedBy: { S: 'worker-3/1' },
         millraceStreamArn: { S: 'arn' },
         millraceStreamEpoch: { N: '1700000000' },
         millraceStartTimestamp: { N: '1700000000123' },
@@ -224,6 +221,11 @@ describe("dynamoLeaseStore, in DynamoDB's types", () => {
     const stub = stubDynamo(() => pages.shift())
     expect(await storeOn(stub.client).list()).to.deep.equal({ leases: [bare], skipped: [] })
     expect(stub.sent[1]?.input).to.deep.include({ ExclusiveStartKey: { leaseKey: { S: KEY } } })
+  })
+
+  it('asks for what was written before only if told to', async () => {
+    expect(await inputOf(store => store.list())).to.not.have.property('ConsistentRead')
+    expect(await inputOf(store => store.list({ consistent: true }))).to.include({ ConsistentRead: true })
   })
 
   it('reads a page in which one row has numbers beyond 2^53, and another an attribute of any name', async () => {
@@ -358,9 +360,8 @@ describe('dynamoLeaseStore, refused', () => {
     const refusal = { kind: 'refused', current: full }
     expect(await store.create(held)).to.deep.equal(refusal)
     expect(await store.replace(held, renewed(held))).to.deep.equal(refusal)
-    expect(await store.request(held, 'worker-2/1')).to.deep.equal(refusal)
     expect(await store.remove(held)).to.deep.equal(refusal)
-    expect(stub.sent.map(({ name }) => name)).to.deep.equal(['PutItem', 'UpdateItem', 'UpdateItem', 'DeleteItem'])
+    expect(stub.sent.map(({ name }) => name)).to.deep.equal(['PutItem', 'UpdateItem', 'DeleteItem'])
   })
 
   it('takes a row with numbers beyond 2^53 from the refusal', async () => {
@@ -457,8 +458,6 @@ describe('dynamoLeaseStore, on rows of others', () => {
       const { entityType: __, ...expected } = stored(toItem(lease))
       expect(await raw(KEY)).to.deep.equal({ ...expected, ...extras })
     }
-    await store.request(lease, 'worker-2/1')
-    expect(await raw(KEY)).to.deep.include({ ...extras, millraceWantedBy: { S: 'worker-2/1' } })
   })
 
   it('reports a write whose answer is lost as a timeout, and the next one as refused with the row one ahead', async () => {

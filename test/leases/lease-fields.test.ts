@@ -1,5 +1,5 @@
 import { expect } from 'chai'
-import { asIdSet, changedFields, fieldsToWrite, LEASE_FIELDS } from '../../src/leases/lease-fields.ts'
+import { asIdSet, changedFields, LEASE_FIELDS, sameValue } from '../../src/leases/lease-fields.ts'
 import { FULL_HASH_KEY_RANGE } from '../../src/model/hash-key-range.ts'
 import { type Lease, newLease } from '../../src/model/lease.ts'
 import { SHARD_END, TRIM_HORIZON } from '../../src/model/sequence-number.ts'
@@ -17,7 +17,6 @@ const full = (): Lease => ({
   childShardIds: ['c', 'd'],
   hashKeyRange: { ...FULL_HASH_KEY_RANGE },
   checkpointOwner: 'worker-2/1',
-  wantedBy: 'worker-3/1',
   stream: { streamArn: 'arn', creationEpoch: 1 },
   startTimestampMs: 1,
   beganAtMs: 2
@@ -49,22 +48,13 @@ describe('changedFields', () => {
   })
 })
 
-describe('fieldsToWrite', () => {
-  const { wantedBy: _, ...unasked } = full()
-
-  it('is what changed as long as the owner stays, or nobody is the owner any more', () => {
-    const { owner: __, ...free } = unasked
-    expect(fieldsToWrite(unasked, unasked)).to.deep.equal([])
-    expect(fieldsToWrite(unasked, { ...unasked, counter: 2 })).to.deep.equal(['counter'])
-    expect(fieldsToWrite(unasked, free)).to.deep.equal(['owner'])
-    expect(fieldsToWrite(free, free)).to.deep.equal([])
-  })
-
-  it('has the request too, once, if the owner is a new one', () => {
-    const { owner: __, ...free } = unasked
-    expect(fieldsToWrite(unasked, { ...unasked, owner: 'worker-9/1' })).to.have.members(['owner', 'wantedBy'])
-    expect(fieldsToWrite(free, unasked)).to.have.members(['owner', 'wantedBy'])
-    expect(fieldsToWrite(full(), { ...unasked, owner: 'worker-9/1' })).to.have.members(['owner', 'wantedBy'])
+describe('sameValue', () => {
+  it('compares by value, lists as sets, and takes absent properties for undefined ones', () => {
+    expect(sameValue({ a: 1, b: { c: ['x', 'y'] } }, { b: { c: ['y', 'x'] }, a: 1, d: undefined })).to.equal(true)
+    expect(sameValue({ a: 1 }, { a: 1, d: 2 })).to.equal(false)
+    expect(sameValue(['x'], ['x', 'y'])).to.equal(false)
+    expect(sameValue(undefined, undefined)).to.equal(true)
+    expect(sameValue(undefined, {})).to.equal(false)
   })
 })
 

@@ -17,6 +17,13 @@ describe('memoryLeaseStore', () => {
     expect(await memoryLeaseStore().list()).to.deep.equal({ leases: [], skipped: [] })
   })
 
+  it('brings control items of its own', async () => {
+    const store = memoryLeaseStore()
+    await store.control.replaceLeader(undefined, { who: 'worker-1/1', term: 1 })
+    expect(await store.control.leader()).to.deep.equal({ who: 'worker-1/1', term: 1 })
+    expect(await memoryLeaseStore().control.leader()).to.equal(undefined)
+  })
+
   it('returns leases that are frozen and stay as they are when the row changes', async () => {
     const store = memoryLeaseStore()
     await store.create(lease)

@@ -26,9 +26,9 @@ describe('observe', () => {
     expect(unchangedMs(observe(sightings, [{ ...lease, owner: 'b' }], 8_000, STEP), KEY)).to.equal(0)
   })
 
-  it("does not count what is not an owner's sign of life, such as a request", () => {
+  it("does not count what is not an owner's sign of life, such as a hand-off mark of KCL", () => {
     const sightings = observe(NOTHING_SEEN, [lease], 0, STEP)
-    expect(unchangedMs(observe(sightings, [{ ...lease, wantedBy: 'b' }], 2_000, STEP), KEY)).to.equal(2_000)
+    expect(unchangedMs(observe(sightings, [{ ...lease, checkpointOwner: 'b' }], 2_000, STEP), KEY)).to.equal(2_000)
   })
 
   it('counts the time between two reads for at most one step: a watcher that slept has not watched', () => {

@@ -1,5 +1,5 @@
-// Sessions that fight for one lease over a network that loses, delays and throttles: who may write, and what the row
-// holds to, whatever the order of things.
+// Sessions that fight for one lease over a network that loses, delays and throttles, suspended now and then, in solo and in
+// mixed mode: who may write, and what the row holds to, whatever the order of things.
 import { expect } from 'chai'
 import type { LeaseStore } from '../../src/leases/lease-store.ts'
 import { memoryLeaseStore } from '../../src/leases/memory-lease-store.ts'
@@ -10,12 +10,12 @@ import { type Random, seededRandom } from '../../src/runtime/random.ts'
 import { VirtualClock } from '../../src/testing/virtual-clock.ts'
 import { aLease, aPosition } from '../support/builders.ts'
 import { flakyStore, randomFaults } from '../support/flaky-store.ts'
+import { Heart, VALID_MS } from '../support/heart.ts'
 import { seeds } from '../support/seeds.ts'
 
 const KEY = aLease().leaseKey
 const SEEDS = 60
 const RUN_MS = 120_000
-const VALID_MS = 8_000
 
 class World {
   readonly clock = new VirtualClock()
@@ -55,6 +55,9 @@ class World {
   async live(session: string): Promise<void> {
     const { clock, random } = this
     const store = flakyStore(this.audited(session), clock, randomFaults(random))
+    const heart = new Heart(clock)
+    void this.disturb(heart)
+    const isMixed = random.next() < 0.5
     while (clock.monotonicMs() < RUN_MS) {
       await clock.sleep(random.next() * 6_000)
       const sentAtMs = clock.monotonicMs()
@@ -65,8 +68,21 @@ class World {
       if (outcome?.kind !== 'written') continue
       this.claims += 1
       const ended = (): void => {}
-      const context = { store, session, clock, random, validMs: VALID_MS, ended }
+      const leaseValidMs = (): number => (isMixed ? VALID_MS : Number.POSITIVE_INFINITY)
+      const context = { store, session, clock, random, proof: heart.proof, leaseValidMs, ended }
       await this.work(new Tenure(lease, sentAtMs, context)).catch(() => {})
+    }
+  }
+
+  /** The heartbeats of a session are not answered for a while, again and again. */
+  async disturb(heart: Heart): Promise<void> {
+    const { clock, random } = this
+    while (clock.monotonicMs() < RUN_MS) {
+      await clock.sleep(random.next() * 20_000)
+      if (random.next() < 0.5) heart.silence()
+      else heart.lapse()
+      await clock.sleep(random.next() * 12_000)
+      heart.beat()
     }
   }
 
@@ -76,6 +92,7 @@ class World {
     for (;;) {
       at += Math.floor(random.next() * 5)
       await clock.sleep(random.next() * 1_500)
+      if (random.next() < 0.8) await tenure.whenValid(tenure.signal)
       const draw = random.next()
       if (draw < 0.1) return tenure.release()
       if (draw < 0.3) await tenure.renew()

@@ -1,70 +1,10 @@
 import { expect } from 'chai'
-import type { LeaseStore } from '../../src/leases/lease-store.ts'
-import { memoryLeaseStore } from '../../src/leases/memory-lease-store.ts'
-import { Tenure, type TenureEnd } from '../../src/leases/tenure.ts'
 import { LeaseLostError, ServiceError } from '../../src/model/errors.ts'
-import { checkpointed, claimed, type Lease, released, renewed } from '../../src/model/lease.ts'
+import { checkpointed, type Lease, released, renewed } from '../../src/model/lease.ts'
 import { formatPosition, SHARD_END } from '../../src/model/sequence-number.ts'
-import { seededRandom } from '../../src/runtime/random.ts'
-import { VirtualClock } from '../../src/testing/virtual-clock.ts'
 import { aLease, aPosition } from '../support/builders.ts'
-import { type Fault, type FlakyStore, flakyStore, scripted } from '../support/flaky-store.ts'
-
-const KEY = aLease().leaseKey
-const VALID_MS = 8_000
-
-interface World {
-  readonly clock: VirtualClock
-  readonly table: LeaseStore
-  readonly store: FlakyStore
-  readonly tenure: Tenure
-  readonly ends: { how: TenureEnd; because: string }[]
-  row(): Promise<Lease | undefined>
-}
-
-/** A tenure that began with a claim at time 0, with these faults for its first writes. */
-async function aTenure(...faults: readonly Fault[]): Promise<World> {
-  const clock = new VirtualClock()
-  const table = memoryLeaseStore()
-  const store = flakyStore(table, clock, scripted(...faults))
-  const lease = claimed(aLease(), 'me')
-  await table.create(lease)
-  const ends: World['ends'] = []
-  const tenure = new Tenure(lease, clock.monotonicMs(), {
-    store,
-    session: 'me',
-    clock,
-    random: seededRandom(1),
-    validMs: VALID_MS,
-    ended: (_, how, because) => ends.push({ how, because })
-  })
-  return { clock, table, store, tenure, ends, row: () => table.get(KEY) }
-}
-
-/** Another session claims the lease, whatever the row says. */
-async function stolen(table: LeaseStore, by = 'other'): Promise<Lease> {
-  const row = (await table.get(KEY)) as Lease
-  const after = claimed(row, by)
-  expect(await table.replace(row, after)).to.deep.equal({ kind: 'written' })
-  return after
-}
-
-/** What a promise came to once `ms` of virtual time have passed: a value, a failure, or nothing yet. */
-async function outcomeOf(clock: VirtualClock, work: Promise<unknown>, ms = 3_000): Promise<unknown> {
-  let outcome: unknown = 'still under way'
-  work.then(
-    () => {
-      outcome = 'done'
-    },
-    error => {
-      outcome = error
-    }
-  )
-  await clock.advance(ms)
-  return outcome
-}
-
-const writesOf = ({ store }: World): number => store.calls.filter(({ name }) => name === 'replace').length
+import type { Fault } from '../support/flaky-store.ts'
+import { aTenure, outcomeOf, stolen, writesOf } from './tenure-world.ts'
 
 describe('Tenure', () => {
   describe('an answer that was lost', () => {
@@ -202,25 +142,36 @@ describe('Tenure', () => {
       expect(await outcomeOf(world.clock, world.tenure.renew())).to.be.instanceOf(LeaseLostError)
     })
 
-    it('does not end twice when a refusal comes in after the proof has run out', async () => {
-      const world = await aTenure({ kind: 'none', delayMs: VALID_MS + 1_000 })
+    it('does not end twice when a refusal comes in after it was abandoned', async () => {
+      const world = await aTenure({ kind: 'none', delayMs: 1_000 })
       const renewing = world.tenure.renew()
-      await world.clock.advance(VALID_MS)
-      expect(world.tenure.isValid()).to.equal(false)
+      await world.clock.settle()
+      world.tenure.abandon('enough')
       await stolen(world.table)
       expect(await outcomeOf(world.clock, renewing)).to.be.instanceOf(LeaseLostError)
-      expect(world.ends).to.have.length(1)
+      expect(world.ends).to.deep.equal([{ how: 'lost', because: 'enough' }])
     })
 
-    it('is not won back by an answer that comes in after the proof has run out', async () => {
-      const world = await aTenure({ kind: 'none', delayMs: VALID_MS + 1_000 })
+    it('is not won back by an answer that comes in after it was abandoned', async () => {
+      const world = await aTenure({ kind: 'none', delayMs: 1_000 })
       const checkpointing = world.tenure.checkpoint(aPosition(4))
-      await world.clock.advance(VALID_MS)
-      expect(world.tenure.isValid()).to.equal(false)
+      await world.clock.settle()
+      world.tenure.abandon('enough')
       await outcomeOf(world.clock, checkpointing)
       expect(world.tenure.isValid()).to.equal(false)
       expect(world.tenure.hasEnded).to.equal(true)
       expect(world.ends).to.have.length(1)
+    })
+
+    it('by abandoning it stops trying a write that fails and fails', async () => {
+      const world = await aTenure()
+      world.store.faults = () => ({ kind: 'throttled' })
+      const renewing = world.tenure.renew().catch((error: unknown) => error)
+      await world.clock.settle()
+      world.tenure.abandon('enough')
+      expect(await renewing).to.be.instanceOf(LeaseLostError)
+      expect(writesOf(world)).to.equal(1)
+      expect(world.clock.sleeping).to.equal(0)
     })
 
     it('by abandoning it rejects what is queued behind a write under way', async () => {
@@ -237,57 +188,13 @@ describe('Tenure', () => {
     })
   })
 
-  describe('the proof of the hold', () => {
-    it('counts from when the write was sent, not from when it was answered', async () => {
-      const world = await aTenure({ kind: 'none', delayMs: 3_000 })
-      await world.clock.advance(1_000)
-      void world.tenure.renew()
-      await world.clock.advance(3_000)
-      expect(world.tenure.sinceProofMs()).to.equal(3_000)
-      expect(world.tenure.remainingMs()).to.equal(VALID_MS - 3_000)
-    })
-
-    it('runs out after validMs, to the millisecond', async () => {
-      const { clock, tenure, ends } = await aTenure()
-      await clock.advance(VALID_MS - 1)
-      expect(tenure.isValid()).to.equal(true)
-      await clock.advance(1)
-      expect(tenure.isValid()).to.equal(false)
-      expect(ends).to.deep.equal([{ how: 'lost', because: 'not renewed for 8000 ms' }])
-      expect(tenure.signal.aborted).to.equal(true)
-    })
-
-    it('has run out after ten minutes asleep, and nothing is written', async () => {
-      const world = await aTenure()
-      await world.clock.advance(600_000)
-      expect(await outcomeOf(world.clock, world.tenure.checkpoint(aPosition(1)))).to.be.instanceOf(LeaseLostError)
-      expect(writesOf(world)).to.equal(0)
-      expect(world.ends).to.have.length(1)
-    })
-
-    it('is not prolonged by failures: tries stop when it runs out', async () => {
-      const world = await aTenure()
-      world.store.faults = () => ({ kind: 'throttled' })
-      expect(await outcomeOf(world.clock, world.tenure.renew(), VALID_MS + 2_000)).to.be.instanceOf(LeaseLostError)
-      const tries = writesOf(world)
-      expect(tries).to.be.greaterThan(5).and.lessThan(40)
-      await world.clock.advance(60_000)
-      expect(writesOf(world)).to.equal(tries)
-    })
-
-    it('outlives throttling that is shorter than it', async () => {
-      const { clock, store, tenure } = await aTenure()
-      store.faults = () => (clock.monotonicMs() < VALID_MS - 2_000 ? { kind: 'throttled' } : undefined)
-      expect(await outcomeOf(clock, tenure.renew(), VALID_MS)).to.equal('done')
-      expect(tenure.isValid()).to.equal(true)
-    })
-
-    it('is prolonged by a checkpoint as by a renewal', async () => {
-      const { clock, tenure } = await aTenure()
-      await clock.advance(5_000)
-      await tenure.checkpoint(aPosition(1))
-      expect(tenure.sinceProofMs()).to.equal(0)
-    })
+  it('is revoked once, and goes on until it is released', async () => {
+    const { tenure, ends } = await aTenure()
+    expect(tenure.isRevoked).to.equal(false)
+    expect([tenure.revoke(), tenure.revoke()]).to.deep.equal([true, false])
+    expect([tenure.isRevoked, tenure.isValid()]).to.deep.equal([true, true])
+    await tenure.checkpoint(aPosition(1))
+    expect(ends).to.deep.equal([])
   })
 
   describe('its writes', () => {
@@ -322,28 +229,6 @@ describe('Tenure', () => {
       expect(world.tenure.isValid()).to.equal(true)
       expect(await outcomeOf(world.clock, world.tenure.checkpoint(aPosition(2)))).to.equal('done')
       expect((await world.row())?.checkpoint).to.deep.equal(aPosition(2))
-    })
-
-    it('leave a request for the lease alone, noted or not', async () => {
-      const world = await aTenure()
-      await world.table.request((await world.row()) as Lease, 'newcomer')
-      await world.tenure.renew()
-      expect(await world.row()).to.include({ wantedBy: 'newcomer' })
-      world.tenure.noteRequest('newcomer')
-      await world.tenure.checkpoint(aPosition(1))
-      expect(world.tenure.lease).to.include({ wantedBy: 'newcomer' })
-      await world.tenure.release()
-      expect(await world.row()).to.include({ wantedBy: 'newcomer', counter: 4 })
-    })
-
-    it('do not forget a request that was noted while one of them was under way', async () => {
-      const world = await aTenure({ kind: 'none', delayMs: 100 })
-      void world.tenure.renew()
-      await world.clock.settle()
-      await world.table.request((await world.row()) as Lease, 'newcomer')
-      world.tenure.noteRequest('newcomer')
-      await world.clock.advance(100)
-      expect(world.tenure.lease).to.include({ counter: 2, wantedBy: 'newcomer' })
     })
 
     it('of a release and an end are made once', async () => {

@@ -11,8 +11,7 @@ import {
   pinned,
   prepared,
   released,
-  renewed,
-  wanted
+  renewed
 } from '../../src/model/lease.ts'
 import { LATEST, SHARD_END, TRIM_HORIZON } from '../../src/model/sequence-number.ts'
 import { aLease, aPosition } from '../support/builders.ts'
@@ -22,8 +21,7 @@ const held: Lease = {
   ...claimed(aLease(), 'a'),
   counter: 8,
   ownerSwitchesSinceCheckpoint: 2,
-  pendingCheckpoint,
-  wantedBy: 'b'
+  pendingCheckpoint
 }
 
 describe('the copies of a lease', () => {
@@ -44,10 +42,6 @@ describe('the copies of a lease', () => {
       expect(write(held)).to.include({ leaseKey: held.leaseKey, shardId: held.shardId })
     })
   }
-
-  it('do not count for a request, which is no write of the owner', () => {
-    expect(wanted(held, 'c')).to.deep.equal({ ...held, wantedBy: 'c' })
-  })
 })
 
 describe('pinned', () => {
@@ -99,9 +93,9 @@ describe('newLease', () => {
 })
 
 describe('claimed', () => {
-  it('settles every request and hand-off, and keeps checkpoint and pending checkpoint', () => {
+  it('settles a hand-off, and keeps checkpoint and pending checkpoint', () => {
     const lease = claimed({ ...held, checkpointOwner: 'old' }, 'b')
-    expect(lease).to.not.have.any.keys('wantedBy', 'checkpointOwner')
+    expect(lease).to.not.have.property('checkpointOwner')
     expect(lease).to.deep.include({ owner: 'b', checkpoint: held.checkpoint, pendingCheckpoint })
   })
 
@@ -113,14 +107,13 @@ describe('claimed', () => {
 })
 
 describe('checkpointed', () => {
-  it('settles a pending checkpoint, forgets changes of owner, and keeps a request', () => {
+  it('settles a pending checkpoint and forgets changes of owner', () => {
     const lease = checkpointed(held, aPosition(9, 2))
     expect(lease).to.not.have.property('pendingCheckpoint')
     expect(lease).to.deep.include({
       owner: 'a',
       checkpoint: aPosition(9, 2),
-      ownerSwitchesSinceCheckpoint: 0,
-      wantedBy: 'b'
+      ownerSwitchesSinceCheckpoint: 0
     })
   })
 })
@@ -137,10 +130,10 @@ describe('prepared', () => {
 })
 
 describe('released', () => {
-  it('names nobody any more and keeps the request and the pending checkpoint for the next owner', () => {
+  it('names nobody any more and keeps the pending checkpoint for the next owner', () => {
     const lease = released({ ...held, checkpointOwner: 'old' })
     expect(lease).to.not.have.any.keys('owner', 'checkpointOwner')
-    expect(lease).to.deep.include({ wantedBy: 'b', pendingCheckpoint, checkpoint: held.checkpoint })
+    expect(lease).to.deep.include({ pendingCheckpoint, checkpoint: held.checkpoint })
   })
 })
 

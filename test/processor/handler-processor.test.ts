@@ -64,6 +64,16 @@ describe('HandlerProcessor', () => {
     expect(order).to.deep.equal(['handled', 'checkpoint', 'handled', 'checkpoint'])
   })
 
+  it('takes a batch during which the signal aborted for unhandled: the handler may have left some of it undone', async () => {
+    const order: string[] = []
+    const processor = new HandlerProcessor(() => void order.push('handled'))
+    const refusing = { ...anInput(order).checkpointer, checkpoint: () => Promise.reject(new Error('void')) }
+    const aborted = { ...anInput(order, 1), checkpointer: refusing, signal: AbortSignal.abort() }
+    expect(await processor.processRecords(aborted).catch((error: unknown) => error)).to.have.property('message', 'void')
+    await processor.processRecords(anInput(order, 1))
+    expect(order).to.deep.equal(['handled', 'handled', 'checkpoint'])
+  })
+
   it('tells the handler everything but the records in the context', async () => {
     let told: HandlerContext | undefined
     const input = anInput([])

@@ -70,18 +70,58 @@ describe('whenAborted', () => {
 describe('withSignal', () => {
   it('gives the work a signal that aborts with its source, and lets go of the source afterwards', async () => {
     const source = new AbortController()
-    const reason = await withSignal(source.signal, async signal => {
+    const reason = await withSignal([source.signal], async signal => {
       source.abort('enough')
       return signal.reason
     })
     expect(reason).to.equal('enough')
     const other = new AbortController()
-    for (let call = 0; call < 3; call++) await withSignal(other.signal, () => {})
-    expect(await withSignal(other.signal, () => Promise.reject('no')).catch(error => error)).to.equal('no')
-    expect(getEventListeners(other.signal, 'abort')).to.deep.equal([])
+    for (let call = 0; call < 3; call++) await withSignal([other.signal], () => {})
+    expect(await withSignal([other.signal], () => Promise.reject('no')).catch(error => error)).to.equal('no')
+    expect(listenersOf(other.signal)).to.equal(0)
   })
 
-  it('gives a signal that has aborted if the source has', async () => {
-    expect(await withSignal(AbortSignal.abort('before'), signal => signal.reason)).to.equal('before')
+  it('gives a signal that aborts with the first of its sources that does, and lets go of all of them', async () => {
+    for (const order of [
+      [0, 1],
+      [1, 0]
+    ]) {
+      const sources = [new AbortController(), new AbortController()]
+      const reasons = await withSignal(
+        sources.map(({ signal }) => signal),
+        async signal => {
+          expect(signal.aborted).to.equal(false)
+          return order.map(index => {
+            sources[index]?.abort(`of ${index}`)
+            return signal.reason
+          })
+        }
+      )
+      expect(reasons).to.deep.equal([`of ${order[0]}`, `of ${order[0]}`])
+    }
+    const [aborting, quiet] = [new AbortController(), new AbortController()]
+    await withSignal([aborting.signal, quiet.signal], () => aborting.abort())
+    expect([aborting, quiet].map(({ signal }) => listenersOf(signal))).to.deep.equal([0, 0])
+  })
+
+  it('gives a signal that has aborted if one of its sources has, with the reason of the first', async () => {
+    const { signal: quiet } = new AbortController()
+    const [before, later] = [AbortSignal.abort('before'), AbortSignal.abort('later')]
+    expect(await withSignal([before], signal => signal.reason)).to.equal('before')
+    expect(await withSignal([quiet, before, later], signal => signal.reason)).to.equal('before')
+    expect(listenersOf(quiet)).to.equal(0)
+  })
+
+  it('gives a signal that never aborts where there is no source', async () => {
+    expect(await withSignal([], signal => signal.aborted)).to.equal(false)
+  })
+
+  it('lets go of its sources, and passes on what is thrown, where the work throws at once', async () => {
+    const source = new AbortController()
+    const thrown = await withSignal([source.signal], () => {
+      throw new Error('at once')
+    }).catch((error: unknown) => error)
+    expect(thrown).to.have.property('message', 'at once')
+    expect(listenersOf(source.signal)).to.equal(0)
   })
 })

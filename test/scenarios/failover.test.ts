@@ -1,14 +1,12 @@
 // A worker dies, sleeps or is cut off: its shards go on elsewhere, soon, and nothing it does afterwards counts.
 import { expect } from 'chai'
-import { LeaseLostError, type ProcessRecordsInput, RecordProcessor } from '../../src/index.ts'
+import { ConsumerError, type ProcessRecordsInput, RecordProcessor } from '../../src/index.ts'
 import { seeds } from '../support/seeds.ts'
 import { type Member, World } from '../support/world.ts'
 
 const SEEDS = 3
-const LEASE_MS = 10_000
-const SCAN_MS = (LEASE_MS / 5) * 1.1
-/** Two readings of the table until a dead owner shows, one more to see it, the calls, and the wait for the next read. */
-const SLACK_MS = 2 * SCAN_MS + 1_000
+/** The lease duration, up to two looks of a follower at the leader until they see it stand still, and the calls. */
+const FAILOVER_MS = 18_000
 
 async function threeWorkers(seed: number): Promise<{ world: World; victim: Member }> {
   const world = new World({ shards: 6, seed, latencyMs: 10 })
@@ -20,7 +18,7 @@ async function threeWorkers(seed: number): Promise<{ world: World; victim: Membe
 }
 
 describe('a fleet in which a worker fails', () => {
-  it('processes the shards of a crashed worker elsewhere within the lease duration, a reading of the table and slack', async () => {
+  it('processes the shards of a crashed worker elsewhere within 18 seconds, also if it led', async () => {
     for (const seed of seeds(SEEDS)) {
       const { world, victim } = await threeWorkers(seed)
       const orphaned = victim.worker.shardIds
@@ -32,9 +30,7 @@ describe('a fleet in which a worker fails', () => {
           delivery => delivery.shardId === shardId && delivery.atMs > crashedAtMs
         )
         expect(next, `SEED=${seed}: ${shardId}`).to.not.equal(undefined)
-        expect((next?.atMs ?? 0) - crashedAtMs, `SEED=${seed}: ${shardId}`).to.be.lessThan(
-          LEASE_MS + SCAN_MS + SLACK_MS
-        )
+        expect((next?.atMs ?? 0) - crashedAtMs, `SEED=${seed}: ${shardId}`).to.be.lessThan(FAILOVER_MS)
       }
       await world.untilDelivered()
       expect(world.ledger.outOfOrder(), `SEED=${seed}`).to.deep.equal([])
@@ -83,7 +79,7 @@ describe('a fleet in which a worker fails', () => {
       sleeper.resume()
       await world.clock.advance(30_000)
       expect(outcomes, `SEED=${seed}`).to.have.length(1)
-      expect(outcomes[0]).to.be.instanceOf(LeaseLostError)
+      expect(outcomes[0]).to.be.instanceOf(ConsumerError)
       expect(sleeper.worker.shardIds).to.deep.equal([])
       expect(sleeper.events('lease:lost')).to.have.length(1)
       expect((await world.store.list()).leases[0]?.checkpoint).to.deep.equal(row?.checkpoint)

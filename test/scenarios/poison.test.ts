@@ -131,6 +131,7 @@ describe('a processor that fails', () => {
     expect((await world.store.get(poisonShard))?.owner).to.equal(undefined)
 
     const other = await world.startWorker()
+    await world.clock.advance(15_000)
     expect(other.worker.shardIds).to.include(poisonShard)
     for (const resolve of release) resolve()
     await world.clock.advance(1_000)
@@ -159,13 +160,14 @@ describe('a processor that fails', () => {
       }
     }
     const member: Member = await world.startWorker({ processor: () => new Late() })
-    await world.clock.advance(1_000)
+    await world.clock.advance(6_000)
     member.links.store = 'down'
     await world.clock.advance(1_000)
     await world.startWorker()
     await world.clock.advance(90_000)
     member.links.store = 'up'
     await world.untilDelivered()
+    await world.clock.advance(10_000)
     expect(lost).to.deep.equal(['shardId-000000000000'])
     expect((await world.store.get('shardId-000000000000'))?.owner).to.match(/^w2\//)
     await world.stopAll()

@@ -139,6 +139,7 @@ describe('startAt', () => {
     const world = await aWorldWithAPast(1)
     await world.store.create(newLease({ shardId: shardId(0), checkpoint: LATEST }))
     const first = await world.startWorker({ startAt: 'LATEST', handler: () => Promise.reject(new Error('not today')) })
+    await world.clock.advance(10_000)
     const wanted = [world.put('a'), world.put('b')]
     await world.clock.advance(5_000)
     await world.await(first.worker.stop())

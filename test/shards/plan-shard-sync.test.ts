@@ -277,12 +277,11 @@ describe('planShardSync', () => {
       const pendingCheckpoint = { position: aPosition(9), state: new Uint8Array([1]) }
       const lost = leaseOf(stream, 0, {
         owner: 'me',
-        wantedBy: 'you',
         counter: 7,
         checkpoint: aPosition(8),
         pendingCheckpoint
       })
-      const { owner: _, wantedBy: __, ...kept } = lost
+      const { owner: _, ...kept } = lost
       const plan = planFor(stream, [leaseOf(stream, 1)], { ...remembered(lost), startAt: 'LATEST' })
       expect(plan.create[0]).to.deep.equal({ lease: { ...kept, counter: 8 }, why: 'rebuilt' })
       expect(creations(plan)).to.deep.equal(['0 8 rebuilt'])

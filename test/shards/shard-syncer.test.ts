@@ -174,6 +174,28 @@ describe('ShardSyncer', () => {
       expect(rig.told('hole-found')).to.deep.equal([])
     })
 
+    it('creates nothing, and sees no hole, where an old listing leaves out later generations', async () => {
+      const rig = await new Rig(2).opened()
+      await rig.sync()
+      for (const number of [0, 2, 3]) {
+        const lease = await rig.begin(number)
+        rig.kinesis.split(STREAM, shardId(number))
+        const outcome = await rig.pass(rig.syncer.settleShardEnd(lease, undefined))
+        await rig.change(number, each => finished(each, 'childShardIds' in outcome ? outcome.childShardIds : []))
+      }
+      for (const number of [1, 4, 5, 6, 7]) await rig.begin(number)
+      for (let generation = 0; generation < 2; generation++) await rig.sync()
+      expect(await rig.rows()).to.deep.equal(['1 1', '4 1', '5 1', '6 1', '7 1'])
+      const old = { leases: [await rig.lease(1)], skipped: [] }
+      const list: LeaseStore['list'] = async options => (options?.consistent ? rig.store.list(options) : old)
+      const syncer = rig.another({ store: { ...rig.store, list } })
+      await rig.pass(syncer.open())
+      const plan = await rig.pass(syncer.sync())
+      expect(plan.create).to.deep.equal([])
+      expect(rig.told('hole-found')).to.deep.equal([])
+      expect(await rig.rows()).to.have.length(5)
+    })
+
     it('removes the leases of finished shards, the oldest first', async () => {
       const rig = await new Rig(1).opened()
       await rig.sync()

@@ -21,7 +21,7 @@ export type Fault =
 export const NO_FAULT: Fault = { kind: 'none' }
 
 export interface StoreCall {
-  readonly name: 'list' | 'get' | 'create' | 'replace' | 'request' | 'remove'
+  readonly name: 'list' | 'get' | 'create' | 'replace' | 'remove'
   readonly leaseKey?: string
 }
 
@@ -39,49 +39,52 @@ export interface FlakyStore extends LeaseStore {
 export function flakyStore(store: LeaseStore, clock: Clock, faults: Faults = () => undefined): FlakyStore {
   const calls: StoreCall[] = []
 
-  const call = async <T>(what: StoreCall, work: () => Promise<T>): Promise<T> => {
+  const call = <T>(what: StoreCall, work: () => Promise<T>): Promise<T> => {
     calls.push(what)
-    const fault = flaky.faults(what) ?? NO_FAULT
-    const timedOut = async (afterMs = 0): Promise<never> => {
-      if (afterMs > 0) await clock.sleep(afterMs)
-      throw new ServiceError('timeout', `${what.name} had no answer`, { retryable: true })
-    }
-    switch (fault.kind) {
-      case 'none':
-        if (fault.delayMs) await clock.sleep(fault.delayMs)
-        return work()
-      case 'lost-request':
-        return timedOut(fault.afterMs)
-      case 'lost-answer':
-        await work()
-        return timedOut(fault.afterMs)
-      case 'late-request':
-        void clock.sleep((fault.afterMs ?? 0) + fault.landsInMs).then(work)
-        return timedOut(fault.afterMs)
-      case 'throttled':
-        throw new ThrottledError(`${what.name} was throttled`)
-      case 'hangs':
-        return new Promise<never>(() => {})
-      case 'refused-for-good':
-        throw new ServiceError('access-denied', `${what.name} is not allowed`, { retryable: false })
-    }
+    return withFault(flaky.faults(what) ?? NO_FAULT, what.name, clock, work)
   }
 
   const flaky: FlakyStore = {
     tableName: store.tableName,
+    ...(store.control && { control: store.control }),
     faults,
     calls,
     prepare: signal => store.prepare(signal),
-    list: signal => call({ name: 'list' }, () => store.list(signal)),
+    list: options => call({ name: 'list' }, () => store.list(options)),
     get: (leaseKey, signal) => call({ name: 'get', leaseKey }, () => store.get(leaseKey, signal)),
     create: lease => call({ name: 'create', leaseKey: lease.leaseKey }, () => store.create(lease)),
     replace: (before, after) =>
       call({ name: 'replace', leaseKey: before.leaseKey }, () => store.replace(before, after)),
-    request: (lease, session) =>
-      call({ name: 'request', leaseKey: lease.leaseKey }, () => store.request(lease, session)),
     remove: lease => call({ name: 'remove', leaseKey: lease.leaseKey }, () => store.remove(lease))
   }
   return flaky
+}
+
+/** What becomes of a call that meets a fault. */
+export async function withFault<T>(fault: Fault, name: string, clock: Clock, work: () => Promise<T>): Promise<T> {
+  const timedOut = async (afterMs = 0): Promise<never> => {
+    if (afterMs > 0) await clock.sleep(afterMs)
+    throw new ServiceError('timeout', `${name} had no answer`, { retryable: true })
+  }
+  switch (fault.kind) {
+    case 'none':
+      if (fault.delayMs) await clock.sleep(fault.delayMs)
+      return work()
+    case 'lost-request':
+      return timedOut(fault.afterMs)
+    case 'lost-answer':
+      await work()
+      return timedOut(fault.afterMs)
+    case 'late-request':
+      void clock.sleep((fault.afterMs ?? 0) + fault.landsInMs).then(work)
+      return timedOut(fault.afterMs)
+    case 'throttled':
+      throw new ThrottledError(`${name} was throttled`)
+    case 'hangs':
+      return new Promise<never>(() => {})
+    case 'refused-for-good':
+      throw new ServiceError('access-denied', `${name} is not allowed`, { retryable: false })
+  }
 }
 
 /** The faults of the first writes (calls of `replace`), in order; then none. */

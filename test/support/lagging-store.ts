@@ -9,7 +9,7 @@ interface Version {
   readonly row: Lease | undefined
 }
 
-/** A store that does what `store` does, but for rows in a listing that are up to `lagMs` milliseconds old. */
+/** A store that does what `store` does, but for rows up to `lagMs` milliseconds old in a listing that may be old. */
 export function laggingStore(store: LeaseStore, clock: Clock, random: Random, lagMs: number): LeaseStore {
   const versions = new Map<string, Version[]>()
 
@@ -22,7 +22,8 @@ export function laggingStore(store: LeaseStore, clock: Clock, random: Random, la
 
   return {
     ...store,
-    list: async () => {
+    list: async options => {
+      if (options?.consistent) return store.list(options)
       const rows = [...versions.values()].map(ofRow => {
         const untilMs = clock.monotonicMs() - random.next() * lagMs
         return ofRow.findLast(({ atMs }) => atMs <= untilMs)?.row
@@ -31,7 +32,6 @@ export function laggingStore(store: LeaseStore, clock: Clock, random: Random, la
     },
     create: lease => noting(lease.leaseKey, store.create(lease)),
     replace: (before, after) => noting(before.leaseKey, store.replace(before, after)),
-    request: (lease, session) => noting(lease.leaseKey, store.request(lease, session)),
     remove: lease => noting(lease.leaseKey, store.remove(lease))
   }
 }

@@ -7,23 +7,25 @@ import {
   type LeaseStore,
   memoryLeaseStore,
   type RecordProcessor,
-  ServiceError,
   silentLogger,
-  ThrottledError,
   Worker,
   type WorkerEventName,
   type WorkerEvents,
   type WorkerOptions
 } from '../../src/index.ts'
-import type { KinesisPort } from '../../src/kinesis/kinesis-port.ts'
+import type { ControlStore } from '../../src/leases/control-store.ts'
+import { memoryControlStore } from '../../src/leases/memory-control-store.ts'
 import type { Handler, HandlerContext } from '../../src/processor/handler-processor.ts'
 import type { Clock } from '../../src/runtime/clock.ts'
 import { type Random, seededRandom } from '../../src/runtime/random.ts'
 import { FakeKinesis } from '../../src/testing/fake-kinesis.ts'
-import { VirtualClock } from '../../src/testing/virtual-clock.ts'
+import { type DriftingClock, VirtualClock } from '../../src/testing/virtual-clock.ts'
 import { WORKER_EVENT_NAMES } from '../../src/worker/events.ts'
+import { type CallFate, gatedPort, type Intercept, meetFate, type WorldCall } from './call-fates.ts'
 import { DeliveryLedger } from './deliveries.ts'
+import { laggingControl } from './lagging-control.ts'
 import { laggingStore } from './lagging-store.ts'
+import { LeaseHistory } from './lease-history.ts'
 
 export const STREAM = 'orders'
 
@@ -37,6 +39,8 @@ export interface WorldOptions {
   readonly latencyMs?: number
   /** How old a row may be in a listing of the lease table. Milliseconds, default 0. */
   readonly listingLagMs?: number
+  /** How old what a read of the control table shows may be that is not strongly consistent. Milliseconds, default 0. */
+  readonly controlLagMs?: number
 }
 
 /** The options of a worker, all of which the world has defaults for. Without a handler or processor it keeps the ledger. */
@@ -45,12 +49,12 @@ export type WorldWorkerOptions = Partial<Omit<WorkerOptions, 'streamName' | 'str
   /** Processes a batch; what it was given is in the ledger already. */
   readonly handler?: Handler
   readonly processor?: () => RecordProcessor
+  /** How fast the clocks of its machine run. Default 1. */
+  readonly clockRate?: number
 }
 
-/** What becomes of the calls of one worker to one service. */
-export type Link = 'up' | 'down'
-
-const NO_ANSWER_AFTER_MS = 2_500
+/** What becomes of the calls of one worker to one service. `down`: they are not carried out. `deaf`: their answers are lost. */
+export type Link = 'up' | 'down' | 'deaf'
 
 export class World {
   readonly seed: number
@@ -58,17 +62,24 @@ export class World {
   readonly clock = new VirtualClock()
   readonly kinesis: FakeKinesis
   readonly store: LeaseStore
+  readonly control: ControlStore
+  /** Every write of the lease table that landed. */
+  readonly history: LeaseHistory
   readonly ledger = new DeliveryLedger()
   readonly members: Member[] = []
   readonly latencyMs: number
   /** The share of calls that fail, half of them after they were carried out. */
   failureRate = 0
 
-  constructor({ seed = 1, shards = 1, latencyMs = 0, listingLagMs = 0, ...kinesis }: WorldOptions = {}) {
+  constructor(options: WorldOptions = {}) {
+    const { seed = 1, shards = 1, latencyMs = 0, listingLagMs = 0, controlLagMs = 0, ...kinesis } = options
     this.seed = seed
     this.random = seededRandom(seed)
     this.kinesis = new FakeKinesis({ clock: this.clock, ...kinesis })
-    const store = memoryLeaseStore({ tableName: 'app' })
+    this.history = new LeaseHistory(this.clock)
+    const store = this.history.of(memoryLeaseStore({ tableName: 'app' }))
+    const control = memoryControlStore({ tableName: 'control' })
+    this.control = controlLagMs > 0 ? laggingControl(control, this.clock, this.random, controlLagMs) : control
     this.store = listingLagMs > 0 ? laggingStore(store, this.clock, this.random, listingLagMs) : store
     this.latencyMs = latencyMs
     if (shards > 0) this.kinesis.createStream(STREAM, shards)
@@ -169,16 +180,26 @@ interface LoadOptions {
 export class Member {
   readonly name: string
   readonly worker: Worker
-  /** Its calls to either service: `down`, they are not carried out and have no answer. */
-  readonly links: { store: Link; kinesis: Link } = { store: 'up', kinesis: 'up' }
+  /** Its calls to Kinesis, to both tables (`store`), and to each of them. */
+  readonly links: { kinesis: Link; store: Link; leases: Link; control: Link } = {
+    kinesis: 'up',
+    store: 'up',
+    leases: 'up',
+    control: 'up'
+  }
+  /** Put a function here to decide about each of its calls. It comes before the links. */
+  intercept: Intercept | undefined
+  /** The clocks of its machine. */
+  readonly machineClock: DriftingClock
   isAlive = true
   readonly #world: World
   readonly #heard: { atMs: number; name: WorkerEventName; event: object }[] = []
   #gate: { readonly opened: Promise<void>; readonly open: () => void } | undefined
 
-  constructor(world: World, name: string, { handler, processor, ...options }: WorldWorkerOptions) {
+  constructor(world: World, name: string, { handler, processor, clockRate = 1, ...options }: WorldWorkerOptions) {
     this.#world = world
     this.name = name
+    this.machineClock = world.clock.drifting(clockRate)
     const given = {
       streamName: STREAM,
       applicationName: 'app',
@@ -191,15 +212,16 @@ export class Member {
     this.worker = new Worker(given, {
       clock: this.clock,
       random: seededRandom(world.random.next() * 2 ** 32),
-      kinesis: this.#gatedKinesis(given.streamName ?? STREAM),
-      store: this.#gatedStore()
+      kinesis: this.#gated('kinesis', world.kinesis.port(given.streamName ?? STREAM)),
+      store: this.#gated('leases', world.store),
+      control: this.#gated('control', world.control)
     })
     this.#listen()
   }
 
   /** Time as this worker has it: while the gate is closed it hears nothing of it, but it passes. */
   get clock(): Clock {
-    const { clock } = this.#world
+    const clock = this.machineClock
     return {
       monotonicMs: () => clock.monotonicMs(),
       epochMs: () => clock.epochMs(),
@@ -246,7 +268,10 @@ export class Member {
 
   /** Notes a delivery. Not of a worker that is dead. */
   note(records: readonly ConsumedRecord[], shardId: string): void {
-    if (this.#gate === undefined) this.#world.ledger.deliver(this.name, shardId, records, this.clock.monotonicMs())
+    if (this.#gate === undefined) {
+      const { ledger, clock } = this.#world
+      ledger.deliver(this.name, shardId, records, clock.monotonicMs())
+    }
   }
 
   #noting(handler: Handler | undefined): Handler {
@@ -261,17 +286,21 @@ export class Member {
     // Reads are too many to keep.
     for (const name of WORKER_EVENT_NAMES.filter(each => each !== 'shard:read')) {
       this.worker.on(name, event => {
-        this.#heard.push({ atMs: this.clock.monotonicMs(), name, event })
+        this.#heard.push({ atMs: this.#world.clock.monotonicMs(), name, event })
       })
     }
   }
 
-  /** One call: through the gate, there and back, as far as the link and luck allow. */
-  async #call<T>(service: 'store' | 'kinesis', call: () => Promise<T>, signal?: AbortSignal): Promise<T> {
+  /** The calls of a port: each through the gate, there and back, as far as the link, the test and luck allow. */
+  #gated<Port extends object>(service: WorldCall['service'], port: Port): Port {
+    return gatedPort(port, (name, args, call, signal) => this.#call({ service, name, args }, call, signal))
+  }
+
+  async #call<T>(what: WorldCall, call: () => Promise<T>, signal: AbortSignal | undefined): Promise<T> {
     const world = this.#world
     await this.pass()
     await world.lag()
-    const outcome = await this.#attempt(service, call, signal).then(
+    const outcome = await this.#attempt(what, call, signal).then(
       value => ({ value }),
       (error: unknown) => ({ error })
     )
@@ -281,42 +310,22 @@ export class Member {
     return outcome.value
   }
 
-  async #attempt<T>(service: 'store' | 'kinesis', call: () => Promise<T>, signal: AbortSignal | undefined): Promise<T> {
-    const { clock, random, failureRate } = this.#world
+  async #attempt<T>(what: WorldCall, call: () => Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+    const fate = this.intercept?.(what) ?? this.#linkFate(what) ?? this.#luck()
+    return fate === undefined ? call() : meetFate(fate, what.service, this.#world.clock, call, signal)
+  }
+
+  #linkFate({ service }: WorldCall): CallFate | undefined {
+    const links = service === 'kinesis' ? [this.links.kinesis] : [this.links.store, this.links[service]]
+    if (links.includes('down')) return { kind: 'lost-request' }
+    return links.includes('deaf') ? { kind: 'lost-answer' } : undefined
+  }
+
+  #luck(): CallFate | undefined {
+    const { random, failureRate } = this.#world
     const luck = failureRate > 0 ? random.next() : 1
-    if (this.links[service] === 'up' && luck >= failureRate) return call()
-    if (this.links[service] === 'up' && luck < failureRate / 4) throw new ThrottledError(`${service} is busy`)
-    if (this.links[service] === 'up' && luck < (failureRate * 3) / 4) await call().catch(() => {})
-    await clock.sleep(NO_ANSWER_AFTER_MS, signal)
-    signal?.throwIfAborted()
-    throw new ServiceError('timeout', `${service} had no answer`, { retryable: true })
-  }
-
-  #gatedKinesis(streamName: string): KinesisPort {
-    const port = this.#world.kinesis.port(streamName)
-    return {
-      streamName: port.streamName,
-      describeStream: options => this.#call('kinesis', () => port.describeStream(options), options?.signal),
-      listShards: options => this.#call('kinesis', () => port.listShards(options), options?.signal),
-      getShardIterator: (id, start, options) =>
-        this.#call('kinesis', () => port.getShardIterator(id, start, options), options?.signal),
-      getRecords: (iterator, options) =>
-        this.#call('kinesis', () => port.getRecords(iterator, options), options?.signal),
-      close: () => port.close()
-    }
-  }
-
-  #gatedStore(): LeaseStore {
-    const { store } = this.#world
-    return {
-      tableName: store.tableName,
-      prepare: signal => this.#call('store', () => store.prepare(signal), signal),
-      list: signal => this.#call('store', () => store.list(signal), signal),
-      get: (leaseKey, signal) => this.#call('store', () => store.get(leaseKey, signal), signal),
-      create: lease => this.#call('store', () => store.create(lease)),
-      replace: (before, after) => this.#call('store', () => store.replace(before, after)),
-      request: (lease, session) => this.#call('store', () => store.request(lease, session)),
-      remove: lease => this.#call('store', () => store.remove(lease))
-    }
+    if (luck >= failureRate) return undefined
+    if (luck < failureRate / 4) return { kind: 'throttled' }
+    return { kind: luck < (failureRate * 3) / 4 ? 'lost-answer' : 'lost-request' }
   }
 }

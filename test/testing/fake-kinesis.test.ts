@@ -1,7 +1,10 @@
 import { expect } from 'chai'
 import type { KinesisPort } from '../../src/kinesis/kinesis-port.ts'
 import { ServiceError, ThrottledError } from '../../src/model/errors.ts'
+import { containsHashKey } from '../../src/model/hash-key-range.ts'
+import { isClosed } from '../../src/model/shard.ts'
 import { type FakeCall, FakeKinesis, type FakeKinesisOptions } from '../../src/testing/fake-kinesis.ts'
+import { hashKeyOf } from '../../src/testing/fake-stream.ts'
 import { VirtualClock } from '../../src/testing/virtual-clock.ts'
 
 const FIRST = 'shardId-000000000000'
@@ -146,6 +149,93 @@ describe('FakeKinesis', () => {
         const { records } = await port.getRecords(from, { limit: 10 })
         expect(records.map(({ sequenceNumber }) => sequenceNumber)).to.deep.equal([b?.sequenceNumber])
       }
+    })
+  })
+
+  describe('retention', () => {
+    const retentionMs = 3_600_000
+
+    it('lets records expire, and has reading begin at the horizon', async () => {
+      const { clock, kinesis } = aKinesis()
+      kinesis.createStream('short', 1, { retentionMs })
+      const port = kinesis.port('short')
+      const a = kinesis.put('short', 'key', 'a')
+      const old = await fromStart(port)
+      await clock.advance(retentionMs - 1)
+      const b = kinesis.put('short', 'key', 'b')
+      expect((await port.getRecords(await fromStart(port), { limit: 10 })).records).to.have.length(2)
+      await clock.advance(1)
+      const start = { type: 'AT_SEQUENCE_NUMBER', sequenceNumber: a.sequenceNumber } as const
+      for (const iterator of [await fromStart(port), await port.getShardIterator(FIRST, start)]) {
+        const { records } = await port.getRecords(iterator, { limit: 10 })
+        expect(records.map(({ sequenceNumber }) => sequenceNumber)).to.deep.equal([b.sequenceNumber])
+      }
+      expect(await kindOf(port.getRecords(old, { limit: 10 }))).to.equal('expired-iterator')
+    })
+
+    it('lets a closed shard expire when nothing can be left in it', async () => {
+      const { clock, kinesis } = aKinesis()
+      kinesis.createStream('short', 1, { retentionMs })
+      const children = kinesis.split('short', FIRST)
+      await clock.advance(retentionMs - 1)
+      expect([kinesis.hasShard('short', FIRST), kinesis.shards('short').length]).to.deep.equal([true, 3])
+      await clock.advance(1)
+      expect(kinesis.hasShard('short', FIRST)).to.equal(false)
+      expect(kinesis.shards('short').map(({ shardId }) => shardId)).to.deep.equal(children)
+    })
+
+    it('is a day unless it is said, and may be changed', async () => {
+      const { clock, kinesis } = aKinesis()
+      kinesis.put('orders', 'key', 'x')
+      await clock.advance(86_399_999)
+      expect(kinesis.records('orders', FIRST)).to.have.length(1)
+      kinesis.setRetention('orders', retentionMs)
+      expect(kinesis.records('orders', FIRST)).to.have.length(0)
+    })
+  })
+
+  describe('with many shards', () => {
+    it('finds the shard of each key among 10,000, and after splits and merges', async () => {
+      const { kinesis } = aKinesis()
+      kinesis.createStream('wide', 10_000)
+      const [, second] = kinesis.split('wide', FIRST)
+      kinesis.merge('wide', second, 'shardId-000000000001')
+      kinesis.split('wide', 'shardId-000000009999')
+      const open = kinesis.shards('wide').filter(shard => !isClosed(shard))
+      expect(open).to.have.length(10_001)
+      for (let index = 0; index < 500; index++) {
+        const key = `key ${index}`
+        const { shardId } = kinesis.put('wide', key, 'x')
+        const owner = open.filter(({ hashKeyRange }) => containsHashKey(hashKeyRange, hashKeyOf(key)))
+        expect(owner.map(shard => shard.shardId)).to.deep.equal([shardId])
+      }
+    })
+  })
+
+  describe('observer', () => {
+    it('is told of puts, of resharding and of deletions', () => {
+      const told: unknown[] = []
+      const kinesis = new FakeKinesis({
+        clock: new VirtualClock(),
+        observer: {
+          put: (streamName, { shardId }, { partitionKey }, explicitHashKey) =>
+            told.push(['put', streamName, shardId, partitionKey, explicitHashKey]),
+          resharded: (...what) => told.push(['resharded', ...what]),
+          deleted: streamName => told.push(['deleted', streamName])
+        }
+      })
+      kinesis.createStream('orders')
+      kinesis.put('orders', 'key', 'x', { explicitHashKey: '7' })
+      const children = kinesis.split('orders', FIRST)
+      const child = kinesis.merge('orders', ...children)
+      kinesis.deleteStream('orders')
+      expect(told).to.deep.equal([
+        ['put', 'orders', FIRST, 'key', '7'],
+        ['resharded', 'orders', [FIRST], children],
+        ['resharded', 'orders', children, [child]],
+        ['deleted', 'orders']
+      ])
+      expect(kinesis.streamNames).to.deep.equal([])
     })
   })
 

@@ -115,4 +115,90 @@ describe('VirtualClock', () => {
       expect(clock.monotonicMs()).to.equal(500)
     })
   })
+
+  it('has 20,000 sleepers wake in order, and quickly', async () => {
+    const clock = new VirtualClock(0, { settlingTurns: 1 })
+    const woken: number[] = []
+    for (let index = 0; index < 20_000; index++) {
+      void clock.sleep(20_000 - index).then(() => woken.push(clock.monotonicMs()))
+    }
+    await clock.advance(20_000)
+    expect(woken).to.have.length(20_000)
+    expect(woken).to.deep.equal(woken.toSorted((a, b) => a - b))
+    expect(clock.wakes).to.equal(20_000)
+  })
+
+  it('lets sleeps with and without a signal of the same time wake in the order in which they began', async () => {
+    const clock = new VirtualClock()
+    const { signal } = new AbortController()
+    const woken: number[] = []
+    for (let index = 0; index < 6; index++) {
+      void clock.sleep(10, index % 2 === 0 ? signal : undefined).then(() => woken.push(index))
+    }
+    await clock.advance(10)
+    expect(woken).to.deep.equal([0, 1, 2, 3, 4, 5])
+  })
+
+  it('ends a sleep of what is left until a time at that time, whatever the fractions', async () => {
+    const clock = new VirtualClock()
+    await clock.advance(0.1)
+    const untilMs = clock.monotonicMs() + 1_234.567
+    let turns = 0
+    const waiting = (async () => {
+      for (; clock.monotonicMs() < untilMs; turns++) await clock.sleep(untilMs - clock.monotonicMs())
+    })()
+    await clock.advance(10_000)
+    await waiting
+    expect(turns).to.equal(1)
+  })
+
+  describe('advance', () => {
+    it('stops early once it is told that it is over', async () => {
+      const clock = new VirtualClock()
+      for (const ms of [100, 200, 300]) void clock.sleep(ms)
+      await clock.advance(1_000, () => clock.monotonicMs() >= 200)
+      expect([clock.monotonicMs(), clock.sleeping]).to.deep.equal([200, 1])
+    })
+  })
+
+  describe('drifting', () => {
+    it('runs at its own speed, its sleeps with it', async () => {
+      const clock = new VirtualClock()
+      const fast = clock.drifting(1.25)
+      const slow = clock.drifting(0.8)
+      const woken: [string, number][] = []
+      void fast.sleep(1_000).then(() => woken.push(['fast', clock.monotonicMs()]))
+      void slow.sleep(1_000).then(() => woken.push(['slow', clock.monotonicMs()]))
+      await clock.advance(2_000)
+      expect(woken).to.deep.equal([
+        ['fast', 800],
+        ['slow', 1_250]
+      ])
+      expect([fast.monotonicMs(), slow.monotonicMs()]).to.deep.equal([2_500, 1_600])
+    })
+
+    it('has a calendar that jumps without anything else moving', async () => {
+      const clock = new VirtualClock(1_000)
+      const off = clock.drifting(1, -300)
+      expect(off.epochMs()).to.equal(700)
+      off.jump(3_600_000)
+      expect([off.epochMs(), off.monotonicMs()]).to.deep.equal([3_600_700, 0])
+    })
+
+    it('ends a sleep whose signal aborts', async () => {
+      const clock = new VirtualClock()
+      const stop = new AbortController()
+      const sleep = clock.drifting(0.5).sleep(1_000, stop.signal)
+      stop.abort()
+      await sleep
+      expect(clock.sleeping).to.equal(0)
+    })
+
+    it('refuses to stand still', () => {
+      const clock = new VirtualClock()
+      for (const rate of [0, -1, Number.NaN, Number.POSITIVE_INFINITY]) {
+        expect(() => clock.drifting(rate)).to.throw(RangeError, 'more than 0')
+      }
+    })
+  })
 })

@@ -1,7 +1,7 @@
 import { expect } from 'chai'
 import type { Tenure } from '../../src/leases/tenure.ts'
 import { ProcessorError } from '../../src/model/errors.ts'
-import { leaseEvents, shardEvents, syncEvents } from '../../src/worker/event-sources.ts'
+import { fleetEvents, leaseEvents, shardEvents, syncEvents } from '../../src/worker/event-sources.ts'
 import type { WorkerEventName } from '../../src/worker/events.ts'
 import { aLease, aPosition } from '../support/builders.ts'
 
@@ -29,7 +29,7 @@ describe('leaseEvents', () => {
       events => events.taken(TENURE, 'child'),
       [['lease:taken', { ...SHARD, why: 'child', checkpoint: '7#2' }]]
     ],
-    ['a request', events => events.requested(TENURE, 'other/1'), [['lease:requested', { ...SHARD, by: 'other/1' }]]],
+    ['a lease that is to be given up', events => events.revoked(TENURE), [['lease:revoked', SHARD]]],
     ['a release', events => events.ended(TENURE, 'released', 'released'), [['lease:released', SHARD]]],
     ['a loss', events => events.ended(TENURE, 'lost', 'x has it'), [['lease:lost', { ...SHARD, because: 'x has it' }]]],
     ['a row that is gone', events => events.ended(TENURE, 'gone', 'x'), [['lease:lost', { ...SHARD, because: 'x' }]]],
@@ -49,6 +49,43 @@ describe('leaseEvents', () => {
   for (const [what, tell, expected] of table) {
     it(`tells of ${what}`, () => expect(emittedBy(leaseEvents, tell)).to.deep.equal(expected))
   }
+})
+
+describe('fleetEvents', () => {
+  const PLAN = { why: 'balance', members: 2, leases: 10, moves: 3, unassigned: 0 }
+  const foreign = ['java-1']
+  const table: readonly (readonly [string, (events: ReturnType<typeof fleetEvents>) => void, Emitted])[] = [
+    ['a session', events => events.sessionBegan('w/1'), ['session:began', { session: 'w/1' }]],
+    ['a suspension', events => events.sessionSuspended(), ['session:suspended', {}]],
+    ['its end', events => events.sessionResumed(500), ['session:resumed', { afterMs: 500 }]],
+    [
+      'the death of the session',
+      events => events.sessionDied('w/1', 'silent'),
+      ['session:died', { session: 'w/1', how: 'silent' }]
+    ],
+    ['an event loop that stood still', events => events.stalled(4_000), ['worker:stalled', { forMs: 4_000 }]],
+    ['the beginning of a term', events => events.elected(7), ['leader:elected', { term: 7 }]],
+    ['its end', events => events.deposed('another leads'), ['leader:deposed', { because: 'another leads' }]],
+    ['a plan', events => events.planned(PLAN), ['fleet:planned', PLAN]],
+    [
+      'a death certificate',
+      events => events.certified('x/1', 'deaf'),
+      ['fleet:member-died', { session: 'x/1', how: 'deaf' }]
+    ],
+    [
+      'workers of another kind',
+      events => events.foreignersFound(foreign),
+      ['fleet:foreigners-found', { workers: ['java-1'] }]
+    ]
+  ]
+  for (const [what, tell, expected] of table) {
+    it(`tells of ${what} (${expected[0]})`, () => expect(emittedBy(fleetEvents, tell)).to.deep.equal([expected]))
+  }
+
+  it('hands out lists that are its own', () => {
+    const [[, event] = []] = emittedBy(fleetEvents, events => events.foreignersFound(foreign))
+    expect(event).to.have.property('workers').that.does.not.equal(foreign)
+  })
 })
 
 describe('shardEvents', () => {

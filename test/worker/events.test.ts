@@ -141,7 +141,14 @@ describe('WorkerEmitter', () => {
     ['a lost lease', 'lease:lost', { ...SHARD, because: 'x' }, 'warn'],
     ['leases that nobody comes for', 'lease:neglected', { leaseKeys: ['x'] }, 'warn'],
     ['that there are none of them any more', 'lease:neglected', { leaseKeys: [] }, undefined],
-    ['a lease that was released', 'lease:released', SHARD, undefined]
+    ['a lease that was released', 'lease:released', SHARD, undefined],
+    ['a lease that is to be given up', 'lease:revoked', SHARD, undefined],
+    ['an event loop that stood still', 'worker:stalled', { forMs: 5_000 }, 'warn'],
+    ['a session that is suspended', 'session:suspended', {}, 'warn'],
+    ['a session that goes on', 'session:resumed', { afterMs: 5 }, undefined],
+    ['a session that is dead', 'session:died', { session: 'w/1', how: 'silent' }, 'warn'],
+    ['another member that is dead', 'fleet:member-died', { session: 'x/1', how: 'silent' }, undefined],
+    ['workers of another kind', 'fleet:foreigners-found', { workers: ['java'] }, 'warn']
   ]
   for (const [what, name, event, level] of troubles) {
     it(`${level === undefined ? 'does not log' : `logs as ${level}`} ${what} that nobody listens to`, () => {

@@ -3,6 +3,7 @@ import { expect } from 'chai'
 import { memoryLeaseStore, OptionError, RecordProcessor, silentLogger, type WorkerOptions } from '../../src/index.ts'
 import { HandlerProcessor } from '../../src/processor/handler-processor.ts'
 import { seededRandom } from '../../src/runtime/random.ts'
+import { resolveLeases } from '../../src/worker/lease-options.ts'
 import { type ResolvedOptions, resolveOptions } from '../../src/worker/options.ts'
 
 class Quiet extends RecordProcessor {
@@ -65,25 +66,7 @@ const WRONG: readonly (readonly [string, unknown, string, string])[] = [
   ['retrieval.requestTimeoutMs', 999, '999', '1,000 to 120,000 milliseconds'],
   ['retrieval.requestTimeoutMs', Number.NaN, 'NaN', '1,000 to 120,000 milliseconds'],
   ['leases', null, 'null', 'an object'],
-  ['leases.tableName', 'a b', '"a b"', '3 to 255'],
-  ['leases.tableName', null, 'null', '3 to 255'],
   ['leases.durationMs', 999, '999', '1,000 to 600,000 milliseconds'],
-  ['leases.durationMs', 600_001, '600001', '1,000 to 600,000 milliseconds'],
-  ['leases.durationMs', Number.POSITIVE_INFINITY, 'Infinity', '1,000 to 600,000 milliseconds'],
-  ['leases.maxLeases', 0, '0', 'or Infinity'],
-  ['leases.maxLeases', -1, '-1', 'from 1'],
-  ['leases.maxLeases', '3', '"3"', 'whole number'],
-  ['leases.billing', 'on-demand', '"on-demand"', 'an object'],
-  ['leases.billing.mode', 'free', '"free"', "'on-demand' or 'provisioned'"],
-  ['leases.tags', null, 'null', 'an object of strings'],
-  ['leases.tags', ['a'], 'an array', 'an object of strings'],
-  ['leases.tags', 'team', '"team"', 'an object of strings'],
-  ['leases.tags.team', 7, '7', 'a string'],
-  ['leases.tags', { '': 'x' }, 'without a name', '1 to 128 characters'],
-  ['leases.deletionProtection', 'yes', '"yes"', 'true or false'],
-  ['leases.pointInTimeRecovery', 1, '1', 'true or false'],
-  ['leases.store', {}, 'an object', 'a lease store'],
-  ['leases.store', null, 'null', 'a lease store'],
   ['onProcessorError', 5, '5', 'an object'],
   ['onProcessorError.attempts', 0, '0', 'from 1 to 1,000,000, or Infinity'],
   ['onProcessorError.attempts', 1_000_001, '1000001', 'or Infinity'],
@@ -144,25 +127,12 @@ describe('resolveOptions', () => {
     })
   }
 
-  it('refuses capacities of a table that is paid for on demand', () => {
-    for (const billing of [{ readCapacity: 5 }, { mode: 'on-demand', writeCapacity: 5 }]) {
-      const { option, message } = errorOf({ ...GOOD, leases: { billing } })
-      expect(option).to.match(/^leases\.billing\.(read|write)Capacity$/)
-      expect(message).to.include("'provisioned'")
-    }
-  })
-
   it('refuses a longest delay that is shorter than the first', () => {
     const { option, message } = errorOf({ ...GOOD, onProcessorError: { backoffMs: 500, maxBackoffMs: 499 } })
     expect(option).to.equal('onProcessorError.maxBackoffMs')
     expect(message).to.include('499').and.include('500')
     const { backoff } = resolve({ ...GOOD, onProcessorError: { backoffMs: 60_000 } }).failurePolicy
     expect(backoff).to.deep.equal({ firstMs: 60_000, maxMs: 60_000 })
-  })
-
-  it('refuses capacities that are none', () => {
-    const billing = { mode: 'provisioned', readCapacity: 0, writeCapacity: 5 }
-    expect(errorOf({ ...GOOD, leases: { billing } }).option).to.equal('leases.billing.readCapacity')
   })
 
   it('refuses options that are no object', () => {
@@ -215,13 +185,7 @@ describe('resolveOptions', () => {
       applicationName: 'indexer',
       startAt: 'LATEST',
       retrieval: { mode: 'polling', maxRecords: 10_000, idleMs: 1_000, requestTimeoutMs: 10_000 },
-      leases: {
-        tableName: 'indexer',
-        durationMs: 10_000,
-        maxLeases: Number.POSITIVE_INFINITY,
-        deletionProtection: false,
-        pointInTimeRecovery: false
-      },
+      leases: resolveLeases(undefined, 'indexer'),
       failurePolicy: { attempts: 10, lastResort: 'halt', backoff: { firstMs: 500, maxMs: 30_000 } },
       outOfRange: 'deliver',
       onRecreatedStream: 'refuse',
@@ -242,7 +206,7 @@ describe('resolveOptions', () => {
       workerId: 'w',
       startAt: since,
       retrieval: { mode: 'polling', maxRecords: 1, idleMs: 200, requestTimeoutMs: 120_000 },
-      leases: { store, durationMs: 600_000, maxLeases: 1, tags: { team: 'a' }, billing: { mode: 'provisioned' } },
+      leases: { store, durationMs: 600_000 },
       // biome-ignore lint/suspicious/noThenProperty: that is the name of the option
       onProcessorError: { attempts: Number.POSITIVE_INFINITY, backoffMs: 0, maxBackoffMs: 0, then: 'stop' },
       kinesis,
@@ -252,8 +216,7 @@ describe('resolveOptions', () => {
     expect(resolved.workerId).to.equal('w')
     expect(resolved.startAt).to.deep.equal(since)
     expect(resolved.retrieval).to.include({ maxRecords: 1, idleMs: 200, requestTimeoutMs: 120_000 })
-    expect(resolved.leases).to.include({ store, durationMs: 600_000, maxLeases: 1, tableName: 'indexer' })
-    expect(resolved.leases.billing).to.deep.equal({ mode: 'provisioned', readCapacity: 10, writeCapacity: 10 })
+    expect(resolved.leases).to.deep.equal(resolveLeases({ store, durationMs: 600_000 }, 'indexer'))
     expect(resolved.failurePolicy).to.deep.include({ attempts: Number.POSITIVE_INFINITY, lastResort: 'stop' })
     expect(resolved.kinesis).to.equal(kinesis)
     resolved.logger.warn({}, 'a line')

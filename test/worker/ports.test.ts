@@ -1,15 +1,22 @@
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb'
 import { KinesisClient } from '@aws-sdk/client-kinesis'
 import { expect } from 'chai'
+import { fleetSettings } from '../../src/fleet/fleet-settings.ts'
+import type { HeartbeatListener } from '../../src/fleet/heartbeat.ts'
+import { LocalHeartbeat } from '../../src/fleet/local-heartbeat.ts'
+import { ThreadHeartbeat } from '../../src/fleet/thread-heartbeat.ts'
 import { memoryLeaseStore } from '../../src/index.ts'
+import { memoryControlStore } from '../../src/leases/memory-control-store.ts'
 import { seededRandom } from '../../src/runtime/random.ts'
 import { FakeKinesis } from '../../src/testing/fake-kinesis.ts'
 import { VirtualClock } from '../../src/testing/virtual-clock.ts'
 import { resolveOptions } from '../../src/worker/options.ts'
-import { openPorts } from '../../src/worker/ports.ts'
+import { openPorts, type WorkerPorts } from '../../src/worker/ports.ts'
 
 const GOOD = { streamName: 'orders', applicationName: 'indexer', handler: (): void => {} }
 const clock = new VirtualClock()
+const context = { clock, random: seededRandom(1), settings: fleetSettings(10_000) }
+const listener: HeartbeatListener = { acknowledged: () => {}, died: () => {}, stalled: () => {}, failed: () => {} }
 
 function resolve(more: object = {}) {
   return resolveOptions({ ...GOOD, ...more }, seededRandom(1), clock.epochMs())
@@ -32,9 +39,10 @@ describe('openPorts', () => {
     const port = new FakeKinesis({ clock }).port('orders')
     const kinesis = { ...port, close: () => void closed++ }
     const store = memoryLeaseStore()
-    const ports = openPorts(resolve(), clock, { kinesis, store })
+    const ports = openPorts(resolve(), context, { kinesis, store })
     expect(ports.kinesis).to.equal(kinesis)
     expect(ports.store).to.equal(store)
+    expect(ports.control, 'that of the table').to.equal(store.control)
     ports.close()
     expect(closed).to.equal(0)
   })
@@ -42,17 +50,55 @@ describe('openPorts', () => {
   it('prefers the store of the ports, then that of the options, then DynamoDB', () => {
     const [mine, theirs] = [memoryLeaseStore(), memoryLeaseStore()]
     const options = resolve({ leases: { store: theirs } })
-    expect(openPorts(options, clock, { store: mine }).store).to.equal(mine)
-    expect(openPorts(options, clock, {}).store).to.equal(theirs)
-    const ports = openPorts(resolve({ leases: { tableName: 'leases' } }), clock, {})
+    expect(openPorts(options, context, { store: mine }).store).to.equal(mine)
+    expect(openPorts(options, context, {}).store).to.equal(theirs)
+    const ports = openPorts(resolve({ leases: { tableName: 'leases' } }), context, {})
     expect(ports.store.tableName).to.equal('leases')
     ports.close()
+  })
+
+  it('prefers the control store of the ports, then that of the options, then that of the table, then DynamoDB', () => {
+    const [mine, theirs] = [memoryControlStore(), memoryControlStore()]
+    const store = memoryLeaseStore()
+    const options = resolve({ leases: { controlStore: theirs } })
+    expect(openPorts(options, context, { store, control: mine }).control).to.equal(mine)
+    expect(openPorts(options, context, { store }).control).to.equal(theirs)
+    expect(openPorts(resolve(), context, { store }).control).to.equal(store.control)
+    expect(openPorts(resolve({ leases: { store } }), context, {}).control).to.equal(store.control)
+    const { control: _, ...alone } = store
+    const ports = openPorts(resolve({ leases: { controlTableName: 'heartbeats' } }), context, { store: alone })
+    expect(ports.control.tableName).to.equal('heartbeats')
+    ports.close()
+    expect(openPorts(resolve(), context, {}).control.tableName).to.equal('millrace-control')
+  })
+
+  it('has the heartbeat in a thread, unless it is wanted otherwise or the thread could not reach the table', () => {
+    const main = { leases: { heartbeat: 'main' } }
+    const isInThread = (options: object, given: Partial<WorkerPorts>): boolean => {
+      const ports = openPorts(resolve(options), context, given)
+      const heartbeat = ports.makeHeartbeat(listener)
+      heartbeat.close()
+      ports.close()
+      expect(heartbeat).to.be.instanceOf(heartbeat instanceof ThreadHeartbeat ? ThreadHeartbeat : LocalHeartbeat)
+      return heartbeat instanceof ThreadHeartbeat
+    }
+    const store = memoryLeaseStore()
+    const { control: _, ...alone } = store
+    expect([
+      isInThread({}, {}),
+      isInThread({}, { store: alone }),
+      isInThread(main, {}),
+      isInThread({}, { store }),
+      isInThread({ leases: { store } }, {}),
+      isInThread({}, { control: store.control }),
+      isInThread({ leases: { controlStore: store.control } }, {})
+    ]).to.deep.equal([true, true, false, false, false, false, false])
   })
 
   it('destroys no client of the user', () => {
     const kinesis = counting(new KinesisClient({ region: 'us-east-1' }))
     const dynamodb = counting(new DynamoDBClient({ region: 'us-east-1' }))
-    openPorts(resolve({ kinesis: kinesis.client, dynamodb: dynamodb.client }), clock, {}).close()
+    openPorts(resolve({ kinesis: kinesis.client, dynamodb: dynamodb.client }), context, {}).close()
     expect([kinesis.destroyed(), dynamodb.destroyed()]).to.deep.equal([0, 0])
     kinesis.client.destroy()
     dynamodb.client.destroy()
@@ -74,10 +120,10 @@ describe('openPorts', () => {
         kinesis: { ...config, requestHandler: forKinesis },
         dynamodb: { ...config, requestHandler: forDynamo }
       }),
-      clock,
+      context,
       {}
     ).close()
-    expect(handlers.map(({ destroyed }) => destroyed)).to.deep.equal([1, 1])
+    expect(handlers.map(({ destroyed }) => destroyed)).to.deep.equal([1, 2])
   })
 
   for (const [durationMs, timeoutMs] of [
@@ -85,29 +131,32 @@ describe('openPorts', () => {
     [8_000, 2_000],
     [600_000, 5_000]
   ] as const) {
-    it(`leaves time for another write in a lease of ${durationMs} ms: one has ${timeoutMs} ms`, async () => {
+    it(`leaves time for another write where a session lives for ${durationMs} ms: one has ${timeoutMs} ms`, async () => {
       const silent = { handle: () => new Promise<never>(() => {}), destroy: () => {} }
       const dynamodb = {
         region: 'us-east-1',
         credentials: { accessKeyId: 'none', secretAccessKey: 'none' },
         requestHandler: silent
       }
-      const { store, close } = openPorts(resolve({ leases: { durationMs }, dynamodb }), clock, {})
-      let error: unknown
-      const reading = store.get('a lease').catch((reason: unknown) => {
-        error = reason
-      })
-      await clock.advance(timeoutMs - 1)
-      expect(error).to.equal(undefined)
-      await clock.advance(1)
-      await reading
-      expect(error).to.include({ kind: 'timeout' })
+      const settings = fleetSettings(durationMs)
+      const { store, control, close } = openPorts(resolve({ dynamodb }), { ...context, settings }, {})
+      for (const read of [() => store.get('a lease'), () => control.mailbox('a session')]) {
+        let error: unknown
+        const reading = read().catch((reason: unknown) => {
+          error = reason
+        })
+        await clock.advance(timeoutMs - 1)
+        expect(error).to.equal(undefined)
+        await clock.advance(1)
+        await reading
+        expect(error).to.include({ kind: 'timeout' })
+      }
       close()
     })
   }
 
   it('calls nothing: a worker that was only made has no connections', () => {
-    const ports = openPorts(resolve(), clock, {})
+    const ports = openPorts(resolve(), context, {})
     expect(clock.sleeping).to.equal(0)
     ports.close()
   })

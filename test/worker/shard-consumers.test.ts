@@ -1,13 +1,20 @@
 import { expect } from 'chai'
 import type { ShardConsumer } from '../../src/consumer/shard-consumer.ts'
 import type { Tenure } from '../../src/leases/tenure.ts'
+import { VirtualClock } from '../../src/testing/virtual-clock.ts'
+import type { ConsumerWish } from '../../src/worker/plan-consumers.ts'
 import { ShardConsumers } from '../../src/worker/shard-consumers.ts'
+
+const DRAIN_TIMEOUT_MS = 30_000
+const RUNNING: ConsumerWish = { mayStart: true, drainAll: false }
+const HANDING_OVER: ConsumerWish = { mayStart: false, drainAll: false }
+const STOPPING: ConsumerWish = { mayStart: false, drainAll: true }
 
 interface FakeTenure {
   readonly leaseKey: string
   readonly shardId: string
   hasEnded: boolean
-  lease: { wantedBy?: string }
+  isRevoked: boolean
 }
 
 interface FakeConsumer {
@@ -17,13 +24,17 @@ interface FakeConsumer {
 }
 
 function aTenure(leaseKey: string): FakeTenure {
-  return { leaseKey, shardId: leaseKey, hasEnded: false, lease: {} }
+  return { leaseKey, shardId: leaseKey, hasEnded: false, isRevoked: false }
 }
 
 function aSet() {
+  const clock = new VirtualClock()
   const made: FakeConsumer[] = []
   const done: [string, unknown][] = []
+  const told: string[] = []
   const consumers = new ShardConsumers({
+    clock,
+    drainTimeoutMs: DRAIN_TIMEOUT_MS,
     makeConsumer: tenure => {
       const calls: string[] = []
       let settle: { resolve(): void; reject(error: unknown): void } | undefined
@@ -47,12 +58,22 @@ function aSet() {
       }
       return consumer as unknown as ShardConsumer
     },
-    letGo: async (tenure, error) => void done.push([tenure.leaseKey, error]),
-    done: () => {}
+    letGo: async (tenure, error) => {
+      done.push([tenure.leaseKey, error])
+      told.push(`let go ${tenure.leaseKey} busy ${consumers.isBusy(tenure.leaseKey)}`)
+    },
+    done: () => told.push('done')
   })
-  const adapt = (held: readonly FakeTenure[], isStopping = false): void =>
-    consumers.fit(held as unknown as Tenure[], isStopping)
-  return { consumers, made, done, adapt }
+  const adapt = (held: readonly FakeTenure[], wish = RUNNING): void => consumers.fit(held as unknown as Tenure[], wish)
+  /** One consumer, which is asked to drain because its lease is revoked. */
+  const drainOne = (): FakeConsumer => {
+    const tenure = aTenure('a')
+    adapt([tenure])
+    tenure.isRevoked = true
+    adapt([tenure])
+    return made[0] ?? expect.fail('nothing was made')
+  }
+  return { clock, consumers, made, done, told, adapt, drainOne }
 }
 
 describe('ShardConsumers', () => {
@@ -67,11 +88,11 @@ describe('ShardConsumers', () => {
     expect(consumers.isBusy('c')).to.equal(false)
   })
 
-  it('drains, once, a consumer whose lease is wanted', () => {
+  it('drains, once, a consumer whose lease is revoked', () => {
     const { made, adapt } = aSet()
     const tenure = aTenure('a')
     adapt([tenure, aTenure('b')])
-    tenure.lease = { wantedBy: 'somebody' }
+    tenure.isRevoked = true
     adapt([tenure])
     adapt([tenure])
     expect(made.map(({ calls }) => calls)).to.deep.equal([['drain'], []])
@@ -105,7 +126,7 @@ describe('ShardConsumers', () => {
     const { consumers, made, adapt } = aSet()
     const held = [aTenure('a'), aTenure('b')]
     adapt(held)
-    adapt([...held, aTenure('c')], true)
+    adapt([...held, aTenure('c')], STOPPING)
     expect(made.map(({ calls }) => calls)).to.deep.equal([['drain'], ['drain']])
     let isIdle = false
     const idle = consumers.whenIdle().then(() => {
@@ -124,5 +145,67 @@ describe('ShardConsumers', () => {
     await consumers.abandonAll()
     expect(made.map(({ calls }) => calls)).to.deep.equal([[], ['abandon']])
     expect(consumers.shardIds()).to.deep.equal(['b'])
+  })
+
+  it('counts a shard as busy until it has been let go of, and tells when it is not any more', async () => {
+    const { made, told, adapt } = aSet()
+    adapt([aTenure('a')])
+    await made[0]?.end()
+    expect(told).to.deep.equal(['let go a busy true', 'done'])
+  })
+
+  it('starts nothing and drains what is revoked while others are being found for the rest', () => {
+    const { made, adapt } = aSet()
+    const held = [aTenure('a'), aTenure('b')]
+    adapt(held)
+    adapt([...held, aTenure('c')], HANDING_OVER)
+    expect(made.map(({ calls }) => calls)).to.deep.equal([[], []])
+    for (const tenure of held) tenure.isRevoked = tenure.leaseKey === 'a'
+    adapt(held, HANDING_OVER)
+    expect(made.map(({ calls }) => calls)).to.deep.equal([['drain'], []])
+  })
+
+  describe('a shard that moves to another worker', () => {
+    it('is given back without the processor when that takes too long to drain', async () => {
+      const { clock, consumers, drainOne } = aSet()
+      const { calls, end } = drainOne()
+      await clock.advance(DRAIN_TIMEOUT_MS - 1)
+      expect(calls).to.deep.equal(['drain'])
+      await clock.advance(1)
+      expect(calls).to.deep.equal(['drain', 'abandon'])
+      // Its code may be running still.
+      expect(consumers.isBusy('a')).to.equal(true)
+      await end()
+      expect(consumers.isBusy('a')).to.equal(false)
+    })
+
+    for (const error of [undefined, 'broken']) {
+      it(`is not waited for once it has ${error ?? 'drained'}`, async () => {
+        const { clock, drainOne } = aSet()
+        const { calls, end } = drainOne()
+        await end(error)
+        expect(clock.sleeping).to.equal(0)
+        await clock.advance(DRAIN_TIMEOUT_MS)
+        expect(calls).to.deep.equal(['drain'])
+      })
+    }
+
+    it('is left to the grace of the worker if that has begun to stop', async () => {
+      const { clock, adapt, drainOne } = aSet()
+      const { calls } = drainOne()
+      adapt([], HANDING_OVER)
+      await clock.advance(DRAIN_TIMEOUT_MS)
+      expect(calls).to.deep.equal(['drain'])
+    })
+
+    it('has no timeout of its own where every shard is drained', async () => {
+      const { clock, made, adapt } = aSet()
+      const held = [aTenure('a')]
+      adapt(held)
+      adapt(held, STOPPING)
+      expect(clock.sleeping).to.equal(0)
+      await clock.advance(DRAIN_TIMEOUT_MS)
+      expect(made.map(({ calls }) => calls)).to.deep.equal([['drain']])
+    })
   })
 })

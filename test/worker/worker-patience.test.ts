@@ -19,8 +19,8 @@ const BUSY_MS = 20_000
 function workerWith(world: World, faults: Faults, more: Partial<WorkerOptions> = {}): Worker {
   const store: LeaseStore = flakyStore(world.store, world.clock, faults)
   const given = { streamName: STREAM, applicationName: 'app', logger: silentLogger, handler: () => {}, ...more }
-  const { clock, random } = world
-  return new Worker(given as WorkerOptions, { clock, random, kinesis: world.kinesis.port(STREAM), store })
+  const { clock, random, control } = world
+  return new Worker(given as WorkerOptions, { clock, random, kinesis: world.kinesis.port(STREAM), store, control })
 }
 
 /** A handler whose calls take `ms` milliseconds, and when each of them returned. */
@@ -40,6 +40,7 @@ describe('a worker that starts', () => {
     const worker = workerWith(world, ({ name }) => (name === 'list' && isBusy() ? { kind: 'throttled' } : undefined))
     await world.await(worker.start())
     expect(world.clock.monotonicMs()).to.be.within(BUSY_MS, 2 * BUSY_MS)
+    await world.clock.advance(5_000)
     expect(worker.shardIds).to.have.length(2)
     await world.await(worker.stop())
   })
@@ -54,7 +55,9 @@ describe('a worker that starts', () => {
         if (name === 'listShards' && world.clock.monotonicMs() < BUSY_MS) throw error
       }
       const { worker } = await world.startWorker()
+      await world.clock.advanceUntil(() => worker.shardIds.length > 0)
       expect(world.clock.monotonicMs()).to.be.within(BUSY_MS, 3 * BUSY_MS)
+      await world.clock.advance(1_000)
       expect(worker.shardIds).to.have.length(2)
       await world.stopAll()
     })

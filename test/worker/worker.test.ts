@@ -59,6 +59,7 @@ describe('Worker', () => {
     expect(worker.state).to.equal('starting')
     await world.await(started)
     expect(worker.state).to.equal('running')
+    await world.clock.advance(3_000)
     expect(worker.shardIds).to.deep.equal([SHARD])
     const stopped = worker.stop()
     expect(worker.state).to.equal('stopping')
@@ -84,10 +85,11 @@ describe('Worker', () => {
       worker.on(name, () => order.push(name))
     }
     await world.await(worker.start())
+    await world.clock.advance(3_000)
     await world.await(worker.stop())
     expect(order).to.deep.equal([
-      'lease:taken',
       'worker:started',
+      'lease:taken',
       'worker:stopping',
       'lease:released',
       'worker:stopped'
@@ -204,6 +206,7 @@ describe('Worker', () => {
 
   it('stops within its grace and two seconds though a store of the user never answers at all', async () => {
     const world = new World({ shards: 2 })
+    const { clock, random } = world
     let isHung = false
     const hanging = new Proxy(world.store, {
       get: (store, name) => {
@@ -214,9 +217,10 @@ describe('Worker', () => {
     }) as LeaseStore
     const worker = new Worker(
       { streamName: STREAM, applicationName: 'app', startAt: 'LATEST', logger: silentLogger, handler: () => {} },
-      { clock: world.clock, random: world.random, kinesis: world.kinesis.port(STREAM), store: hanging }
+      { clock, random, kinesis: world.kinesis.port(STREAM), store: hanging, control: world.control }
     )
     await world.await(worker.start())
+    await clock.advance(3_000)
     isHung = true
     await world.clock.advance(2_500)
     const stoppingAtMs = world.clock.monotonicMs()
@@ -233,7 +237,7 @@ describe('Worker', () => {
       const store = { ...world.store, [name]: () => new Promise(() => {}) } as LeaseStore
       const worker = new Worker(
         { streamName: STREAM, applicationName: 'app', logger: silentLogger, handler: () => {} },
-        { clock: world.clock, random: world.random, kinesis: world.kinesis.port(STREAM), store }
+        { clock: world.clock, random: world.random, kinesis: world.kinesis.port(STREAM), store, control: world.control }
       )
       const started = worker.start()
       await world.clock.advance(1_000)
@@ -355,6 +359,7 @@ describe('Worker', () => {
   it('uses a session of its own in the table, whatever its name', async () => {
     const world = new World({ shards: 2 })
     const member = await world.startWorker({ workerId: 'twin' })
+    await world.clock.advance(3_000)
     const { leases } = await world.store.list()
     const [event] = member.events('worker:started')
     expect(event?.session).to.match(/^twin\/[a-z0-9]{8}$/)

@@ -1,0 +1,264 @@
+// Enhanced fan-out of the fake Kinesis: registered consumers, and subscriptions that push what is put into a shard. Like
+// the service, it keeps a subscription for five minutes at most, and one for each consumer and shard.
+import type { IteratorStart } from '../kinesis/kinesis-port.ts'
+import { ServiceError } from '../model/errors.ts'
+import type { KinesisRecord } from '../model/record.ts'
+import { type ChildShard, isClosed } from '../model/shard.ts'
+import type { Clock } from '../runtime/clock.ts'
+import { following } from './fake-iterator.ts'
+import { type FakeRecord, type FakeShard, type FakeStream, firstIndexFrom } from './fake-stream.ts'
+
+/** A consumer of enhanced fan-out. It can be subscribed with once it is `ACTIVE`, a second after it was registered. */
+export interface FanOutConsumer {
+  /** What it was registered as. */
+  readonly consumerName: string
+  /** What it is subscribed with. */
+  readonly consumerArn: string
+  /** Whether it can be subscribed with. */
+  readonly status: 'CREATING' | 'ACTIVE'
+  /** Epoch milliseconds. */
+  readonly createdAtMs: number
+}
+
+/** One event of a subscription. There are some without records, too: every five seconds at least something is sent. */
+export interface SubscriptionEvent {
+  /** In the order of the shard. */
+  readonly records: readonly KinesisRecord[]
+  /** Where the next subscription begins, after this number. Absent: the shard is closed and everything in it was sent. */
+  readonly continuationSequenceNumber?: string
+  /** How far the records are behind the tip of the shard, in milliseconds. */
+  readonly millisBehindLatest: number
+  /** The shards that continue this one, in its last event. */
+  readonly childShards?: readonly ChildShard[]
+}
+
+/** What a subscription begins with: whose it is, of what, and where it begins. */
+export interface SubscribeInput {
+  /** The consumer. */
+  readonly consumerArn: string
+  /** The shard. */
+  readonly shardId: string
+  /** Where it begins. */
+  readonly start: IteratorStart
+  /** Ends the subscription when it aborts; what iterates then gets the reason. */
+  readonly signal?: AbortSignal | undefined
+}
+
+/** What the consumers of one fake have in common. */
+export interface FakeFanOutOptions {
+  readonly clock: Clock
+  /** Whether the last event of a shard names its children. */
+  readonly sendChildShards: boolean
+  /** The lowest sequence number that a subscription with this start is to be sent. Throws what Kinesis would refuse. */
+  readonly firstNumber: (stream: FakeStream, shardId: string, start: IteratorStart) => string
+}
+
+const CREATION_MS = 1_000
+const SUBSCRIPTION_MS = 300_000
+const TAKE_OVER_AFTER_MS = 5_000
+const SILENCE_MS = 5_000
+const MAX_CONSUMERS = 20
+const MAX_EVENT_RECORDS = 10_000
+const BYTES_PER_SECOND = 2 * 1024 * 1024
+
+interface Registered {
+  readonly consumerName: string
+  readonly consumerArn: string
+  readonly createdAtMs: number
+  readonly activeAtMs: number
+  readonly stream: FakeStream
+  /** By shard. */
+  readonly subscriptions: Map<string, Subscription>
+}
+
+/** The consumers of every stream of a fake, and their subscriptions. */
+export class FakeFanOut {
+  readonly #options: FakeFanOutOptions
+  readonly #consumers = new Map<string, Registered>()
+
+  constructor(options: FakeFanOutOptions) {
+    this.#options = options
+  }
+
+  /** Registers a consumer. @throws ServiceError `in-use` if there is one of that name, or if there are 20 already */
+  register(stream: FakeStream, consumerName: string): FanOutConsumer {
+    const siblings = this.list(stream)
+    if (siblings.some(sibling => sibling.consumerName === consumerName)) {
+      throw new ServiceError('in-use', `Consumer ${consumerName} of ${stream.name} exists already`, { retryable: true })
+    }
+    if (siblings.length >= MAX_CONSUMERS) {
+      throw new ServiceError('in-use', `${stream.name} has ${siblings.length} consumers already`, { retryable: true })
+    }
+    const { clock } = this.#options
+    const createdAtMs = clock.epochMs()
+    const consumerArn = `${stream.arn}/consumer/${consumerName}:${Math.floor(createdAtMs / 1000)}`
+    const activeAtMs = clock.monotonicMs() + CREATION_MS
+    this.#consumers.set(consumerArn, {
+      ...{ consumerName, consumerArn, createdAtMs, activeAtMs, stream },
+      subscriptions: new Map()
+    })
+    return this.describe(consumerArn)
+  }
+
+  /** @throws ServiceError `not-found` */
+  describe(consumerArn: string): FanOutConsumer {
+    const { consumerName, createdAtMs, activeAtMs } = this.#registered(consumerArn)
+    const status = activeAtMs <= this.#options.clock.monotonicMs() ? 'ACTIVE' : 'CREATING'
+    return { consumerName, consumerArn, status, createdAtMs }
+  }
+
+  /** The consumers of a stream, in the order in which they were registered. */
+  list(stream: FakeStream): FanOutConsumer[] {
+    const ofStream = [...this.#consumers.values()].filter(consumer => consumer.stream === stream)
+    return ofStream.map(({ consumerArn }) => this.describe(consumerArn))
+  }
+
+  /** Takes a consumer away and ends its subscriptions. @throws ServiceError `not-found` */
+  deregister(consumerArn: string): void {
+    const { consumerName, subscriptions } = this.#registered(consumerArn)
+    this.#consumers.delete(consumerArn)
+    const error = new ServiceError('not-found', `Consumer ${consumerName} was deregistered`, { retryable: false })
+    for (const subscription of subscriptions.values()) subscription.end(error)
+  }
+
+  /**
+   * Begins a subscription. One that the consumer has of that shard ends with `in-use`, if it is five seconds old or more.
+   *
+   * @throws ServiceError `in-use` if the consumer is not active yet, or has subscribed to the shard within five seconds;
+   *   `not-found` if there is no such consumer or shard; `invalid-argument` if the start is refused
+   */
+  subscribe({ consumerArn, shardId, start, signal }: SubscribeInput): AsyncIterable<SubscriptionEvent> {
+    const { clock, firstNumber, sendChildShards } = this.#options
+    const { consumerName, stream, activeAtMs, subscriptions } = this.#registered(consumerArn)
+    if (activeAtMs > clock.monotonicMs()) throw inUse(`Consumer ${consumerName} is being created`)
+    const source = stream.shard(shardId)
+    const before = subscriptions.get(shardId)
+    if (before !== undefined && clock.monotonicMs() - before.begunAtMs < TAKE_OVER_AFTER_MS) {
+      throw inUse(`Consumer ${consumerName} has subscribed to ${shardId} less than five seconds ago`)
+    }
+    const from = firstNumber(stream, shardId, start)
+    before?.end(inUse(`Another subscription of consumer ${consumerName} to ${shardId} replaces this one`))
+    const subscription = new Subscription({ clock, sendChildShards, stream, source, from, signal })
+    subscriptions.set(shardId, subscription)
+    return subscription
+  }
+
+  /** Breaks the connection of every subscription to a shard, or to every shard, of a stream. */
+  disconnect(stream: FakeStream, shardId?: string): void {
+    const error = new ServiceError('other', 'The connection was closed', { retryable: true })
+    for (const consumer of this.#consumers.values()) {
+      if (consumer.stream !== stream) continue
+      for (const [ofShard, subscription] of consumer.subscriptions) {
+        if (shardId === undefined || ofShard === shardId) subscription.end(error)
+      }
+    }
+  }
+
+  #registered(consumerArn: string): Registered {
+    const consumer = this.#consumers.get(consumerArn)
+    if (consumer !== undefined) return consumer
+    throw new ServiceError('not-found', `Consumer ${consumerArn} does not exist`, { retryable: false })
+  }
+}
+
+interface SubscriptionOptions {
+  readonly clock: Clock
+  readonly sendChildShards: boolean
+  readonly stream: FakeStream
+  readonly source: FakeShard
+  readonly from: string
+  readonly signal: AbortSignal | undefined
+}
+
+/** One subscription. Sends only what is asked for: a slow reader keeps nothing in memory but the shard itself. */
+class Subscription implements AsyncIterable<SubscriptionEvent> {
+  readonly begunAtMs: number
+  readonly #options: SubscriptionOptions
+  #from: string
+  #error: Error | undefined
+  /** Cuts short the wait for something to send. */
+  #wake = new AbortController()
+
+  constructor(options: SubscriptionOptions) {
+    this.#options = options
+    this.#from = options.from
+    this.begunAtMs = options.clock.monotonicMs()
+  }
+
+  /** Ends it with an error, which whoever iterates gets next. */
+  end(error: Error): void {
+    this.#error ??= error
+    this.#wake.abort()
+  }
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<SubscriptionEvent, void, void> {
+    const { clock, source, signal } = this.#options
+    const endsAtMs = this.begunAtMs + SUBSCRIPTION_MS
+    const rouse = (): void => this.#wake.abort()
+    source.watchers.add(rouse)
+    signal?.addEventListener('abort', rouse, { once: true })
+    try {
+      for (let saidAtMs = clock.monotonicMs(); ; ) {
+        this.#wake = new AbortController()
+        this.#throwIfOver()
+        const nowMs = clock.monotonicMs()
+        if (nowMs >= endsAtMs) return
+        const event = this.#next()
+        const isSilent = event.records.length === 0 && event.continuationSequenceNumber !== undefined
+        if (isSilent && nowMs - saidAtMs < SILENCE_MS) {
+          await clock.sleep(Math.min(saidAtMs + SILENCE_MS, endsAtMs) - nowMs, this.#wake.signal)
+          continue
+        }
+        saidAtMs = nowMs
+        yield event
+        if (event.continuationSequenceNumber === undefined) return
+        const bytes = event.records.reduce((sum, { data }) => sum + data.length, 0)
+        if (bytes > 0) await clock.sleep((bytes / BYTES_PER_SECOND) * 1000, signal)
+      }
+    } finally {
+      source.watchers.delete(rouse)
+      signal?.removeEventListener('abort', rouse)
+    }
+  }
+
+  #throwIfOver(): void {
+    this.#options.signal?.throwIfAborted()
+    if (this.#error !== undefined) throw this.#error
+  }
+
+  /** What there is to send now. */
+  #next(): SubscriptionEvent {
+    const { clock, stream, source, sendChildShards } = this.#options
+    const { shardId } = source.shard
+    stream.shard(shardId)
+    const first = firstIndexFrom(source.records, this.#from)
+    const records = upToOneSecond(source.records, first)
+    const last = records.at(-1)
+    if (last !== undefined) this.#from = following(last.sequenceNumber)
+    const isAtTip = first + records.length >= source.records.length
+    const behindMs = isAtTip || last === undefined ? 0 : Math.max(1, clock.epochMs() - last.arrivedAtMs)
+    if (isAtTip && isClosed(source.shard)) {
+      const childShards = sendChildShards ? stream.childrenOf(shardId) : []
+      return { records, millisBehindLatest: behindMs, ...(childShards.length > 0 && { childShards }) }
+    }
+    const continuationSequenceNumber = last?.sequenceNumber ?? stream.newest(shardId)
+    return { records, millisBehindLatest: behindMs, continuationSequenceNumber }
+  }
+}
+
+/** The records from index `first` that may be sent within a second: always one, if there is one. */
+function upToOneSecond(records: readonly FakeRecord[], first: number): FakeRecord[] {
+  const fitting: FakeRecord[] = []
+  let bytes = 0
+  for (let index = first; index < records.length && fitting.length < MAX_EVENT_RECORDS; index++) {
+    const record = records[index] as FakeRecord
+    bytes += record.data.length
+    if (bytes > BYTES_PER_SECOND && fitting.length > 0) break
+    fitting.push(record)
+  }
+  return fitting
+}
+
+function inUse(message: string): ServiceError {
+  return new ServiceError('in-use', message, { retryable: true })
+}

@@ -1,0 +1,47 @@
+// The testing kit, `millrace/testing`: re-exports, nothing else. Nobody in src imports this file.
+
+export type { FanOutConsumer, SubscribeInput, SubscriptionEvent } from './fake-fan-out.ts'
+export {
+  type FakeCall,
+  type FakeFanOutPort,
+  FakeKinesis,
+  type FakeKinesisOptions,
+  type Intercept,
+  type PutResult,
+  type StreamObserver
+} from './fake-kinesis.ts'
+export type { FakeRecord } from './fake-stream.ts'
+export {
+  type CallMatch,
+  FAULT_PROFILES,
+  type Fault,
+  type FaultPlan,
+  type FaultProfile,
+  type FaultProfileName,
+  type Quantiles,
+  type ScriptedFault,
+  type ScriptOptions,
+  type ServiceCall,
+  type ServiceName,
+  type ServiceProfile
+} from './faults.ts'
+export type { DeliveryCall, DeliveryCounts, Processing } from './invariants.ts'
+export type { Journal, JournalOptions } from './journal.ts'
+export type { LeaseWrite } from './lease-writes.ts'
+export type { Partition } from './network.ts'
+export type { SimulatedApplication } from './simulated-application.ts'
+export type { SimulatedTables, TablePair, TableRole } from './simulated-tables.ts'
+export type { HeardEvent, SimulatedWorker, WorkerTraits } from './simulated-worker.ts'
+export { type SimulateOptions, simulate, type World } from './simulation.ts'
+export {
+  coordinationUsd,
+  type LeaseWriteKind,
+  type RequestKind,
+  type UnitPrices,
+  type Usage,
+  type UsageCategory,
+  type UsageReport
+} from './table-usage.ts'
+export { describeViolation, SimulationError, type Violation, type ViolationKind } from './violation.ts'
+export { type DriftingClock, VirtualClock, type VirtualClockOptions } from './virtual-clock.ts'
+export type { Conduct } from './watched-processor.ts'

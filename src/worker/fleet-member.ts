@@ -1,0 +1,255 @@
+// What makes a worker a member of its fleet: its leases, its turn as the leader, and, while it leads, the comparison of the
+// shards of the stream with the lease table.
+
+import type { FleetSettings } from '../fleet/fleet-settings.ts'
+import { Leadership, type LeadershipListener } from '../fleet/leadership.ts'
+import { LeaseCoordinator, type LeaseListener } from '../fleet/lease-coordinator.ts'
+import type { Tenure } from '../leases/tenure.ts'
+import type { Clock } from '../runtime/clock.ts'
+import { type Loop, startLoop } from '../runtime/loop.ts'
+import { jittered, type Random } from '../runtime/random.ts'
+import type { ShardSyncer } from '../shards/shard-syncer.ts'
+import { LoadMeter } from './load-meter.ts'
+import type { ResolvedOptions } from './options.ts'
+import type { OpenPorts } from './ports.ts'
+
+/** What the worker is told. Nothing here may throw. */
+export type FleetListener = LeaseListener & Omit<LeadershipListener, 'posted'>
+
+/** What a member is made of, and who is told. */
+export interface FleetMemberOptions {
+  readonly options: ResolvedOptions
+  readonly ports: OpenPorts
+  readonly settings: FleetSettings
+  readonly syncer: ShardSyncer
+  readonly clock: Clock
+  readonly random: Random
+  /** Whether an earlier run of the shard is still being wound up in this process. */
+  readonly isBusy: (leaseKey: string) => boolean
+  readonly listener: FleetListener
+}
+
+/** How often what the leases carry is written down, if leases are balanced by it. */
+const LOADS_EVERY_MS = 60_000
+const HANDOVER_LOOK_MS = 100
+
+/** One worker in its fleet. {@link start} and {@link close} it once. */
+export class FleetMember {
+  readonly #options: FleetMemberOptions
+  readonly #coordinator: LeaseCoordinator
+  readonly #leadership: Leadership
+  readonly #loads: LoadMeter
+  #loops: Loop[] = []
+  #syncing: Loop | undefined
+  /** Whether something was noticed that makes this worker compare shards and leases although it does not lead. */
+  #hasFinding = false
+  /** Whether the last comparison succeeded. */
+  #isSynced = true
+  #isClosing = false
+  /** Aborts when the worker stops. Absent: it has not started. */
+  #stopping: AbortSignal | undefined
+
+  constructor(member: FleetMemberOptions) {
+    this.#options = member
+    const { options, ports, settings, syncer, clock, random, isBusy, listener } = member
+    const { workerId, leases } = options
+    const { generation, capacity, maxLeases, balance: strategy, mode } = leases
+    this.#loads = new LoadMeter(clock)
+    this.#coordinator = new LeaseCoordinator({
+      ...ports,
+      settings,
+      member: { workerId, generation, capacity, maxLeases },
+      clock,
+      random,
+      serviceTimeMs: () => syncer.serviceTimeMs(),
+      isBusy,
+      turnsLed: () => this.#leadership.turns,
+      isLeaderSuspect: () => this.#leadership.isLeaderSuspect,
+      listener: {
+        ...listener,
+        sessionDied: (session, how) => {
+          this.#leadership.resign()
+          listener.sessionDied(session, how)
+        },
+        sessionBegan: session => {
+          listener.sessionBegan(session)
+          this.#leadership.nudge()
+        }
+      }
+    })
+    this.#leadership = new Leadership({
+      ...ports,
+      settings,
+      strategy,
+      mode,
+      clock,
+      random,
+      session: () => this.#coordinator.session,
+      report: () => this.#coordinator.report(),
+      provedAgoMs: () => this.#coordinator.provedAgoMs(),
+      prepare: () => this.#prepareToLead(),
+      changed: () => this.#coordinator.publish(),
+      listener: {
+        ...listener,
+        posted: (session, ver) => this.#coordinator.heard(session, ver),
+        elected: term => {
+          listener.elected(term)
+          this.#syncing?.nudge()
+        }
+      }
+    })
+  }
+
+  /** The session that this worker has now. */
+  get session(): string | undefined {
+    return this.#coordinator.session
+  }
+
+  get isLeading(): boolean {
+    return this.#leadership.isLeading
+  }
+
+  /** The leases that this worker holds. */
+  held(): Tenure[] {
+    return this.#coordinator.held()
+  }
+
+  /**
+   * Joins the fleet, looks who leads it, and leads it if nobody does. In an application that begins, resolves only once the
+   * leader has created leases: "from now on" begins before this resolves.
+   */
+  async start(signal: AbortSignal): Promise<void> {
+    const { options, clock, random, listener, ports, syncer } = this.#options
+    this.#stopping = signal
+    await this.#coordinator.start()
+    if (this.#isClosing) return
+    await this.#leadership.start()
+    if (syncer.isFresh) await this.#leadership.whenLed(signal)
+    if (this.#isClosing) return
+    this.#syncing = startLoop({
+      clock,
+      run: signal => this.#sync(signal),
+      delayMs: () => jittered(this.#syncInMs(), random),
+      onError: error => listener.failed('compare shards with leases', error)
+    })
+    this.#loops = [this.#syncing]
+    if (options.leases.balance !== 'weight') return
+    const measuring = startLoop({
+      clock,
+      run: () => this.#reportLoads(ports),
+      delayMs: () => jittered(LOADS_EVERY_MS, random),
+      onError: error => listener.failed('report what the leases carry', error),
+      runAtOnce: false
+    })
+    this.#loops.push(measuring)
+  }
+
+  /** Compares shards and leases now, whoever leads: this worker knows something that the table does not tell. */
+  syncSoon(): void {
+    this.#hasFinding = true
+    this.#syncing?.nudge()
+  }
+
+  /** Resolves with true if this worker's session turns out to have been alive until now, and with false if it was not. */
+  provesAlive(): Promise<boolean> {
+    return this.#coordinator.provesAlive()
+  }
+
+  /** Claims the leases of shards that continue one that was just finished. */
+  adopt(leaseKeys: readonly string[]): Promise<void> {
+    return this.#coordinator.adopt(leaseKeys)
+  }
+
+  /** Leaves a lease to others for `forMs` milliseconds. */
+  avoid(leaseKey: string, forMs: number): void {
+    this.#coordinator.avoid(leaseKey, forMs)
+  }
+
+  /** A shard is not being wound up here any more. */
+  nudge(): void {
+    this.#coordinator.nudge()
+  }
+
+  /** Notes what was read of a shard. */
+  read(leaseKey: string, bytes: number): void {
+    if (this.#options.options.leases.balance === 'weight') this.#loads.note(leaseKey, bytes)
+  }
+
+  /** Claims nothing any more. Resolves when no claim, and no comparison of shards, is under way. */
+  async stopClaiming(isRestarting: boolean): Promise<void> {
+    this.#isClosing = true
+    const claimsOver = this.#coordinator.stopClaiming(isRestarting ? 'RESTARTING' : 'DRAINING')
+    this.#leadership.nudge()
+    await Promise.all([claimsOver, ...this.#loops.map(loop => loop.stop())])
+  }
+
+  /**
+   * Resolves when the leader has found somebody else for every lease held here, or there is nobody, or `maxMs` milliseconds
+   * have passed, or `signal` aborts.
+   */
+  async handOver(maxMs: number, signal: AbortSignal): Promise<void> {
+    const { clock } = this.#options
+    const untilMs = clock.monotonicMs() + maxMs
+    const isWaiting = (): boolean => this.held().some(({ isRevoked }) => !isRevoked)
+    while (isWaiting() && this.#leadership.hasOthers && clock.monotonicMs() < untilMs && !signal.aborted) {
+      await clock.sleep(HANDOVER_LOOK_MS, signal)
+    }
+  }
+
+  /** Leaves the fleet. Whatever is still held ends as lost. */
+  async close(): Promise<void> {
+    this.#isClosing = true
+    await this.#leadership.stop()
+    await Promise.all([this.#coordinator.close(), ...this.#loops.map(loop => loop.stop())])
+  }
+
+  /** Ends everything without waiting for any call; the others will find out. */
+  abandon(): void {
+    this.#isClosing = true
+    void this.#leadership.stop()
+    for (const loop of this.#loops) void loop.stop()
+    this.#coordinator.abandon()
+  }
+
+  /** A comparison that failed is made again soon: what it would have found, nobody reads. */
+  #syncInMs(): number {
+    const { options, settings } = this.#options
+    return this.#isSynced ? options.shardSyncIntervalMs : Math.min(options.shardSyncIntervalMs, settings.durationMs)
+  }
+
+  async #sync(signal: AbortSignal): Promise<void> {
+    if (!this.#leadership.isLeading && !this.#hasFinding) return
+    const hadFinding = this.#hasFinding
+    // What is noticed from now on asks for another comparison.
+    this.#hasFinding = false
+    this.#isSynced = false
+    const plan = await this.#options.syncer.sync(signal).catch(error => {
+      this.#hasFinding ||= hadFinding
+      throw error
+    })
+    this.#isSynced = true
+    if (plan.create.length === 0) return
+    if (this.#leadership.isLeading) this.#leadership.lookAtLeases()
+    else this.#coordinator.lookAtLeases()
+  }
+
+  /** An application that begins, as this worker starts, has no leases to lead with. Where Kinesis does not answer, leading cannot wait for it. */
+  async #prepareToLead(): Promise<void> {
+    const { syncer, listener, clock, settings } = this.#options
+    if (!syncer.isFresh || this.#syncing !== undefined) return
+    const over = new AbortController()
+    const syncing = syncer
+      .sync(this.#stopping)
+      // It may have taken so long that this worker leads already.
+      .then(() => this.#leadership.lookAtLeases())
+      .catch(error => listener.failed('compare shards with leases', error))
+      .finally(() => over.abort())
+    await Promise.race([syncing, clock.sleep(settings.durationMs, over.signal)])
+  }
+
+  async #reportLoads({ control }: OpenPorts): Promise<void> {
+    const { session } = this.#coordinator
+    const held = this.held().map(({ leaseKey }) => leaseKey)
+    if (session !== undefined) await control.reportLoads(session, this.#loads.measure(held))
+  }
+}

@@ -1,0 +1,175 @@
+import { expect } from 'chai'
+import type { Checkpointer } from '../../src/checkpoint/checkpointer.ts'
+import { ConsumedRecord } from '../../src/model/record.ts'
+import { type ProcessRecordsInput, RecordProcessor } from '../../src/processor/record-processor.ts'
+import { seededRandom } from '../../src/runtime/random.ts'
+import { Gate, gatedClock } from '../../src/testing/gate.ts'
+import { VirtualClock } from '../../src/testing/virtual-clock.ts'
+import {
+  type Conduct,
+  type ProcessorWatch,
+  watchedHandler,
+  watchedProcessors
+} from '../../src/testing/watched-processor.ts'
+import { aPosition } from '../support/builders.ts'
+
+const RECORDS = ['10', '20'].map(
+  sequenceNumber =>
+    new ConsumedRecord({
+      ...{ sequenceNumber, subSequenceNumber: 0, partitionKey: 'key' },
+      ...{ data: new Uint8Array(1), aggregated: false }
+    })
+)
+
+/** What watched processors are made with, and what the watch and the framework were told, in order. */
+function aWatch(conduct: Conduct = {}) {
+  const clock = new VirtualClock()
+  const gate = new Gate('w1')
+  const told: string[] = []
+  const watch: ProcessorWatch<string> = {
+    begin: (shardId, records) => {
+      told.push(`begin ${records.length}`)
+      return shardId
+    },
+    vouch: () => told.push('vouch'),
+    vouchUpTo: (_, { sequenceNumber }) => told.push(`vouch up to ${sequenceNumber}`),
+    end: (_, isDone) => told.push(isDone ? 'done' : 'failed')
+  }
+  const checkpointer: Checkpointer = {
+    checkpoint: async at => {
+      told.push(`checkpoint ${at?.sequenceNumber ?? 'all'}`)
+    },
+    prepareCheckpoint: async (at = aPosition(20)) => {
+      told.push(`prepare ${at.sequenceNumber}`)
+      return { position: at, checkpoint: async () => void told.push(`make ${at.sequenceNumber}`) }
+    }
+  }
+  const input: ProcessRecordsInput = {
+    ...{ shardId: 'shard', records: RECORDS, checkpointer, millisBehindLatest: 0, failures: 0 },
+    signal: new AbortController().signal
+  }
+  const options = { watch, conduct, gate, clock: gatedClock(clock, gate), random: seededRandom(1) }
+  return { clock, gate, told, options, input }
+}
+
+class Custom extends RecordProcessor {
+  readonly #process: (input: ProcessRecordsInput) => void | Promise<void>
+
+  constructor(process: (input: ProcessRecordsInput) => void | Promise<void>) {
+    super()
+    this.#process = process
+  }
+
+  processRecords(input: ProcessRecordsInput): void | Promise<void> {
+    return this.#process(input)
+  }
+}
+
+describe('watchedHandler', () => {
+  it('vouches for what the handler has returned from, before it is checkpointed', async () => {
+    const { told, options, input } = aWatch()
+    await watchedHandler(() => void told.push('handle'), options)().processRecords(input)
+    expect(told).to.deep.equal(['begin 2', 'handle', 'vouch', 'checkpoint all', 'done'])
+  })
+
+  it('vouches for nothing that the handler has failed at', async () => {
+    const { told, options, input } = aWatch()
+    const failing = watchedHandler(() => {
+      throw new Error('no')
+    }, options)()
+    expect(await Promise.resolve(failing.processRecords(input)).catch(String)).to.equal('Error: no')
+    expect(told).to.deep.equal(['begin 2', 'failed'])
+  })
+
+  it('returns from nothing while the process stands still', async () => {
+    const { clock, gate, told, options, input } = aWatch()
+    const handling = watchedHandler(() => gate.close(), options)().processRecords(input)
+    await clock.advance(1_000)
+    expect(told).to.deep.equal(['begin 2'])
+    gate.open()
+    await handling
+    expect(told.at(-1)).to.equal('done')
+  })
+})
+
+describe('watchedProcessors', () => {
+  it('take the checkpoints of a processor for its word', async () => {
+    const { told, options, input } = aWatch()
+    const make = watchedProcessors(
+      () =>
+        new Custom(async ({ checkpointer }) => {
+          await checkpointer.checkpoint(RECORDS[0])
+          const prepared = await checkpointer.prepareCheckpoint()
+          await prepared.checkpoint()
+          await checkpointer.checkpoint()
+        }),
+      options
+    )
+    await make().processRecords(input)
+    expect(told).to.deep.equal([
+      'begin 2',
+      'vouch up to 10',
+      'checkpoint 10',
+      'prepare 20',
+      'vouch up to 20',
+      'make 20',
+      'vouch up to 20',
+      'checkpoint all',
+      'done'
+    ])
+  })
+
+  it('are done when the processor returns, without a checkpoint too', async () => {
+    const { told, options, input } = aWatch()
+    await watchedProcessors(() => new Custom(() => {}), options)().processRecords(input)
+    expect(told).to.deep.equal(['begin 2', 'done'])
+  })
+
+  it('hand on every other call, whose bare checkpoints are the framework’s', async () => {
+    const { told, options, input } = aWatch()
+    const { shardId, checkpointer, signal } = input
+    const processor = watchedProcessors(() => new Custom(() => {}), options)()
+    const at = { checkpoint: undefined, subSequenceNumber: 0, pendingCheckpoint: undefined }
+    await processor.initialize({ shardId, signal, ...at })
+    await processor.shutdownRequested({ shardId, checkpointer, signal })
+    await processor.shardEnded({ shardId, checkpointer, signal })
+    await processor.leaseLost({ shardId })
+    expect(told).to.deep.equal(['checkpoint all', 'checkpoint all'])
+  })
+
+  it('leave it to the framework to refuse what is no processor', () => {
+    const { options } = aWatch()
+    const make = watchedProcessors(() => ({}) as RecordProcessor, options)
+    expect(make).to.throw('made something without the method')
+  })
+
+  describe('by conduct', () => {
+    it('take their time', async () => {
+      const { clock, told, options, input } = aWatch({ takesMs: [100, 200] })
+      void watchedProcessors(() => new Custom(() => {}), options)().processRecords(input)
+      await clock.advance(99)
+      expect(told).to.deep.equal(['begin 2'])
+      await clock.advance(101)
+      expect(told).to.deep.equal(['begin 2', 'done'])
+    })
+
+    it('fail, or never return', async () => {
+      for (const [conduct, heard] of [
+        [{ failing: 1 }, ['begin 2', 'failed']],
+        [{ hanging: 1 }, ['begin 2']]
+      ] as const) {
+        const { clock, told, options, input } = aWatch(conduct)
+        Promise.resolve(watchedProcessors(() => new Custom(() => {}), options)().processRecords(input)).catch(() => {})
+        await clock.advance(600_000)
+        expect(told).to.deep.equal(heard)
+      }
+    })
+
+    it('do so to handlers, too, as if it was the code of the user', async () => {
+      const { told, options, input } = aWatch({ failing: 1 })
+      const handled = Promise.resolve(watchedHandler(() => {}, options)().processRecords(input))
+      expect(await handled.catch(() => 'failed')).to.equal('failed')
+      expect(told).to.deep.equal(['begin 2', 'failed'])
+    })
+  })
+})
