@@ -1,0 +1,152 @@
+// Everything goes wrong: workers crash, stand still, are cut off and replaced, their clocks run differently, their processors
+// are slow or fail, calls are throttled and lost, shards split and merge. At the end the weather clears, and everything that
+// was put has to have been processed.
+
+import { isClosed } from '../../src/model/shard.ts'
+import {
+  FAULT_PROFILES,
+  type FaultProfileName,
+  type Partition,
+  type SimulatedWorker,
+  type World
+} from '../../src/testing/index.ts'
+import type { Gauges } from './gauges.ts'
+import type { Figures, Profile } from './seed-run.ts'
+
+/** How much goes wrong. */
+export interface ChaosOptions {
+  readonly faults: FaultProfileName
+  /** Something happens so often, on average. Milliseconds. */
+  readonly everyMs: number
+  /** Share of what happens that is a split or a merge. */
+  readonly reshard: number
+}
+
+const STREAM = 'orders'
+const FOR_MS = 420_000
+const FEWEST = 2
+const MOST = 8
+const MOST_SHARDS = 16
+
+/** A profile of chaos. */
+export function chaos(options: ChaosOptions): Profile {
+  return { world: { faults: options.faults }, tell: (world, gauges) => new Chaos(world, gauges, options).tell() }
+}
+
+class Chaos {
+  readonly #world: World
+  readonly #gauges: Gauges
+  readonly #options: ChaosOptions
+  #put = 0
+
+  constructor(world: World, gauges: Gauges, options: ChaosOptions) {
+    this.#world = world
+    this.#gauges = gauges
+    this.#options = options
+  }
+
+  async tell(): Promise<Figures> {
+    const world = this.#world
+    world.kinesis.createStream(STREAM, 2 + this.#upTo(5))
+    for (let i = 0; i < 2 + this.#upTo(4); i++) this.#launch()
+    let nextAtMs = this.#between(5_000, 30_000)
+    while (world.clock.monotonicMs() < FOR_MS) {
+      await world.advance(this.#between(200, 1_800))
+      for (let i = 0; i < 4; i++) world.kinesis.put(STREAM, `key-${this.#upTo(30)}`, `record-${this.#put++}`)
+      if (world.clock.monotonicMs() < nextAtMs) continue
+      nextAtMs = world.clock.monotonicMs() + this.#between(0, 2 * this.#options.everyMs)
+      this.#something()
+    }
+    await this.#clearUp()
+    return { records: this.#put, workers: world.workers.length }
+  }
+
+  /** The weather clears: whatever was begun is to come to its end, without help. */
+  async #clearUp(): Promise<void> {
+    const world = this.#world
+    world.faults.profile = FAULT_PROFILES.calm
+    for (const worker of world.workers) {
+      if (!worker.isAlive) continue
+      world.heal(worker)
+      world.resume(worker)
+    }
+    if (this.#running().length === 0) this.#launch()
+    await world.untilProcessed()
+    await world.advance(60_000)
+    await world.stopAll()
+    world.assertNothingLost()
+    world.assertSound()
+  }
+
+  #something(): void {
+    const { random } = this.#world
+    if (random.next() < this.#options.reshard) {
+      this.#reshard()
+      return
+    }
+    const some = this.#running().filter(({ isPaused, partition }) => !isPaused && partition === undefined)
+    const victim = some[this.#upTo(some.length)]
+    const draw = random.next()
+    if (victim === undefined || (draw < 0.2 && this.#running().length < MOST)) this.#launch()
+    else if (draw < 0.4) this.#crash(victim)
+    else if (draw < 0.6) this.#world.pause(victim, this.#between(1_000, random.next() < 0.2 ? 180_000 : 25_000))
+    else if (draw < 0.8) this.#cutOff(victim)
+    else if (draw < 0.86) this.#world.faults.throttle('dynamodb', 0.8, 30_000)
+    else if (draw < 0.9)
+      this.#world.faults.outage(random.next() < 0.5 ? 'dynamodb' : 'kinesis', this.#between(2_000, 25_000))
+    else if (draw < 0.93) victim.clock.jump(this.#between(-7_200_000, 7_200_000))
+    else void victim.stop({ graceMs: this.#between(0, 40_000) })
+  }
+
+  #launch(): void {
+    const { random } = this.#world
+    const isOdd = random.next() < 0.3
+    const worker = this.#world.launch(
+      {
+        streamName: STREAM,
+        applicationName: 'indexer',
+        startAt: 'TRIM_HORIZON',
+        retrieval: { idleMs: 1_000 },
+        shardSyncIntervalMs: 20_000,
+        ...(random.next() < 0.2 && { leases: { maxLeases: 2 + this.#upTo(8) } }),
+        onProcessorError: { attempts: Number.POSITIVE_INFINITY, backoffMs: 200, maxBackoffMs: 5_000 },
+        handler: () => {}
+      },
+      {
+        clockRate: 0.92 + random.next() * 0.16,
+        conduct: isOdd ? { takesMs: [0, 8_000], failing: 0.15 } : { takesMs: [0, 400], failing: 0.01 }
+      }
+    )
+    worker.started.catch(() => {})
+  }
+
+  #crash(victim: SimulatedWorker): void {
+    this.#gauges.crashing(victim)
+    this.#world.crash(victim)
+    if (this.#running().length < FEWEST || this.#world.random.next() < 0.7) this.#launch()
+  }
+
+  #cutOff(victim: SimulatedWorker): void {
+    const from: readonly Partition[] = ['dynamodb', 'kinesis', 'both', 'answers']
+    this.#world.partition(victim, from[this.#upTo(from.length)] ?? 'both')
+    void this.#world.clock.sleep(this.#between(3_000, 60_000)).then(() => this.#world.heal(victim))
+  }
+
+  #reshard(): void {
+    const open = this.#world.kinesis.shards(STREAM).filter(shard => !isClosed(shard))
+    if (open.length > 2 && (open.length >= MOST_SHARDS || this.#world.random.next() < 0.5)) this.#world.merge(STREAM)
+    else this.#world.split(STREAM)
+  }
+
+  #running(): SimulatedWorker[] {
+    return this.#world.workers.filter(({ isRunning, worker }) => isRunning && worker.state !== 'stopping')
+  }
+
+  #upTo(count: number): number {
+    return Math.floor(this.#world.random.next() * count)
+  }
+
+  #between(least: number, most: number): number {
+    return Math.floor(least + this.#world.random.next() * (most - least))
+  }
+}
