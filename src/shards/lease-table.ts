@@ -63,13 +63,20 @@ export class LeaseTable {
     return new Map(found.flatMap(lease => (lease === undefined ? [] : [[lease.leaseKey, lease]])))
   }
 
-  /** Creates a lease unless there is one. Says whether it did. */
-  async create({ lease, why }: LeaseToCreate, signal: AbortSignal | undefined): Promise<boolean> {
-    const outcome = await patiently(this.#context, signal, () => this.#context.store.create(lease))
-    if (outcome.kind === 'refused') return false
+  /**
+   * Creates a lease unless there is one, or what its creation was planned from, as of `knownAtMs` (monotonic), has become too
+   * old by the time of the call.
+   */
+  async create({ lease, why }: LeaseToCreate, knownAtMs: number, signal: AbortSignal | undefined): Promise<Creation> {
+    const { clock, store } = this.#context
+    const isStale = (): boolean => clock.monotonicMs() - knownAtMs > KNOWLEDGE_LASTS_MS
+    const outcome = await patiently(this.#context, signal, async () =>
+      isStale() ? { kind: 'stale' as const } : store.create(lease)
+    )
+    if (outcome.kind !== 'written') return outcome.kind === 'stale' ? 'stale' : 'exists'
     const { leaseKey, checkpoint } = lease
     this.#context.report({ kind: 'lease-created', leaseKey, why, checkpoint: formatPosition(checkpoint) })
-    return true
+    return 'created'
   }
 
   /** Removes a lease unless it has changed. Says whether it is gone. */
@@ -137,6 +144,15 @@ export class LeaseTable {
     return `Lease table ${this.#context.store.tableName}`
   }
 }
+
+/** What became of a lease that was to be created. */
+export type Creation = 'created' | 'exists' | 'stale'
+
+/**
+ * A lease is created by what shards and leases were like not longer ago. A worker that slept in between may otherwise bring
+ * back a lease whose shard was finished meanwhile, and whose row was removed: it would be read again.
+ */
+const KNOWLEDGE_LASTS_MS = 10_000
 
 /** A listing in which the rows of `keys` are as they were read one by one: `fresh` has those that exist. */
 export function overlaid(

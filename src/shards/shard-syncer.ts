@@ -2,7 +2,7 @@
 // Decides nothing itself, and never touches a lease that somebody holds.
 import type { KinesisPort } from '../kinesis/kinesis-port.ts'
 import type { LeaseStore } from '../leases/lease-store.ts'
-import { BugError, TableMismatchError } from '../model/errors.ts'
+import { BugError, ServiceError, TableMismatchError } from '../model/errors.ts'
 import type { HashKeyRange } from '../model/hash-key-range.ts'
 import { isFinished, type Lease, type StreamIdentity } from '../model/lease.ts'
 import { type ChildShard, parentsOf, type Shard } from '../model/shard.ts'
@@ -11,7 +11,7 @@ import type { Clock } from '../runtime/clock.ts'
 import type { Logger } from '../runtime/logger.ts'
 import type { Random } from '../runtime/random.ts'
 import { couldBeOf, isOf } from './identity-rules.ts'
-import { LeaseTable, type LeaseToCreate, type OnRecreatedStream, overlaid } from './lease-table.ts'
+import { type Creation, LeaseTable, type LeaseToCreate, type OnRecreatedStream, overlaid } from './lease-table.ts'
 import { judgeParents } from './parent-rules.ts'
 import { planShardEnd, type ShardEndFacts, type ShardEndPlan } from './plan-shard-end.ts'
 import { planShardSync, type SyncFacts, type SyncPlan, wavesOf } from './plan-shard-sync.ts'
@@ -45,6 +45,14 @@ export type ShardEndOutcome =
   | { readonly kind: 'ended'; readonly childShardIds: readonly string[] }
   /** Read on from the same position, or ask again later. */
   | { readonly kind: 'not-ended'; readonly because: string }
+
+/** What a comparison came to. */
+interface Comparison {
+  readonly plan: SyncPlan
+  readonly created: readonly string[]
+  /** Whether some of it has to be planned anew. */
+  readonly isStale: boolean
+}
 
 /** For so long after finding the stream it is not looked at again: a fleet that starts has few calls a second for that. */
 const FOUND_LATELY_MS = 10_000
@@ -147,6 +155,7 @@ export class ShardSyncer {
     signal?: AbortSignal
   ): Promise<ShardEndOutcome> {
     const stream = this.#openStream()
+    const knownAtMs = this.#context.clock.monotonicMs()
     const named = (children ?? []).flatMap(child => [child.shardId, ...child.parentShardIds])
     const leases = await this.#table.get(named, signal)
     const facts = { lease, stream, leases, ...(children !== undefined && { children }) }
@@ -158,7 +167,10 @@ export class ShardSyncer {
     }
     if (plan.kind === 'list-shards') throw new BugError(`The end of ${lease.shardId} cannot be settled with a listing`)
     if (plan.kind !== 'end') return { kind: 'not-ended', because: plan.because }
-    await forEachOf(plan.create, child => this.#create({ lease: child, why: 'shard-end' }, signal))
+    const creations = await forEachOf(plan.create, child =>
+      this.#create({ lease: child, why: 'shard-end' }, knownAtMs, signal)
+    )
+    if (creations.includes('stale')) return { kind: 'not-ended', because: 'what is known of its children is too old' }
     return { kind: 'ended', childShardIds: plan.childShardIds }
   }
 
@@ -181,9 +193,24 @@ export class ShardSyncer {
     return planShardEnd({ ...facts, shards, leases: new Map(leases.map(lease => [lease.leaseKey, lease])) })
   }
 
+  /** Compares until everything is done that was planned: what is known may become too old before that. */
   async #syncNow(signal: AbortSignal): Promise<SyncPlan> {
+    const create: SyncPlan['create'][number][] = []
+    for (;;) {
+      const { plan, created, isStale } = await this.#compare(signal)
+      create.push(...plan.create)
+      if (!isStale) return { ...plan, create }
+      if (created.length > 0) continue
+      throw new ServiceError('other', 'Listing shards and leases took too long to go by what was found', {
+        retryable: true
+      })
+    }
+  }
+
+  async #compare(signal: AbortSignal): Promise<Comparison> {
     const stream = this.#openStream()
     const nowMs = await this.#checkEpoch(stream, signal)
+    const knownAtMs = this.#context.clock.monotonicMs()
     const shards = await listWholeStream(this.#context, signal)
     const listed = await this.#table.list(stream, signal)
     const leases = await this.#withoutVanished(listed, shards, stream, signal)
@@ -197,10 +224,10 @@ export class ShardSyncer {
     }
     const informed = await this.#withBeginning(facts, signal)
     const plan = await this.#confirmed(informed, planShardSync(informed), signal)
-    const created = await this.#carryOut(plan, signal)
+    const { created, isStale } = await this.#carryOut(plan, knownAtMs, signal)
     // While no lease has ever been held, missing ones are those that another worker is about to create, too.
     if (leases.some(lease => lease.counter > 0)) await this.#tellHoles(informed, plan, created, signal)
-    return plan
+    return { plan, created, isStale }
   }
 
   /** Makes sure that the stream is the one it was, and resolves with the time at the service. */
@@ -239,26 +266,28 @@ export class ShardSyncer {
     return { ...confirmed, create: confirmed.create.filter(({ lease }) => asked.has(lease.leaseKey)) }
   }
 
-  /** Resolves with the keys of the leases that were created. */
-  async #carryOut(plan: SyncPlan, signal: AbortSignal): Promise<readonly string[]> {
+  /** Resolves with the keys of the leases that were created, and whether others were not because they were planned too long ago. */
+  async #carryOut(plan: SyncPlan, knownAtMs: number, signal: AbortSignal): Promise<Omit<Comparison, 'plan'>> {
     const created: string[] = []
     for (const wave of wavesOf(plan.create)) {
-      const outcomes = await forEachOf(wave, planned => this.#create(planned, signal))
-      created.push(...wave.filter((_, index) => outcomes[index]).map(({ lease }) => lease.leaseKey))
+      const outcomes = await forEachOf(wave, planned => this.#create(planned, knownAtMs, signal))
+      created.push(...wave.filter((_, index) => outcomes[index] === 'created').map(({ lease }) => lease.leaseKey))
+      // Children must not come before their parents.
+      if (outcomes.includes('stale')) return { created, isStale: true }
     }
     const removals = await forEachOf(plan.remove, planned => this.#table.remove(planned, signal))
     const removed = plan.remove.filter((_, index) => removals[index]).map(({ lease }) => lease.leaseKey)
     if (created.length + removed.length > 0) {
       this.#logger.info({ created, removed }, 'Brought the lease table in line with the shards')
     }
-    return created
+    return { created, isStale: false }
   }
 
-  /** Whether the lease was created; `false` if there was one already. Either way, its row is there. */
-  async #create(planned: LeaseToCreate, signal: AbortSignal | undefined): Promise<boolean> {
-    const isCreated = await this.#table.create(planned, signal)
-    this.#remembered.delete(planned.lease.leaseKey)
-    return isCreated
+  /** Unless it is stale, its row is there afterwards. */
+  async #create(planned: LeaseToCreate, knownAtMs: number, signal: AbortSignal | undefined): Promise<Creation> {
+    const creation = await this.#table.create(planned, knownAtMs, signal)
+    if (creation !== 'stale') this.#remembered.delete(planned.lease.leaseKey)
+    return creation
   }
 
   async #tellHoles(facts: SyncFacts, plan: SyncPlan, repaired: readonly string[], signal: AbortSignal): Promise<void> {

@@ -367,6 +367,15 @@ describe('LeaseCoordinator', () => {
       expect((await world.member(a)).avoid).to.deep.equal([])
     })
 
+    it('has the leader look at the leases, once, when somebody has one of whom the leader did not know', async () => {
+      const world = await CoordinatorWorld.withLeases(2)
+      const a = await world.started('a')
+      for (const number of [0, 1]) await world.change(number, lease => claimed(lease, 'dead/00000001'))
+      await world.post(a, { leases: [0, 1], wait: [1] })
+      await world.clock.advance(5 * SETTINGS.heartbeatMs)
+      expect((await world.member(a)).evt).to.equal(1)
+    })
+
     it('has the leader look at the leases when it is told to', async () => {
       const world = await CoordinatorWorld.withLeases(1)
       const a = await world.holding('a', [0])

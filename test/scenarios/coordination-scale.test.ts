@@ -31,7 +31,8 @@ async function untilBalanced(world: World, size: number, maxMs: number): Promise
 }
 
 describe('coordination of fleets that change in size', () => {
-  it('scenario 21: 200 workers that start within a second share 300 shards within a minute, and claim each once', async () => {
+  it('scenario 21: 200 workers that start within a second share 300 shards within a minute, and claim each once', async function () {
+    this.timeout(60_000)
     for (const seed of seeds(1)) {
       const world = new World({ shards: SHARDS, seed, latencyMs: 20 })
       for (let i = 0; i < 20; i++) {
@@ -45,7 +46,8 @@ describe('coordination of fleets that change in size', () => {
     }
   })
 
-  it('scenario 21: from 1 worker to 200 and to 100, no more moves than what is in excess', async () => {
+  it('scenario 21: from 1 worker to 200 and to 100, no more moves than what is in excess', async function () {
+    this.timeout(60_000)
     for (const seed of seeds(1)) {
       const world = new World({ shards: SHARDS, seed, latencyMs: 20 })
       start(world, 1)

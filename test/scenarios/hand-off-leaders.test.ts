@@ -203,7 +203,7 @@ describe('a leader', () => {
       const old = await leaderOf(world)
       for (let round = 0; round < 4; round++) {
         old.links.control = 'down'
-        await world.load(5_500)
+        await world.load(3_000)
         old.links.control = 'up'
         await world.load(4_000)
       }

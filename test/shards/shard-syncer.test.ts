@@ -346,4 +346,38 @@ describe('ShardSyncer', () => {
       expect(await rig.syncer.parentsFinished(orphan)).to.equal(true)
     })
   })
+
+  describe('that is held up between looking and creating', () => {
+    /** The first reading of the table takes so long. */
+    const slowly = (ms: number): Rig => {
+      const rig = new Rig(2)
+      const { store, clock } = rig
+      let isFirst = true
+      const list: typeof store.list = async options => {
+        const listing = await store.list(options)
+        if (options?.consistent === true && isFirst) {
+          isFirst = false
+          await clock.sleep(ms)
+        }
+        return listing
+      }
+      return Object.assign(rig, { syncer: rig.another({ store: { ...store, list } }) })
+    }
+
+    it('creates what it planned if that took seconds', async () => {
+      const rig = await slowly(9_000).opened()
+      await rig.sync()
+      expect(await rig.rows()).to.have.length(2)
+    })
+
+    it('creates nothing by what it found long ago, and fails so that it looks again', async () => {
+      const rig = await slowly(30_000).opened()
+      const error = await rig.sync().catch((reason: unknown) => reason)
+      expect(error).to.be.instanceOf(ServiceError)
+      expect((error as ServiceError).retryable).to.equal(true)
+      expect(await rig.rows()).to.deep.equal([])
+      await rig.sync()
+      expect(await rig.rows()).to.have.length(2)
+    })
+  })
 })

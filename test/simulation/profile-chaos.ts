@@ -70,7 +70,8 @@ class Chaos {
       world.heal(worker)
       world.resume(worker)
     }
-    if (this.#running().length === 0) this.#launch()
+    // One that has room for everything: a fleet that is full leaves shards unread, and says so.
+    this.#launch(Number.POSITIVE_INFINITY)
     await world.untilProcessed()
     await world.advance(60_000)
     await world.stopAll()
@@ -98,7 +99,7 @@ class Chaos {
     else void victim.stop({ graceMs: this.#between(0, 40_000) })
   }
 
-  #launch(): void {
+  #launch(maxLeases = this.#someLimit()): void {
     const { random } = this.#world
     const isOdd = random.next() < 0.3
     const worker = this.#world.launch(
@@ -108,7 +109,7 @@ class Chaos {
         startAt: 'TRIM_HORIZON',
         retrieval: { idleMs: 1_000 },
         shardSyncIntervalMs: 20_000,
-        ...(random.next() < 0.2 && { leases: { maxLeases: 2 + this.#upTo(8) } }),
+        leases: { maxLeases },
         onProcessorError: { attempts: Number.POSITIVE_INFINITY, backoffMs: 200, maxBackoffMs: 5_000 },
         handler: () => {}
       },
@@ -118,6 +119,11 @@ class Chaos {
       }
     )
     worker.started.catch(() => {})
+  }
+
+  /** One worker in five has a limit. */
+  #someLimit(): number {
+    return this.#world.random.next() < 0.2 ? 2 + this.#upTo(8) : Number.POSITIVE_INFINITY
   }
 
   #crash(victim: SimulatedWorker): void {
