@@ -48,6 +48,8 @@ export async function callUser(user: UserCall): Promise<CallOutcome> {
     if (!user.interrupt.aborted) await user.hold.whenValid(user.interrupt)
     if (user.interrupt.aborted) return { kind: 'interrupted' }
     const { lapse } = user.hold
+    // Many shards are let go on at once, and another one's code may have blocked the event loop since.
+    if (lapse.aborted) continue
     try {
       await user.call(attempt - 1, calls)
       if (!lapse.aborted) return { kind: 'done' }

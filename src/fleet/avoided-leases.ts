@@ -25,13 +25,18 @@ export class AvoidedLeases {
     this.#untilMs.set(leaseKey, this.#options.clock.monotonicMs() + forMs)
   }
 
-  /** Takes stock. `wanted`: the leases that this worker should hold and does not. */
-  update(wanted: readonly string[]): void {
+  /**
+   * Takes stock. `wanted`: the leases that this worker should hold and does not. One that is busy stays so until its run is
+   * over, also if it is not wanted any more because the leader was told.
+   */
+  update(wanted: readonly string[], isHeld: (leaseKey: string) => boolean): void {
     const { clock, isBusy } = this.#options
     const nowMs = clock.monotonicMs()
     for (const [leaseKey, untilMs] of this.#untilMs) if (untilMs <= nowMs) this.#untilMs.delete(leaseKey)
     const busy = new Set(wanted.filter(isBusy))
-    for (const leaseKey of this.#busySinceMs.keys()) if (!busy.has(leaseKey)) this.#busySinceMs.delete(leaseKey)
+    for (const leaseKey of this.#busySinceMs.keys()) {
+      if (!isBusy(leaseKey) || isHeld(leaseKey)) this.#busySinceMs.delete(leaseKey)
+    }
     for (const leaseKey of busy) if (!this.#busySinceMs.has(leaseKey)) this.#busySinceMs.set(leaseKey, nowMs)
   }
 

@@ -59,7 +59,7 @@ export interface FleetViewOptions {
   readonly clock: Clock
   readonly settings: FleetSettings
   readonly strategy: BalanceStrategy
-  /** The mode that the fleet is to begin with. It only ever changes from solo to mixed. */
+  /** The mode that the fleet is in unless foreign workers own leases. */
   readonly mode: FleetMode
   readonly session: string
   readonly term: number
@@ -72,6 +72,8 @@ const WRITES_AT_ONCE = 20
 const UNASSIGNED_DURATIONS = 3
 /** How long a dead session that owns nothing is kept, for those who still look at it. */
 const FORGET_MS = 600_000
+/** For so long no foreign worker must have owned anything before a fleet goes back to the mode of its options. */
+const FOREIGN_GONE_MS = 600_000
 /** Mixed mode: how often the leases are read, against their duration. */
 const FOREIGN_LOOK_SHARE = 1 / 4
 
@@ -91,6 +93,7 @@ export class FleetView {
   #assignments: Assignments = new Map()
   #unassigned: Sightings = NOTHING_SEEN
   #foreigners: readonly string[] = []
+  #foreignSeenAtMs = Number.NEGATIVE_INFINITY
   readonly #startedAtMs: number
   #leasesReadAtMs = Number.NEGATIVE_INFINITY
   #mustReadLeases = true
@@ -130,7 +133,9 @@ export class FleetView {
     await this.#readLeases()
     const members = await this.#options.control.members()
     this.#mailboxes = new Map(mailboxes.map(mailbox => [mailbox.session, mailbox]))
-    if (mailboxes.some(({ mode }) => mode === 'mixed')) this.#mode = 'mixed'
+    const living = new Set(members.flatMap(({ session, dead }) => (dead === undefined ? session : [])))
+    if (mailboxes.some(({ mode, session }) => mode === 'mixed' && living.has(session))) this.#mode = 'mixed'
+    this.#foreignSeenAtMs = this.#startedAtMs
     this.#assignments = inheritAssignments(mailboxes, this.#leases, members)
   }
 
@@ -236,8 +241,18 @@ export class FleetView {
     const foreigners = [...new Set(owners)].sort()
     const isNews = foreigners.some(worker => !this.#foreigners.includes(worker))
     this.#foreigners = foreigners
-    if (foreigners.length > 0) this.#mode = 'mixed'
+    this.#judgeMode()
     if (isNews) this.#options.listener.foreignersFound(foreigners)
+  }
+
+  /** Leases that Java workers left behind are claimed, and when none has been seen for a while the fleet is on its own again. */
+  #judgeMode(): void {
+    const { clock, mode } = this.#options
+    const nowMs = clock.monotonicMs()
+    if (this.#foreigners.length > 0) {
+      this.#mode = 'mixed'
+      this.#foreignSeenAtMs = nowMs
+    } else if (nowMs - this.#foreignSeenAtMs >= FOREIGN_GONE_MS) this.#mode = mode
   }
 
   /** Foreign workers, and whether none of their leases has moved for a lease duration. */

@@ -119,24 +119,19 @@ export class LeaseCoordinator {
     return this.#session.id
   }
 
-  /** How long ago the newest acknowledged heartbeat was sent, in milliseconds. */
-  provedAgoMs(): number {
-    return this.#options.settings.validMs - this.#session.proof.remainingMs()
+  /** Whether the session is proved to live. */
+  get isProved(): boolean {
+    return this.#session.isProved
   }
 
-  /**
-   * Resolves with true once a heartbeat of the session alive now is acknowledged that was sent after this call: until then
-   * nobody can have taken anything from it. With false if it dies, or the worker stops, before that.
-   */
-  async provesAlive(): Promise<boolean> {
-    const { clock, settings } = this.#options
-    const { session } = this
-    const sinceMs = clock.monotonicMs()
-    while (session !== undefined && session === this.session && !this.#isClosed) {
-      if (clock.monotonicMs() - this.provedAgoMs() > sinceMs) return true
-      await clock.sleep(settings.hurryMs)
-    }
-    return false
+  /** How long ago the newest acknowledged heartbeat was sent, in milliseconds. */
+  provedAgoMs(): number {
+    return this.#session.provedAgoMs()
+  }
+
+  /** See {@link MemberSession.provesAlive}. */
+  provesAlive(): Promise<boolean> {
+    return this.#session.provesAlive()
   }
 
   /** Joins the fleet, and carries out in the background what the leader wants. */
@@ -341,7 +336,11 @@ export class LeaseCoordinator {
 
   #plan(): CarryOutPlan {
     const listed = this.#mailbox?.leases ?? []
-    this.#avoided.update(listed.filter(leaseKey => this.#leases.get(leaseKey) === undefined))
+    const isHeld = (leaseKey: string): boolean => this.#leases.get(leaseKey) !== undefined
+    this.#avoided.update(
+      listed.filter(leaseKey => !isHeld(leaseKey)),
+      isHeld
+    )
     return planCarryOut({
       mailbox: this.#mailbox,
       held: this.held().map(({ leaseKey, isRevoked }) => {

@@ -83,6 +83,31 @@ export class MemberSession {
     return this.#id
   }
 
+  /** Whether there is a session, and it is proved to live. */
+  get isProved(): boolean {
+    return this.#id !== undefined && this.proof.isProved()
+  }
+
+  /** How long ago the newest acknowledged heartbeat was sent, in milliseconds. */
+  provedAgoMs(): number {
+    return this.#options.settings.validMs - this.proof.remainingMs()
+  }
+
+  /**
+   * Resolves with true once a heartbeat of the session alive now is acknowledged that was sent after this call: until then
+   * nobody can have taken anything from it. With false if it dies, or the worker stops, before that.
+   */
+  async provesAlive(): Promise<boolean> {
+    const { clock, settings } = this.#options
+    const session = this.#id
+    const sinceMs = clock.monotonicMs()
+    while (session !== undefined && session === this.#id && !this.#over.signal.aborted) {
+      if (clock.monotonicMs() - this.provedAgoMs() > sinceMs) return true
+      await clock.sleep(settings.hurryMs, this.#over.signal)
+    }
+    return false
+  }
+
   /** Joins the fleet. Resolves when that is acknowledged. */
   async start(): Promise<void> {
     await this.#begin()

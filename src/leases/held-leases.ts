@@ -125,7 +125,8 @@ export class HeldLeases {
   async #disownOne([leaseKey, sinceMs]: [string, number], session: string): Promise<void> {
     const { store, clock, durationMs } = this.#options
     const lease = await store.get(leaseKey)
-    const isOurs = lease?.owner === session && !isFinished(lease) && !this.#tenures.has(leaseKey)
+    const isFree = !this.#tenures.has(leaseKey) && !this.#claiming.has(leaseKey)
+    const isOurs = lease?.owner === session && !isFinished(lease) && isFree
     if (isOurs) await store.replace(lease, released(lease))
     // A claim may be on its way still: one look does not settle it.
     else if (clock.monotonicMs() - sinceMs >= durationMs) this.#doubtful.delete(leaseKey)

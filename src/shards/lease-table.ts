@@ -64,14 +64,13 @@ export class LeaseTable {
   }
 
   /**
-   * Creates a lease unless there is one, or what its creation was planned from, as of `knownAtMs` (monotonic), has become too
-   * old by the time of the call.
+   * Creates a lease unless there is one, or this worker may not. A worker that slept since it looked might bring back a lease
+   * whose shard was finished meanwhile, and whose row was removed: it would be read again.
    */
-  async create({ lease, why }: LeaseToCreate, knownAtMs: number, signal: AbortSignal | undefined): Promise<Creation> {
-    const { clock, store } = this.#context
-    const isStale = (): boolean => clock.monotonicMs() - knownAtMs > KNOWLEDGE_LASTS_MS
+  async create({ lease, why }: LeaseToCreate, signal: AbortSignal | undefined): Promise<Creation> {
+    const { store, mayCreate } = this.#context
     const outcome = await patiently(this.#context, signal, async () =>
-      isStale() ? { kind: 'stale' as const } : store.create(lease)
+      mayCreate() ? store.create(lease) : { kind: 'stale' as const }
     )
     if (outcome.kind !== 'written') return outcome.kind === 'stale' ? 'stale' : 'exists'
     const { leaseKey, checkpoint } = lease
@@ -145,14 +144,8 @@ export class LeaseTable {
   }
 }
 
-/** What became of a lease that was to be created. */
+/** What became of a lease that was to be created. `stale`: this worker may have slept, and what it knows be old. */
 export type Creation = 'created' | 'exists' | 'stale'
-
-/**
- * A lease is created by what shards and leases were like not longer ago. A worker that slept in between may otherwise bring
- * back a lease whose shard was finished meanwhile, and whose row was removed: it would be read again.
- */
-const KNOWLEDGE_LASTS_MS = 10_000
 
 /** A listing in which the rows of `keys` are as they were read one by one: `fresh` has those that exist. */
 export function overlaid(

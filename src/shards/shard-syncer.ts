@@ -35,6 +35,11 @@ export interface ShardSyncerOptions {
    * earlier stream, or `start-over`, which removes them. Default `refuse`.
    */
   readonly onRecreatedStream?: OnRecreatedStream
+  /**
+   * Whether nobody can have taken this worker's place since it looked: its session is proved to live. Asked before each
+   * creation of a lease. Default: always.
+   */
+  readonly mayCreate?: () => boolean
   /** Told what happened, after it happened. Must not throw. */
   readonly report: (event: SyncReport) => void
 }
@@ -49,7 +54,6 @@ export type ShardEndOutcome =
 /** What a comparison came to. */
 interface Comparison {
   readonly plan: SyncPlan
-  readonly created: readonly string[]
   /** Whether some of it has to be planned anew. */
   readonly isStale: boolean
 }
@@ -75,9 +79,10 @@ export class ShardSyncer {
 
   constructor(options: ShardSyncerOptions) {
     const { kinesis, store, clock, random, logger, startAt, onRecreatedStream = 'refuse', report } = options
+    const { mayCreate = () => true } = options
     const retried = (error: unknown, inMs: number): void =>
       logger.warn({ error, inMs }, 'a call for the comparison of shards and leases is made again')
-    this.#context = { kinesis, store, clock, random, report, retried }
+    this.#context = { kinesis, store, clock, random, report, retried, mayCreate }
     this.#logger = logger
     this.#startAt = startAt
     this.#table = new LeaseTable(this.#context, onRecreatedStream)
@@ -155,7 +160,6 @@ export class ShardSyncer {
     signal?: AbortSignal
   ): Promise<ShardEndOutcome> {
     const stream = this.#openStream()
-    const knownAtMs = this.#context.clock.monotonicMs()
     const named = (children ?? []).flatMap(child => [child.shardId, ...child.parentShardIds])
     const leases = await this.#table.get(named, signal)
     const facts = { lease, stream, leases, ...(children !== undefined && { children }) }
@@ -167,10 +171,9 @@ export class ShardSyncer {
     }
     if (plan.kind === 'list-shards') throw new BugError(`The end of ${lease.shardId} cannot be settled with a listing`)
     if (plan.kind !== 'end') return { kind: 'not-ended', because: plan.because }
-    const creations = await forEachOf(plan.create, child =>
-      this.#create({ lease: child, why: 'shard-end' }, knownAtMs, signal)
-    )
-    if (creations.includes('stale')) return { kind: 'not-ended', because: 'what is known of its children is too old' }
+    const creations = await forEachOf(plan.create, child => this.#create({ lease: child, why: 'shard-end' }, signal))
+    if (creations.includes('stale'))
+      return { kind: 'not-ended', because: 'this worker may have slept since it looked at its children' }
     return { kind: 'ended', childShardIds: plan.childShardIds }
   }
 
@@ -193,24 +196,17 @@ export class ShardSyncer {
     return planShardEnd({ ...facts, shards, leases: new Map(leases.map(lease => [lease.leaseKey, lease])) })
   }
 
-  /** Compares until everything is done that was planned: what is known may become too old before that. */
   async #syncNow(signal: AbortSignal): Promise<SyncPlan> {
-    const create: SyncPlan['create'][number][] = []
-    for (;;) {
-      const { plan, created, isStale } = await this.#compare(signal)
-      create.push(...plan.create)
-      if (!isStale) return { ...plan, create }
-      if (created.length > 0) continue
-      throw new ServiceError('other', 'Listing shards and leases took too long to go by what was found', {
-        retryable: true
-      })
-    }
+    const { plan, isStale } = await this.#compare(signal)
+    if (!isStale) return plan
+    throw new ServiceError('other', 'This worker may have slept since it looked at shards and leases', {
+      retryable: true
+    })
   }
 
   async #compare(signal: AbortSignal): Promise<Comparison> {
     const stream = this.#openStream()
     const nowMs = await this.#checkEpoch(stream, signal)
-    const knownAtMs = this.#context.clock.monotonicMs()
     const shards = await listWholeStream(this.#context, signal)
     const listed = await this.#table.list(stream, signal)
     const leases = await this.#withoutVanished(listed, shards, stream, signal)
@@ -224,10 +220,10 @@ export class ShardSyncer {
     }
     const informed = await this.#withBeginning(facts, signal)
     const plan = await this.#confirmed(informed, planShardSync(informed), signal)
-    const { created, isStale } = await this.#carryOut(plan, knownAtMs, signal)
+    const { created, isStale } = await this.#carryOut(plan, signal)
     // While no lease has ever been held, missing ones are those that another worker is about to create, too.
     if (leases.some(lease => lease.counter > 0)) await this.#tellHoles(informed, plan, created, signal)
-    return { plan, created, isStale }
+    return { plan, isStale }
   }
 
   /** Makes sure that the stream is the one it was, and resolves with the time at the service. */
@@ -266,11 +262,14 @@ export class ShardSyncer {
     return { ...confirmed, create: confirmed.create.filter(({ lease }) => asked.has(lease.leaseKey)) }
   }
 
-  /** Resolves with the keys of the leases that were created, and whether others were not because they were planned too long ago. */
-  async #carryOut(plan: SyncPlan, knownAtMs: number, signal: AbortSignal): Promise<Omit<Comparison, 'plan'>> {
+  /** Resolves with the keys of the leases that were created, and whether others were not because this worker may have slept. */
+  async #carryOut(
+    plan: SyncPlan,
+    signal: AbortSignal
+  ): Promise<{ readonly created: readonly string[]; readonly isStale: boolean }> {
     const created: string[] = []
     for (const wave of wavesOf(plan.create)) {
-      const outcomes = await forEachOf(wave, planned => this.#create(planned, knownAtMs, signal))
+      const outcomes = await forEachOf(wave, planned => this.#create(planned, signal))
       created.push(...wave.filter((_, index) => outcomes[index] === 'created').map(({ lease }) => lease.leaseKey))
       // Children must not come before their parents.
       if (outcomes.includes('stale')) return { created, isStale: true }
@@ -284,8 +283,8 @@ export class ShardSyncer {
   }
 
   /** Unless it is stale, its row is there afterwards. */
-  async #create(planned: LeaseToCreate, knownAtMs: number, signal: AbortSignal | undefined): Promise<Creation> {
-    const creation = await this.#table.create(planned, knownAtMs, signal)
+  async #create(planned: LeaseToCreate, signal: AbortSignal | undefined): Promise<Creation> {
+    const creation = await this.#table.create(planned, signal)
     if (creation !== 'stale') this.#remembered.delete(planned.lease.leaseKey)
     return creation
   }

@@ -13,6 +13,8 @@ export interface SyncContext {
   readonly clock: Clock
   readonly random: Random
   readonly report: (event: SyncReport) => void
+  /** Whether nobody can have taken this worker's place since it looked. Asked before each creation of a lease. */
+  readonly mayCreate: () => boolean
   /** Told of each failed call that is made again. */
   readonly retried: (error: unknown, inMs: number) => void
 }

@@ -105,6 +105,11 @@ export class FleetMember {
     return this.#coordinator.session
   }
 
+  /** Whether the session of this worker is proved to live. */
+  get isProved(): boolean {
+    return this.#coordinator.isProved
+  }
+
   get isLeading(): boolean {
     return this.#leadership.isLeading
   }

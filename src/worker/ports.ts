@@ -62,8 +62,7 @@ export function openPorts(options: ResolvedOptions, context: PortContext, given:
     control,
     makeHeartbeat: listener => {
       if (!inThread) return new LocalHeartbeat({ store: control, ...context, listener })
-      const { controlTableName: tableName } = options.leases
-      const { applicationName } = options
+      const { controlTableName: tableName, tableName: applicationName } = options.leases
       const connection = connectionOf(options.dynamodb)
       const table = { connection, tableName, applicationName }
       return new ThreadHeartbeat({ ...table, ...context, listener, fallback: control })
@@ -90,10 +89,11 @@ function leaseStoreOf({ leases, dynamodb, logger }: ResolvedOptions, { clock, se
 }
 
 function controlStoreOf(options: ResolvedOptions, { clock, settings }: PortContext) {
-  const { applicationName, leases, dynamodb, logger } = options
+  const { leases, dynamodb, logger } = options
   return dynamoControlStore({
     tableName: leases.controlTableName,
-    applicationName,
+    // Not the name of the application: two that have a lease table each are two fleets, whatever they are called.
+    applicationName: leases.tableName,
     ...(leases.tags && { tags: leases.tags }),
     ...(dynamodb && { client: dynamodb }),
     clock,

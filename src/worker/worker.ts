@@ -86,7 +86,9 @@ export class Worker {
     const { kinesis, store } = this.#ports
     const emit = this.#emitter.emit.bind(this.#emitter)
     const report = syncEvents(emit)
-    this.#syncer = new ShardSyncer({ ...shared, logger, store, kinesis, startAt, onRecreatedStream, report })
+    const mayCreate = (): boolean => this.#member.isProved
+    const syncing = { ...shared, logger, store, kinesis, startAt, onRecreatedStream, report, mayCreate }
+    this.#syncer = new ShardSyncer(syncing)
     this.#member = new FleetMember({
       ...shared,
       options: this.#options,
@@ -150,8 +152,8 @@ export class Worker {
   }
 
   /**
-   * Creates the lease table if it is missing, compares it with the shards, and looks for leases. Resolves once that is
-   * done, or, if {@link stop} was called meanwhile, once the worker has stopped. While it runs, another call returns the
+   * Creates the two tables if they are missing, joins the fleet, and leads it if nobody does. In an application that begins,
+   * the leases are there when this resolves; which of them this worker gets shows soon after. Resolves once that is done, or, if {@link stop} was called meanwhile, once the worker has stopped. While it runs, another call returns the
    * first one's promise.
    *
    * @throws TableMismatchError if the lease table is not this application's, or the stream was recreated
@@ -235,6 +237,7 @@ export class Worker {
     this.#stopRequested.abort(new WorkerStoppedError('The worker is stopping'))
     this.#shutDown(graceMs).catch(error => {
       this.#failure ??= asConsumerError(error)
+      this.#member.abandon()
       this.#finish([])
     })
   }

@@ -66,6 +66,36 @@ describe('callUser', () => {
     expect(world.failed).to.deep.equal(['1 again', '2 again', '3 for good'])
   })
 
+  it('does not call where the proof has run out again between the resumption and its turn', async () => {
+    const calls: string[] = []
+    const clock = new VirtualClock()
+    const heart = new Heart(clock)
+    heart.lapse()
+    const rest = { shardId: 's', method: 'm', clock, random: seededRandom(1), failed: () => {} }
+    const policy = { attempts: 3, lastResort: 'halt', backoff: { firstMs: 1, maxMs: 1 } } as const
+    const hold: Hold = {
+      get lapse() {
+        return heart.proof.lapse
+      },
+      whenValid: signal => heart.proof.whenProved(signal)
+    }
+    const interrupt = new AbortController()
+    const call = (name: string) => (): void => {
+      calls.push(name)
+      // Code that blocks the event loop until the proof has run out.
+      if (name === 'first') heart.lapse()
+    }
+    const both = ['first', 'second'].map(name =>
+      callUser({ ...rest, hold, policy, interrupt: interrupt.signal, call: call(name) })
+    )
+    await clock.settle()
+    heart.beat()
+    await clock.settle()
+    expect(calls).to.deep.equal(['first'])
+    interrupt.abort()
+    await Promise.all(both)
+  })
+
   it('does not call at all when it is interrupted before', async () => {
     const interrupt = AbortSignal.abort()
     const clock = new VirtualClock()

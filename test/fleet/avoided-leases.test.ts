@@ -7,14 +7,15 @@ const PATIENCE_MS = 10_000
 function aSet() {
   const clock = new VirtualClock()
   const busy = new Set<string>()
+  const held = new Set<string>()
   const avoided = new AvoidedLeases({ clock, isBusy: leaseKey => busy.has(leaseKey), patienceMs: PATIENCE_MS })
   /** What is avoided, and of it what will be for long, `ms` later. */
   const later = async (ms: number, ...wanted: readonly string[]): Promise<[string[], string[]]> => {
     await clock.advance(ms)
-    avoided.update(wanted)
+    avoided.update(wanted, leaseKey => held.has(leaseKey))
     return [[...avoided.all()].sort(), avoided.lasting()]
   }
-  return { busy, avoided, later }
+  return { busy, held, avoided, later }
 }
 
 describe('AvoidedLeases', () => {
@@ -60,8 +61,24 @@ describe('AvoidedLeases', () => {
     expect(await later(60_000)).to.deep.equal([[], []])
     expect(await later(60_000, 'a')).to.deep.equal([['a'], []])
     expect(await later(PATIENCE_MS + 1, 'a')).to.deep.equal([['a'], ['a']])
+  })
+
+  it('goes on avoiding a shard that is wound up once the leader has taken it away, until that is over', async () => {
+    const { busy, later } = aSet()
+    busy.add('a')
+    await later(0, 'a')
+    expect(await later(PATIENCE_MS + 1, 'a')).to.deep.equal([['a'], ['a']])
+    expect(await later(600_000)).to.deep.equal([['a'], ['a']])
+    busy.delete('a')
     expect(await later(0)).to.deep.equal([[], []])
-    expect(await later(0, 'a')).to.deep.equal([['a'], []])
+  })
+
+  it('does not take the run of a lease that is held for an earlier one', async () => {
+    const { busy, held, later } = aSet()
+    busy.add('a')
+    await later(0, 'a')
+    held.add('a')
+    expect(await later(PATIENCE_MS + 1)).to.deep.equal([[], []])
   })
 
   it('names a lease once that is avoided for two reasons', async () => {

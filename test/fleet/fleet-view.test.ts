@@ -380,7 +380,7 @@ describe('FleetView', () => {
       ])
     })
 
-    it('stays mixed when they have gone, also under the next leader', async () => {
+    it('stays mixed for a while when they have gone, also under the next leader', async () => {
       const world = await World.withLeases(8, number => (number === 0 ? { owner: 'java-1', counter: 3 } : {}))
       await world.join('ab')
       const leader = world.view()
@@ -394,6 +394,21 @@ describe('FleetView', () => {
       await world.pass(60_000, next)
       expect((await world.mailbox('c'))?.mode).to.equal('mixed')
       expect(next.told.filter(line => line.startsWith('foreigners'))).to.deep.equal([])
+    })
+
+    it('goes back to solo ten minutes after it saw the last of them, and not if its options say mixed', async () => {
+      for (const mode of ['solo', 'mixed'] as const) {
+        const world = await World.withLeases(8, number => (number === 0 ? { owner: 'java-1', counter: 3 } : {}))
+        await world.join('ab')
+        const leader = world.view(1, 'a', { mode })
+        await leader.view.inherit()
+        await world.pass(20_000, leader)
+        await world.change(0, released)
+        await world.pass(590_000, leader)
+        expect((await world.mailbox('b'))?.mode).to.equal('mixed')
+        await world.pass(40_000, leader)
+        expect((await world.mailbox('b'))?.mode).to.equal(mode)
+      }
     })
 
     it('lets their leases be claimed once they have not moved for the duration, as it watched', async () => {

@@ -347,37 +347,41 @@ describe('ShardSyncer', () => {
     })
   })
 
-  describe('that is held up between looking and creating', () => {
-    /** The first reading of the table takes so long. */
-    const slowly = (ms: number): Rig => {
+  describe('of a worker whose session lapses between looking and creating', () => {
+    it('creates nothing, and fails so that it looks again', async () => {
+      let isProved = true
       const rig = new Rig(2)
       const { store, clock } = rig
-      let isFirst = true
       const list: typeof store.list = async options => {
         const listing = await store.list(options)
-        if (options?.consistent === true && isFirst) {
-          isFirst = false
-          await clock.sleep(ms)
-        }
+        await clock.sleep(30_000)
         return listing
       }
-      return Object.assign(rig, { syncer: rig.another({ store: { ...store, list } }) })
-    }
-
-    it('creates what it planned if that took seconds', async () => {
-      const rig = await slowly(9_000).opened()
-      await rig.sync()
-      expect(await rig.rows()).to.have.length(2)
-    })
-
-    it('creates nothing by what it found long ago, and fails so that it looks again', async () => {
-      const rig = await slowly(30_000).opened()
-      const error = await rig.sync().catch((reason: unknown) => reason)
+      const syncer = rig.another({ store: { ...store, list }, mayCreate: () => isProved })
+      await rig.pass(syncer.open())
+      isProved = false
+      const error = await rig.pass(syncer.sync().catch((reason: unknown) => reason))
       expect(error).to.be.instanceOf(ServiceError)
       expect((error as ServiceError).retryable).to.equal(true)
       expect(await rig.rows()).to.deep.equal([])
-      await rig.sync()
+      isProved = true
+      await rig.pass(syncer.sync())
       expect(await rig.rows()).to.have.length(2)
+    })
+
+    it('does not settle the end of a shard whose children it would have to create', async () => {
+      let isProved = true
+      const rig = new Rig(1)
+      const syncer = rig.another({ mayCreate: () => isProved })
+      await rig.pass(syncer.open())
+      await rig.pass(syncer.sync())
+      rig.kinesis.split(STREAM, shardId(0))
+      const lease = await rig.lease(0)
+      isProved = false
+      const outcome = await rig.pass(syncer.settleShardEnd(lease, undefined))
+      expect(outcome.kind).to.equal('not-ended')
+      isProved = true
+      expect((await rig.pass(syncer.settleShardEnd(lease, undefined))).kind).to.equal('ended')
     })
   })
 })
