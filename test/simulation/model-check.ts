@@ -2,10 +2,11 @@
 // crashes, certificates at any moment, and requests and answers that are lost or late. The decisions are those of src, the
 // rest is in model/. Run it with `npm run model-check -- [--depth N] [--json]`.
 import { parseArgs } from 'node:util'
+import { FULL_HASH_KEY_RANGE } from '../../src/model/hash-key-range.ts'
 import type { Lease } from '../../src/model/lease.ts'
 import { SHARD_END } from '../../src/model/sequence-number.ts'
 import type { ChildShard } from '../../src/model/shard.ts'
-import { aLease, shardId } from '../support/builders.ts'
+import { aLease } from '../support/builders.ts'
 import { type Exploration, explore } from './model/explorer.ts'
 import { FenceModel } from './model/fence-model.ts'
 import { STEP } from './model/fence-world.ts'
@@ -50,7 +51,7 @@ function leasesConfigurations(rules: Rules): Configuration[] {
     ofLeases('two shards', 'of 1 record; 2 sessions a worker; a lying leader', 13, {
       ...known,
       leader: 'liar',
-      shards: [aShardOf({ records: 1 }), aShardOf({ number: 1, records: 1 })]
+      shards: [aShardOf({ records: 1 }), aShardOf({ number: 2, records: 1 })]
     }),
     ofLeases('parent and child', 'of 1 record; 2 sessions a worker', 15, { ...known, ...family(1) }),
     ofLeases('parent and child, no late writes', 'of 1 record; 2 sessions and 1', Number.POSITIVE_INFINITY, {
@@ -69,13 +70,13 @@ function leasesConfigurations(rules: Rules): Configuration[] {
 }
 
 function leadConfigurations(rules: Rules): Configuration[] {
-  const setting = { name: 'the lead', sessions: [2, 2], terms: 3, maxLate: 1, rules }
+  const setting = { name: 'the lead', sessions: [2, 1], terms: 3, maxLate: 1, rules }
   return [
     {
       name: setting.name,
-      about: '3 terms; 2 sessions a worker; old reads of the lock and of the leader',
+      about: '3 terms; 2 sessions and 1; old reads of the lock and of the leader',
       depth: Number.POSITIVE_INFINITY,
-      explore: depth => explore(new LeadModel(setting), { depth })
+      explore: depth => explore(new LeadModel(setting), depth)
     }
   ]
 }
@@ -90,19 +91,19 @@ function fenceConfigurations(rules: Rules): Configuration[] {
       name,
       about: `a lease of ${stepsOfLease} steps of time; the owner's clock at 0.8 of the watcher's`,
       depth: Number.POSITIVE_INFINITY,
-      explore: depth => explore(new FenceModel({ ...setting, name, watcher, settings }), { depth })
+      explore: depth => explore(new FenceModel({ ...setting, name, watcher, settings }), depth)
     }
   }
   return [ofFence('leader', 4), ofFence('follower', 3)]
 }
 
 function ofLeases(name: string, about: string, depth: number, setting: Omit<LeasesSetting, 'name'>): Configuration {
-  return { name, about, depth, explore: atMost => explore(new LeasesModel({ ...setting, name }), { depth: atMost }) }
+  return { name, about, depth, explore: atMost => explore(new LeasesModel({ ...setting, name }), atMost) }
 }
 
-function aShardOf({ number = 0, records }: { readonly number?: number; readonly records: number }): ShardSpec {
+function aShardOf({ number = 1, records }: { readonly number?: number; readonly records: number }): ShardSpec {
   return {
-    lease: aLease({ shardId: shardId(number), leaseKey: shardId(number) }),
+    lease: aLease(keyOf(number)),
     isCreated: true,
     records,
     children: []
@@ -111,28 +112,28 @@ function aShardOf({ number = 0, records }: { readonly number?: number; readonly 
 
 /** A shard, and one that it is merged into together with another, which is finished. */
 function family(records: number): Pick<LeasesSetting, 'shards' | 'fixedRows'> {
-  const [parent, other, child] = [shardId(0), shardId(1), shardId(2)]
-  const { spec, asChild } = aChild(child, [parent, other], records)
-  const finished = aLease({ shardId: other, leaseKey: other, checkpoint: SHARD_END, childShardIds: [child] })
+  const { spec, asChild } = aChild(3, [1, 2], records)
+  const finished = aLease({ ...keyOf(2), checkpoint: SHARD_END, childShardIds: [asChild.shardId] })
   return { shards: [{ ...aShardOf({ records }), children: [asChild] }, spec], fixedRows: [finished] }
 }
 
 /** Two shards and the one that they are merged into. */
 function merge(): Pick<LeasesSetting, 'shards' | 'fixedRows'> {
-  const { spec, asChild } = aChild(shardId(2), [shardId(0), shardId(1)], 0)
-  const parents = [0, 1].map(number => ({ ...aShardOf({ number, records: 0 }), children: [asChild] }))
+  const { spec, asChild } = aChild(3, [1, 2], 0)
+  const parents = [1, 2].map(number => ({ ...aShardOf({ number, records: 0 }), children: [asChild] }))
   return { shards: [...parents, spec], fixedRows: [] }
 }
 
-function aChild(
-  id: string,
-  parentShardIds: readonly string[],
-  records: number
-): { readonly spec: ShardSpec; readonly asChild: ChildShard } {
-  const lease: Lease = aLease({ shardId: id, leaseKey: id, parentShardIds })
-  if (lease.hashKeyRange === undefined) throw new Error('A lease of the builders has a range')
-  const asChild = { shardId: id, parentShardIds, hashKeyRange: lease.hashKeyRange }
+function aChild(number: number, parents: readonly number[], records: number): { spec: ShardSpec; asChild: ChildShard } {
+  const parentShardIds = parents.map(parent => keyOf(parent).shardId)
+  const lease = aLease({ ...keyOf(number), parentShardIds })
+  const asChild = { shardId: lease.shardId, parentShardIds, hashKeyRange: FULL_HASH_KEY_RANGE }
   return { spec: { lease, isCreated: false, records, children: [] }, asChild }
+}
+
+/** Short names, for traces. */
+function keyOf(number: number): Pick<Lease, 'shardId' | 'leaseKey'> {
+  return { shardId: `s${number}`, leaseKey: `s${number}` }
 }
 
 function main(): void {
