@@ -16,7 +16,7 @@ export interface Beat {
   readonly answer: 'alive' | 'dead' | undefined
 }
 
-/** A state. */
+/** A state. Heartbeats are numbered by their order alone, so that a number may mean another one in the next state. */
 export interface FenceWorld {
   /** The newest heartbeat sent, and the newest heard of. */
   readonly hb: number
