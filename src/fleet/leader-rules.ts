@@ -63,8 +63,6 @@ export interface LeaderFacts {
   /** This worker's session, and what it is about. */
   readonly session: string
   readonly state: SessionState
-  /** Term in which this worker leads. Absent: it does not. */
-  readonly leading?: number
   /** How long ago its newest acknowledged heartbeat was sent. Milliseconds. */
   readonly provedAgoMs: number
   /** The lock as read. May be a little old. */
@@ -98,10 +96,8 @@ export type LeaderVerdict =
  * not campaign.
  */
 export function judgeLeader(facts: LeaderFacts, settings: FleetSettings): LeaderVerdict {
-  const { session, state, leading, lock, leader, watch } = facts
+  const { session, state, lock, leader, watch } = facts
   const term = lock?.term ?? 0
-  // A read from before our own election does not depose us; if the lock is gone, so is our session, as we shall hear.
-  if (leading !== undefined && term < leading) return { kind: 'lead', term: leading }
   if (lock?.who === session) return { kind: 'lead', term }
 
   const why = state === 'ACTIVE' ? reasonToCampaign(facts, settings) : undefined
