@@ -20,6 +20,8 @@ export interface SeedReport {
   readonly virtualMs: number
   /** Milliseconds of real time. */
   readonly tookMs: number
+  /** How often something woke because its time had come. */
+  readonly wakes: number
   readonly violations: readonly Violation[]
   readonly deliveries: number
   readonly duplicates: number
@@ -73,6 +75,7 @@ export async function runSeed(
     hash: world.journal.hash().slice(0, 16),
     virtualMs: world.clock.monotonicMs(),
     tookMs: performance.now() - startedMs,
+    wakes: world.clock.wakes,
     violations: world.violations,
     ...counts,
     failoversMs: of(gaps, 'crash'),

@@ -7,6 +7,8 @@ export interface Summary {
   readonly profile: string
   readonly seeds: number
   readonly virtualHours: number
+  /** Wake-ups of the simulation for each second of one process. */
+  readonly eventsPerSecond: number
   /** Of any kind. */
   readonly violations: number
   /** Seeds in which a record was put and never processed. */
@@ -43,6 +45,7 @@ export function summarize(profile: string, reports: readonly SeedReport[], secon
     profile,
     seeds: reports.length,
     virtualHours: rounded(sum(({ virtualMs }) => virtualMs) / 3_600_000),
+    eventsPerSecond: Math.round((sum(({ wakes }) => wakes) / sum(({ tookMs }) => tookMs)) * 1_000),
     violations: kinds.length,
     lost: reports.filter(({ violations }) => violations.some(({ kind }) => kind === 'lost')).length,
     zombieCheckpoints: kinds.filter(kind => ZOMBIES.includes(kind)).length,
