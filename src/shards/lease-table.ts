@@ -67,8 +67,12 @@ export class LeaseTable {
    * Creates a lease unless there is one, or this worker may not. A worker that slept since it looked might bring back a lease
    * whose shard was finished meanwhile, and whose row was removed: it would be read again.
    */
-  async create({ lease, why }: LeaseToCreate, signal: AbortSignal | undefined): Promise<Creation> {
-    const { store, mayCreate } = this.#context
+  async create(
+    { lease, why }: LeaseToCreate,
+    mayCreate: () => boolean,
+    signal: AbortSignal | undefined
+  ): Promise<Creation> {
+    const { store } = this.#context
     const outcome = await patiently(this.#context, signal, async () =>
       mayCreate() ? store.create(lease) : { kind: 'stale' as const }
     )

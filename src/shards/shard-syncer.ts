@@ -18,7 +18,7 @@ import { planShardSync, type SyncFacts, type SyncPlan, wavesOf } from './plan-sh
 import { formatRange, relativesOf, shardGraph } from './shard-graph.ts'
 import { SharedRun } from './shared-run.ts'
 import { type FoundStream, findStream, listOpenAt, listWholeStream } from './stream-lookup.ts'
-import { forEachOf, type SyncContext } from './sync-context.ts'
+import { forEachOf, type Guard, type SyncContext } from './sync-context.ts'
 import type { SyncReport } from './sync-report.ts'
 
 /** What the shards of a stream are compared with the lease table by: both, where to begin, and who is told. */
@@ -36,10 +36,10 @@ export interface ShardSyncerOptions {
    */
   readonly onRecreatedStream?: OnRecreatedStream
   /**
-   * Whether nobody can have taken this worker's place since it looked: its session is proved to live. Asked before each
-   * creation of a lease. Default: always.
+   * Whether nobody can have taken this worker's place since a look began: its session is the same, and proved to live. What it
+   * returns is asked before each creation of a lease. Default: always.
    */
-  readonly mayCreate?: () => boolean
+  readonly guard?: Guard
   /** Told what happened, after it happened. Must not throw. */
   readonly report: (event: SyncReport) => void
 }
@@ -79,10 +79,10 @@ export class ShardSyncer {
 
   constructor(options: ShardSyncerOptions) {
     const { kinesis, store, clock, random, logger, startAt, onRecreatedStream = 'refuse', report } = options
-    const { mayCreate = () => true } = options
+    const { guard = () => () => true } = options
     const retried = (error: unknown, inMs: number): void =>
       logger.warn({ error, inMs }, 'a call for the comparison of shards and leases is made again')
-    this.#context = { kinesis, store, clock, random, report, retried, mayCreate }
+    this.#context = { kinesis, store, clock, random, report, retried, guard }
     this.#logger = logger
     this.#startAt = startAt
     this.#table = new LeaseTable(this.#context, onRecreatedStream)
@@ -160,6 +160,7 @@ export class ShardSyncer {
     signal?: AbortSignal
   ): Promise<ShardEndOutcome> {
     const stream = this.#openStream()
+    const mayCreate = this.#context.guard()
     const named = (children ?? []).flatMap(child => [child.shardId, ...child.parentShardIds])
     const leases = await this.#table.get(named, signal)
     const facts = { lease, stream, leases, ...(children !== undefined && { children }) }
@@ -171,7 +172,9 @@ export class ShardSyncer {
     }
     if (plan.kind === 'list-shards') throw new BugError(`The end of ${lease.shardId} cannot be settled with a listing`)
     if (plan.kind !== 'end') return { kind: 'not-ended', because: plan.because }
-    const creations = await forEachOf(plan.create, child => this.#create({ lease: child, why: 'shard-end' }, signal))
+    const creations = await forEachOf(plan.create, child =>
+      this.#create({ lease: child, why: 'shard-end' }, mayCreate, signal)
+    )
     if (creations.includes('stale'))
       return { kind: 'not-ended', because: 'this worker may have slept since it looked at its children' }
     return { kind: 'ended', childShardIds: plan.childShardIds }
@@ -206,6 +209,7 @@ export class ShardSyncer {
 
   async #compare(signal: AbortSignal): Promise<Comparison> {
     const stream = this.#openStream()
+    const mayCreate = this.#context.guard()
     const nowMs = await this.#checkEpoch(stream, signal)
     const shards = await listWholeStream(this.#context, signal)
     const listed = await this.#table.list(stream, signal)
@@ -220,7 +224,7 @@ export class ShardSyncer {
     }
     const informed = await this.#withBeginning(facts, signal)
     const plan = await this.#confirmed(informed, planShardSync(informed), signal)
-    const { created, isStale } = await this.#carryOut(plan, signal)
+    const { created, isStale } = await this.#carryOut(plan, mayCreate, signal)
     // While no lease has ever been held, missing ones are those that another worker is about to create, too.
     if (leases.some(lease => lease.counter > 0)) await this.#tellHoles(informed, plan, created, signal)
     return { plan, isStale }
@@ -265,11 +269,12 @@ export class ShardSyncer {
   /** Resolves with the keys of the leases that were created, and whether others were not because this worker may have slept. */
   async #carryOut(
     plan: SyncPlan,
+    mayCreate: () => boolean,
     signal: AbortSignal
   ): Promise<{ readonly created: readonly string[]; readonly isStale: boolean }> {
     const created: string[] = []
     for (const wave of wavesOf(plan.create)) {
-      const outcomes = await forEachOf(wave, planned => this.#create(planned, signal))
+      const outcomes = await forEachOf(wave, planned => this.#create(planned, mayCreate, signal))
       created.push(...wave.filter((_, index) => outcomes[index] === 'created').map(({ lease }) => lease.leaseKey))
       // Children must not come before their parents.
       if (outcomes.includes('stale')) return { created, isStale: true }
@@ -283,8 +288,8 @@ export class ShardSyncer {
   }
 
   /** Unless it is stale, its row is there afterwards. */
-  async #create(planned: LeaseToCreate, signal: AbortSignal | undefined): Promise<Creation> {
-    const creation = await this.#table.create(planned, signal)
+  async #create(planned: LeaseToCreate, mayCreate: () => boolean, signal: AbortSignal | undefined): Promise<Creation> {
+    const creation = await this.#table.create(planned, mayCreate, signal)
     if (creation !== 'stale') this.#remembered.delete(planned.lease.leaseKey)
     return creation
   }

@@ -6,6 +6,9 @@ import type { Random } from '../runtime/random.ts'
 import { type RetryPolicy, retry } from '../runtime/retry.ts'
 import type { SyncReport } from './sync-report.ts'
 
+/** Called when a look at shards and leases begins. What it returns says whether nobody can have taken this worker's place since. */
+export type Guard = () => () => boolean
+
 /** What syncing works with. */
 export interface SyncContext {
   readonly kinesis: KinesisPort
@@ -13,8 +16,8 @@ export interface SyncContext {
   readonly clock: Clock
   readonly random: Random
   readonly report: (event: SyncReport) => void
-  /** Whether nobody can have taken this worker's place since it looked. Asked before each creation of a lease. */
-  readonly mayCreate: () => boolean
+  /** Asked for when a look begins, and what it returns before each creation of a lease. */
+  readonly guard: Guard
   /** Told of each failed call that is made again. */
   readonly retried: (error: unknown, inMs: number) => void
 }

@@ -105,9 +105,10 @@ export class FleetMember {
     return this.#coordinator.session
   }
 
-  /** Whether the session of this worker is proved to live. */
-  get isProved(): boolean {
-    return this.#coordinator.isProved
+  /** What it returns says whether the session that there is now is still there, and proved to live. */
+  guard(): () => boolean {
+    const { session } = this.#coordinator
+    return () => session === this.#coordinator.session && this.#coordinator.isProved
   }
 
   get isLeading(): boolean {

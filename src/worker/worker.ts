@@ -86,8 +86,8 @@ export class Worker {
     const { kinesis, store } = this.#ports
     const emit = this.#emitter.emit.bind(this.#emitter)
     const report = syncEvents(emit)
-    const mayCreate = (): boolean => this.#member.isProved
-    const syncing = { ...shared, logger, store, kinesis, startAt, onRecreatedStream, report, mayCreate }
+    const guard = (): (() => boolean) => this.#member.guard()
+    const syncing = { ...shared, logger, store, kinesis, startAt, onRecreatedStream, report, guard }
     this.#syncer = new ShardSyncer(syncing)
     this.#member = new FleetMember({
       ...shared,

@@ -357,7 +357,7 @@ describe('ShardSyncer', () => {
         await clock.sleep(30_000)
         return listing
       }
-      const syncer = rig.another({ store: { ...store, list }, mayCreate: () => isProved })
+      const syncer = rig.another({ store: { ...store, list }, guard: () => () => isProved })
       await rig.pass(syncer.open())
       isProved = false
       const error = await rig.pass(syncer.sync().catch((reason: unknown) => reason))
@@ -372,7 +372,7 @@ describe('ShardSyncer', () => {
     it('does not settle the end of a shard whose children it would have to create', async () => {
       let isProved = true
       const rig = new Rig(1)
-      const syncer = rig.another({ mayCreate: () => isProved })
+      const syncer = rig.another({ guard: () => () => isProved })
       await rig.pass(syncer.open())
       await rig.pass(syncer.sync())
       rig.kinesis.split(STREAM, shardId(0))
