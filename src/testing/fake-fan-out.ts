@@ -6,7 +6,7 @@ import type { KinesisRecord } from '../model/record.ts'
 import { type ChildShard, isClosed } from '../model/shard.ts'
 import type { Clock } from '../runtime/clock.ts'
 import { following } from './fake-iterator.ts'
-import { type FakeRecord, type FakeShard, type FakeStream, firstIndexFrom } from './fake-stream.ts'
+import { type FakeShard, type FakeStream, firstIndexFrom, upToCaps } from './fake-stream.ts'
 
 /** A consumer of enhanced fan-out. It can be subscribed with once it is `ACTIVE`, a second after it was registered. */
 export interface FanOutConsumer {
@@ -232,7 +232,7 @@ class Subscription implements AsyncIterable<SubscriptionEvent> {
     const { shardId } = source.shard
     stream.shard(shardId)
     const first = firstIndexFrom(source.records, this.#from)
-    const records = upToOneSecond(source.records, first)
+    const records = upToCaps(source.records, first, { maxRecords: MAX_EVENT_RECORDS, maxBytes: BYTES_PER_SECOND })
     const last = records.at(-1)
     if (last !== undefined) this.#from = following(last.sequenceNumber)
     const isAtTip = first + records.length >= source.records.length
@@ -244,19 +244,6 @@ class Subscription implements AsyncIterable<SubscriptionEvent> {
     const continuationSequenceNumber = last?.sequenceNumber ?? stream.newest(shardId)
     return { records, millisBehindLatest: behindMs, continuationSequenceNumber }
   }
-}
-
-/** The records from index `first` that may be sent within a second: always one, if there is one. */
-function upToOneSecond(records: readonly FakeRecord[], first: number): FakeRecord[] {
-  const fitting: FakeRecord[] = []
-  let bytes = 0
-  for (let index = first; index < records.length && fitting.length < MAX_EVENT_RECORDS; index++) {
-    const record = records[index] as FakeRecord
-    bytes += record.data.length
-    if (bytes > BYTES_PER_SECOND && fitting.length > 0) break
-    fitting.push(record)
-  }
-  return fitting
 }
 
 function inUse(message: string): ServiceError {

@@ -16,7 +16,7 @@ import { withDeadline } from '../runtime/deadline.ts'
 import { FakeFanOut, type FanOutConsumer, type SubscribeInput, type SubscriptionEvent } from './fake-fan-out.ts'
 import { following, type IteratorPosition, readIterator, writeIterator } from './fake-iterator.ts'
 import { ReadLimits } from './fake-read-limits.ts'
-import { type FakeRecord, type FakeShard, FakeStream, firstIndexFrom, refused } from './fake-stream.ts'
+import { type FakeRecord, type FakeShard, FakeStream, firstIndexFrom, refused, upToCaps } from './fake-stream.ts'
 
 const ITERATOR_LIVES_MS = 300_000
 const MAX_RECORDS = 10_000
@@ -328,7 +328,7 @@ export class FakeKinesis {
     }
     if (this.#enforceLimits) this.#limits.throttle(source)
     const first = firstIndexFrom(source.records, position.from)
-    const records = upToCaps(source.records, first, limit)
+    const records = upToCaps(source.records, first, { maxRecords: limit, maxBytes: MAX_ANSWER_BYTES })
     if (this.#enforceLimits) this.#limits.note(source, records)
     return this.#answer(stream, source, position, records, first + records.length)
   }
@@ -351,19 +351,6 @@ export class FakeKinesis {
     const from = last === undefined ? position.from : following(last.sequenceNumber)
     return { records, millisBehindLatest: behindMs, nextIterator: this.#iteratorAt({ ...position, from }) }
   }
-}
-
-/** The records from index `first` that fit into one answer: always one, if there is one. */
-function upToCaps(records: readonly FakeRecord[], first: number, limit: number): FakeRecord[] {
-  const fitting: FakeRecord[] = []
-  let bytes = 0
-  for (let index = first; index < records.length && fitting.length < limit; index++) {
-    const record = records[index] as FakeRecord
-    bytes += record.data.length
-    if (bytes > MAX_ANSWER_BYTES && fitting.length > 0) break
-    fitting.push(record)
-  }
-  return fitting
 }
 
 /** A call that nobody intercepts is answered at once. */

@@ -265,6 +265,23 @@ export class FakeStream {
   }
 }
 
+/** The records from index `first` that fit into one answer: always one, if there is one. */
+export function upToCaps(
+  records: readonly FakeRecord[],
+  first: number,
+  { maxRecords, maxBytes }: { readonly maxRecords: number; readonly maxBytes: number }
+): FakeRecord[] {
+  const fitting: FakeRecord[] = []
+  let bytes = 0
+  for (let index = first; index < records.length && fitting.length < maxRecords; index++) {
+    const record = records[index] as FakeRecord
+    bytes += record.data.length
+    if (bytes > maxBytes && fitting.length > 0) break
+    fitting.push(record)
+  }
+  return fitting
+}
+
 /** The index of the first record whose number is `sequenceNumber` or higher. All numbers have the same length. */
 export function firstIndexFrom(records: readonly FakeRecord[], sequenceNumber: string): number {
   let low = 0
