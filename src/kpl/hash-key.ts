@@ -46,6 +46,8 @@ export function parseExplicitHashKey(text: string): bigint | undefined {
 
 /** Tells which partition keys hash into a range. Hashes without allocating; keep one for many keys. */
 export class PartitionKeyRange {
+  /** The range itself. */
+  readonly all: HashKeyRange
   /** Whether the range holds every hash key, so that there is no need to ask. */
   readonly isFull: boolean
   readonly #md5 = new Md5()
@@ -53,6 +55,7 @@ export class PartitionKeyRange {
   readonly #end: Uint32Array
 
   constructor(range: HashKeyRange) {
+    this.all = range
     this.isFull = range.start <= 0n && range.end >= MAX_HASH_KEY
     this.#start = wordsOf(range.start)
     this.#end = wordsOf(range.end)
@@ -63,6 +66,15 @@ export class PartitionKeyRange {
     this.#md5.hash(bytes, from, to)
     const { words } = this.#md5
     return compareWords(this.#start, words) <= 0 && compareWords(words, this.#end) <= 0
+  }
+
+  /** The same of a key whose hash begins with these 32 bits, signed or not. Undefined if they are not enough to tell. */
+  containsWord(word: number): boolean | undefined {
+    const first = word >>> 0
+    const start = this.#start[0] as number
+    const end = this.#end[0] as number
+    if (first < start || first > end) return false
+    return first === start || first === end ? undefined : true
   }
 }
 

@@ -131,6 +131,25 @@ export class ProtobufReader {
   }
 }
 
+/** The varint at `at`, which is known to be there and to be below 2^31, however it is spelt. */
+export function varintAt(bytes: Uint8Array, at: number): number {
+  let value = 0
+  // Of what a longer spelling has beyond five bytes, all that counts is zero.
+  for (let i = 0; i < 5; i++) {
+    const byte = bytes[at + i] as number
+    value |= (byte & 0x7f) << (7 * i)
+    if (byte < 0x80) break
+  }
+  return value
+}
+
+/** The offset behind the varint at `at`, which is known to be there. */
+export function behindVarint(bytes: Uint8Array, at: number): number {
+  let behind = at
+  while ((bytes[behind] as number) > 0x7f) behind++
+  return behind + 1
+}
+
 /** How many bytes the minimal varint of `value` takes; `value` is below 2^31. */
 export function varintSize(value: number): number {
   let size = 1

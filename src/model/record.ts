@@ -1,4 +1,5 @@
-// What a record processor is given: user records, after de-aggregation.
+// What a record processor is given: user records, after de-aggregation. A record is small, shares what its Kinesis record
+// knows, and makes the rest when it is asked for.
 import type { ExtendedSequenceNumber } from './sequence-number.ts'
 
 /** A Kinesis record as GetRecords delivers it, before de-aggregation. */
@@ -8,8 +9,8 @@ export interface KinesisRecord {
   /** The payload as it is on the wire. May be a view on a larger buffer. */
   readonly data: Uint8Array
   /** When Kinesis received the record. Epoch milliseconds; absent where the service does not say. */
-  readonly arrivedAtMs?: number
-  readonly encryptionType?: string
+  readonly arrivedAtMs?: number | undefined
+  readonly encryptionType?: string | undefined
 }
 
 /** What a {@link ConsumedRecord} is made from. */
@@ -24,36 +25,85 @@ export interface ConsumedRecordFields {
   readonly aggregated: boolean
 }
 
+/** What an aggregated Kinesis record knows of the user records in it, by sub-sequence number. Made when asked for. */
+export interface AggregateMembers {
+  partitionKeyOf(member: number): string
+  explicitHashKeyOf(member: number): string | undefined
+  /** The payload: a view on the Kinesis record, a new one each time. */
+  dataOf(member: number): Uint8Array
+  /** Length of the payload in bytes. */
+  byteLengthOf(member: number): number
+}
+
 const utf8 = new TextDecoder('utf-8', { ignoreBOM: true })
 
-/** One user record: a plain Kinesis record, or one record out of an aggregated one. */
+/**
+ * One user record: a plain Kinesis record, or one record out of an aggregated one.
+ *
+ * Only the two parts of its position are properties of its own, so those are what `{ ...record }` copies; everything
+ * else is worked out when it is asked for. `JSON.stringify` gives all of it, with the payload in base64, see
+ * {@link toJSON}. `console.log` and `util.inspect` show everything but the payload, of which they give the length.
+ */
 export class ConsumedRecord implements ExtendedSequenceNumber {
   /** Sequence number of the Kinesis record. Decimal digits, about 56 of them. */
   readonly sequenceNumber: string
   /** Place inside an aggregated Kinesis record, from 0; 0 for a plain record. */
   readonly subSequenceNumber: number
-  /** Partition key the producer gave to this user record. */
-  readonly partitionKey: string
-  /** Hash key the producer gave instead of hashing the partition key. Decimal; only known for aggregated records. */
-  readonly explicitHashKey: string | undefined
-  /** The payload. A view on the whole response: {@link copy} it to keep it for long. */
-  readonly data: Uint8Array
-  /** When Kinesis received the record, in epoch milliseconds. `undefined` where the service does not say. */
-  readonly arrivedAtMs: number | undefined
-  /** Server-side encryption of the stream, such as `KMS`. */
-  readonly encryptionType: string | undefined
-  /** Whether the record came out of an aggregated Kinesis record. */
-  readonly aggregated: boolean
+  readonly #whole: ConsumedRecordFields | KinesisRecord
+  /** Absent: the record is all of {@link #whole}. */
+  readonly #members: AggregateMembers | undefined
+  #data: Uint8Array | undefined
 
-  constructor(fields: ConsumedRecordFields) {
-    this.sequenceNumber = fields.sequenceNumber
-    this.subSequenceNumber = fields.subSequenceNumber
-    this.partitionKey = fields.partitionKey
-    this.explicitHashKey = fields.explicitHashKey
-    this.data = fields.data
-    this.arrivedAtMs = fields.arrivedAtMs
-    this.encryptionType = fields.encryptionType
-    this.aggregated = fields.aggregated
+  /** A record with these fields. Keeps `fields` and does not copy them. */
+  constructor(fields: ConsumedRecordFields | KinesisRecord)
+  /** The user record number `subSequenceNumber` in an aggregated Kinesis record. */
+  constructor(whole: KinesisRecord, members: AggregateMembers, subSequenceNumber: number)
+  constructor(
+    whole: ConsumedRecordFields | KinesisRecord,
+    members?: AggregateMembers,
+    subSequenceNumber = (whole as Partial<ConsumedRecordFields>).subSequenceNumber ?? 0
+  ) {
+    this.sequenceNumber = whole.sequenceNumber
+    this.subSequenceNumber = subSequenceNumber
+    this.#whole = whole
+    this.#members = members
+  }
+
+  /** Partition key the producer gave to this user record. */
+  get partitionKey(): string {
+    return this.#members === undefined ? this.#whole.partitionKey : this.#members.partitionKeyOf(this.subSequenceNumber)
+  }
+
+  /** Hash key the producer gave instead of hashing the partition key. Decimal; only known for aggregated records. */
+  get explicitHashKey(): string | undefined {
+    if (this.#members === undefined) return (this.#whole as Partial<ConsumedRecordFields>).explicitHashKey
+    return this.#members.explicitHashKeyOf(this.subSequenceNumber)
+  }
+
+  /** The payload, always as the same object. A view on the whole response: {@link copy} the record to keep it for long. */
+  get data(): Uint8Array {
+    this.#data ??= this.#members === undefined ? this.#whole.data : this.#members.dataOf(this.subSequenceNumber)
+    return this.#data
+  }
+
+  /** Length of the payload in bytes. Does not make {@link data}. */
+  get byteLength(): number {
+    return this.#members === undefined ? this.data.length : this.#members.byteLengthOf(this.subSequenceNumber)
+  }
+
+  /** When Kinesis received the record, in epoch milliseconds. `undefined` where the service does not say. */
+  get arrivedAtMs(): number | undefined {
+    return this.#whole.arrivedAtMs
+  }
+
+  /** Server-side encryption of the stream, such as `KMS`. */
+  get encryptionType(): string | undefined {
+    return this.#whole.encryptionType
+  }
+
+  /** Whether the record came out of an aggregated Kinesis record. */
+  get aggregated(): boolean {
+    return this.#members !== undefined || (this.#whole as Partial<ConsumedRecordFields>).aggregated === true
   }
 
   /** The payload as UTF-8 text. Invalid bytes become U+FFFD. */
@@ -71,22 +121,58 @@ export class ConsumedRecord implements ExtendedSequenceNumber {
       return JSON.parse(this.text()) as T
     } catch {
       const at = `${this.sequenceNumber}#${this.subSequenceNumber}`
-      throw new SyntaxError(`The payload of record ${at} (${this.data.length} bytes) is not JSON`)
+      throw new SyntaxError(`The payload of record ${at} (${this.byteLength} bytes) is not JSON`)
     }
   }
 
-  /** The same record with a payload of its own, which does not keep the whole response in memory. */
+  /** The same record with keys and a payload of its own, which does not keep the whole response in memory. */
   copy(): ConsumedRecord {
-    return new ConsumedRecord({ ...definedFields(this), data: new Uint8Array(this.data) })
+    return new ConsumedRecord({
+      ...this.#described(ownText),
+      sequenceNumber: ownText(this.sequenceNumber),
+      data: Uint8Array.from(this.data)
+    })
+  }
+
+  /** What `JSON.stringify` gives: every field that the record has, the payload in base64. */
+  toJSON(): Omit<ConsumedRecordFields, 'data'> & { readonly data: string } {
+    const { buffer, byteOffset, byteLength } = this.data
+    return { ...this.#described(), data: Buffer.from(buffer, byteOffset, byteLength).toString('base64') }
+  }
+
+  /** What `console.log` shows: every field that the record has, and of the payload its length alone. */
+  [Symbol.for('nodejs.util.inspect.custom')](_depth: number, options: object, inspect: Inspect): string {
+    return `ConsumedRecord ${inspect({ ...this.#described(), byteLength: this.byteLength }, options)}`
+  }
+
+  /** The fields but the payload; those that the record does not have are left out. */
+  #described(text = (same: string): string => same): Omit<ConsumedRecordFields, 'data'> {
+    const {
+      sequenceNumber,
+      subSequenceNumber,
+      partitionKey,
+      explicitHashKey,
+      arrivedAtMs,
+      encryptionType,
+      aggregated
+    } = this
+    return {
+      sequenceNumber,
+      subSequenceNumber,
+      partitionKey: text(partitionKey),
+      ...(explicitHashKey !== undefined && { explicitHashKey: text(explicitHashKey) }),
+      ...(arrivedAtMs !== undefined && { arrivedAtMs }),
+      ...(encryptionType !== undefined && { encryptionType }),
+      aggregated
+    }
   }
 }
 
-function definedFields(record: ConsumedRecord): ConsumedRecordFields {
-  const { explicitHashKey, arrivedAtMs, encryptionType, ...always } = record
-  return {
-    ...always,
-    ...(explicitHashKey !== undefined && { explicitHashKey }),
-    ...(arrivedAtMs !== undefined && { arrivedAtMs }),
-    ...(encryptionType !== undefined && { encryptionType })
-  }
+/** `util.inspect`, as it hands itself to an object that describes itself. */
+type Inspect = (value: unknown, options: object) => string
+
+/** The same text, made anew: V8 makes a part of a text a reference to all of it. Half a surrogate pair cannot be made so. */
+function ownText(text: string): string {
+  const own = Buffer.from(text).toString()
+  return own === text ? own : text
 }

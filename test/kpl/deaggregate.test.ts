@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { expect } from 'chai'
 import { aggregate, type UserRecord } from '../../src/kpl/aggregate.ts'
-import { deaggregate } from '../../src/kpl/deaggregate.ts'
+import { DeaggregationRoom, Deaggregator, deaggregate } from '../../src/kpl/deaggregate.ts'
 import { hashKeyOf } from '../../src/kpl/hash-key.ts'
 import { MAX_HASH_KEY } from '../../src/model/hash-key-range.ts'
 import type { ConsumedRecord, KinesisRecord } from '../../src/model/record.ts'
@@ -192,6 +192,71 @@ describe('deaggregate', () => {
       )
       expect(wrong, `${count} records of ${size} bytes`).to.equal(-1)
     }
+  })
+
+  it('takes several aggregates of a batch apart, in the order of the batch, between other records', () => {
+    const plain = { sequenceNumber: '3', partitionKey: 'k', data: Uint8Array.of(1) }
+    const damaged = { ...aggregateOf(['x', 'y'], '4') }
+    damaged.data.fill(0, 10, 11)
+    const batch = [
+      aggregateOf(['a', 'b'], '1'),
+      aggregateOf(['c', 'd', 'e'], '2'),
+      plain,
+      damaged,
+      aggregateOf(['f', 'g'], '5')
+    ]
+    const { records, last } = new Deaggregator().deaggregate(batch)
+    expect(
+      records.map(record => `${record.sequenceNumber}#${record.subSequenceNumber} ${record.partitionKey}`)
+    ).to.deep.equal(['1#0 a', '1#1 b', '2#0 c', '2#1 d', '2#2 e', '3#0 k', '4#0 a', '5#0 f', '5#1 g'])
+    expect(last).to.deep.equal({ sequenceNumber: '5', subSequenceNumber: 1 })
+  })
+
+  it('shares a room between shards, and keeps what it delivered as it was', () => {
+    const room = new DeaggregationRoom()
+    const lower = new Deaggregator(
+      { hashKeyRange: { start: 0n, end: MAX_HASH_KEY / 2n }, outOfRange: 'drop-record' },
+      room
+    )
+    const upper = new Deaggregator(
+      { hashKeyRange: { start: MAX_HASH_KEY / 2n + 1n, end: MAX_HASH_KEY }, outOfRange: 'drop-record' },
+      room
+    )
+    const keys = Array.from({ length: 3000 }, (_, i) => `partition key ${i}`)
+    const isLower = (key: string) => hashKeyOf(key) <= MAX_HASH_KEY / 2n
+    const first = lower.deaggregate([aggregateOf(keys, '1'), aggregateOf(keys.slice(0, 5), '2')])
+    const second = upper.deaggregate([aggregateOf(keys.slice().reverse(), '3')])
+    expect(first.records.map(record => record.partitionKey)).to.deep.equal(
+      [...keys, ...keys.slice(0, 5)].filter(isLower)
+    )
+    expect(second.records.map(record => record.partitionKey)).to.deep.equal(keys.filter(key => !isLower(key)).reverse())
+    expect(first.records.every(record => record.text() === String(record.subSequenceNumber))).to.equal(true)
+    expect(first.outOfRange + first.records.length).to.equal(3005)
+  })
+
+  it('reads the data of a Kinesis record once before it delivers it', () => {
+    let reads = 0
+    const { data, ...rest } = aggregateOf(['a', 'b'])
+    const kinesisRecord = {
+      ...rest,
+      get data() {
+        reads++
+        return data.slice()
+      }
+    }
+    expect(deaggregate([kinesisRecord]).records.map(record => record.text())).to.deep.equal(['0', '1'])
+    expect(reads).to.equal(1)
+  })
+
+  it('does not take what follows a key for a part of its last character', () => {
+    // A key that ends with half a character, and behind it a tag whose first byte would be the other half.
+    const halfKey = [0x0a, 2, 0x61, 0xc3]
+    const message = Uint8Array.from([...halfKey, 0x8a, 0x00, 1, 0x62, 0x1a, 4, 8, 0, 0x1a, 0])
+    const hash = hashKeyOf('a\ufffd')
+    const options = { hashKeyRange: { start: hash, end: hash } }
+    const result = new Deaggregator(options).deaggregate([signed(message)])
+    expect(result.records.map(record => record.partitionKey)).to.deep.equal(['a\ufffd'])
+    expect(result.outOfRange).to.equal(0)
   })
 
   it('gets over an explicit hash key of millions of digits in time', () => {

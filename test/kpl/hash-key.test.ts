@@ -76,4 +76,11 @@ describe('PartitionKeyRange', () => {
       expect(contains(0n, hash - step), `bit ${bit}`).to.equal(false)
     }
   })
+
+  it('tells by the first 32 bits of a hash alone, unless they are those of an end', () => {
+    const range = new PartitionKeyRange({ start: 5n << 96n, end: (0xf000_0000n << 96n) + 7n })
+    const words = [0, 4, 5, 6, 0x7fff_ffff, 0x8000_0000, 0x8000_0000 | 0, 0xefff_ffff, 0xf000_0000, 0xf000_0001, -1]
+    const expected = [false, false, undefined, true, true, true, true, true, undefined, false, false]
+    expect(words.map(word => range.containsWord(word))).to.deep.equal(expected)
+  })
 })
