@@ -2,8 +2,8 @@
 //
 // Every method rejects with ThrottledError or ServiceError, or with the reason of its signal once that aborts, and with
 // nothing else.
-import type { KinesisRecord } from '../model/record.ts'
-import type { ChildShard, Shard } from '../model/shard.ts'
+import type { RecordsAnswer } from '../model/records-answer.ts'
+import type { Shard } from '../model/shard.ts'
 
 /** What a stream is going through. It can be read while it is `ACTIVE` or `UPDATING`. */
 export type StreamStatus = 'CREATING' | 'DELETING' | 'ACTIVE' | 'UPDATING'
@@ -33,17 +33,6 @@ export type IteratorStart =
   | { readonly type: 'AT_TIMESTAMP'; readonly timestampMs: number }
   | { readonly type: 'AT_SEQUENCE_NUMBER' | 'AFTER_SEQUENCE_NUMBER'; readonly sequenceNumber: string }
 
-/** One answer of GetRecords. */
-export interface RecordsAnswer {
-  readonly records: readonly KinesisRecord[]
-  /** Absent: the shard is closed and everything in it has been read. */
-  readonly nextIterator?: string
-  /** How far the answer is behind the tip of the shard, in milliseconds. */
-  readonly millisBehindLatest: number
-  /** The shards that continue this one. Only at its end, and only from services that send it. */
-  readonly childShards?: readonly ChildShard[]
-}
-
 /** What every call takes. Once `signal` aborts, the call rejects with its reason. */
 export interface CallOptions {
   readonly signal?: AbortSignal | undefined
@@ -59,7 +48,7 @@ export interface KinesisPort {
   listShards(options?: CallOptions & { filter?: ShardFilter }): Promise<Shard[]>
   /** GetShardIterator. ServiceError `not-found` if the shard has expired, `invalid-argument` if the start is refused. */
   getShardIterator(shardId: string, start: IteratorStart, options?: CallOptions): Promise<string>
-  /** GetRecords. ServiceError `expired-iterator` if the iterator is more than five minutes old. */
+  /** GetRecords. The memory of the payloads is the caller's from then on. ServiceError `expired-iterator` if the iterator is more than five minutes old. */
   getRecords(iterator: string, options: CallOptions & { limit: number }): Promise<RecordsAnswer>
   /** Lets connections go. Nothing may be called after it. */
   close(): void

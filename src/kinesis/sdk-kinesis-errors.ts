@@ -136,8 +136,44 @@ const NETWORK_CODES: ReadonlySet<unknown> = new Set([
   ...['ERR_STREAM_PREMATURE_CLOSE', 'ERR_HTTP2_STREAM_ERROR', 'ERR_HTTP2_SESSION_ERROR', 'ERR_SSL_WRONG_VERSION_NUMBER']
 ])
 
-/** The error to throw for what the SDK threw in `call`. */
+/** What the SDK takes for a sign that a request was not signed at the right time. */
+const CLOCK_FAULTS: ReadonlySet<string> = new Set([
+  'AuthFailure',
+  'InvalidSignatureException',
+  'RequestExpired',
+  'RequestInTheFuture',
+  'RequestTimeTooSkewed',
+  'SignatureDoesNotMatch'
+])
+
+/** What is said where CBOR is not understood: by a service that reads it as JSON, and by what is no service of AWS. */
+const ENCODING_FAULTS: ReadonlySet<string> = new Set([
+  'SerializationException',
+  'UnknownOperationException',
+  'UnknownError'
+])
+
+/** Whether a request was refused for the time at which it was signed, and the SDK has set its clock right since. */
+export function isClockFault(error: unknown): boolean {
+  if (!(error instanceof Error)) return false
+  const { $metadata } = error as { $metadata?: { clockSkewCorrected?: unknown } }
+  return $metadata?.clockSkewCorrected === true && CLOCK_FAULTS.has(error.name)
+}
+
+/** Whether a request may have been refused because of how it was encoded. */
+export function isEncodingFault(error: unknown): boolean {
+  if (!(error instanceof Error)) return false
+  const status = httpStatusOf(error) ?? 0
+  return status >= 400 && status < 500 && status !== 429 && ENCODING_FAULTS.has(error.name)
+}
+
+/** The error to throw for what the SDK threw in `call`. What is a ServiceError already is told in which call it happened. */
 export function kinesisErrorOf(error: unknown, call: FailedCall): ThrottledError | ServiceError {
+  if (error instanceof ServiceError) {
+    const { kind, retryable, cause } = error
+    const options = { retryable, ...(cause !== undefined && { cause }) }
+    return new ServiceError(kind, `${nameOf(call)}: ${error.message}`, options)
+  }
   const rule = ruleFor(error)
   const said = rule === garbled ? '' : saidBy(error)
   const message = `${nameOf(call)}: ${rule.advice(call)}${said}`

@@ -1,41 +1,25 @@
 // The Kinesis port over the AWS SDK: the only file that imports its client. One attempt per call, with a deadline;
 // trying again is for the loops above, which know what is urgent.
 import {
-  type _Record,
-  type ChildShard as ChildShardInApi,
   DescribeStreamSummaryCommand,
-  GetRecordsCommand,
   GetShardIteratorCommand,
   type GetShardIteratorCommandInput,
-  type HashKeyRange as HashKeyRangeInApi,
-  KinesisClient,
-  type KinesisClientConfig,
+  type KinesisClient,
   ListShardsCommand,
   type ListShardsCommandInput,
   type Shard as ShardInApi
 } from '@aws-sdk/client-kinesis'
-import { NodeHttpHandler } from '@smithy/node-http-handler'
-import { ServiceError } from '../model/errors.ts'
-import type { HashKeyRange } from '../model/hash-key-range.ts'
-import type { KinesisRecord } from '../model/record.ts'
-import type { ChildShard, Shard } from '../model/shard.ts'
+import type { RecordsAnswer } from '../model/records-answer.ts'
+import type { Shard } from '../model/shard.ts'
 import type { Clock } from '../runtime/clock.ts'
 import { withDeadline } from '../runtime/deadline.ts'
-import type {
-  CallOptions,
-  IteratorStart,
-  KinesisPort,
-  RecordsAnswer,
-  ShardFilter,
-  StreamDescription
-} from './kinesis-port.ts'
+import { hashKeyRangeFrom } from '../wire/records-answer.ts'
+import type { CallOptions, IteratorStart, KinesisPort, ShardFilter, StreamDescription } from './kinesis-port.ts'
+import { type ClientInUse, clientInUse, type KinesisClientOption, type StreamReference } from './sdk-client.ts'
+import { GetRecords, type Wire } from './sdk-get-records.ts'
 import { kinesisErrorOf, kinesisTimeout } from './sdk-kinesis-errors.ts'
 
-/** A client of the AWS SDK to use as it is, or what to configure one of our own with. */
-export type KinesisClientOption = KinesisClient | KinesisClientConfig
-
-/** Which stream: by name in the client's account and region, or by ARN, which may be of another account. */
-export type StreamReference = { readonly streamName: string } | { readonly streamArn: string }
+export type { KinesisClientOption, StreamReference } from './sdk-client.ts'
 
 /** Which stream to call, through which client, and how long to wait for an answer. */
 export interface SdkKinesisOptions {
@@ -45,32 +29,47 @@ export interface SdkKinesisOptions {
   readonly clock: Clock
   /** How long one call may take. Milliseconds; default 10,000. */
   readonly requestTimeoutMs?: number
+  /**
+   * How the answers of GetRecords are encoded; default `json`. `cbor` is spoken only where nothing was added to the client, and
+   * only to an endpoint that answers in it: any other is spoken to in JSON from then on.
+   */
+  readonly wire?: Wire
+}
+
+/** The Kinesis port, and how many connections it may open. */
+export interface SdkKinesisPort extends KinesisPort {
+  /**
+   * Says how many shards are read: a client of our own opens at most as many connections, but never more than 256, which is the
+   * default as well. At least 1.
+   */
+  expectShards(count: number): void
 }
 
 type StreamParameter = { StreamName: string } | { StreamARN: string }
 
-/** Sockets that a client of ours may open: enough for a call on each shard that one worker can reasonably read. */
-const MAX_SOCKETS = 256
-
 /** The Kinesis port for one stream. */
-export function sdkKinesis(options: SdkKinesisOptions): KinesisPort {
+export function sdkKinesis(options: SdkKinesisOptions): SdkKinesisPort {
   return new SdkKinesis(options)
 }
 
-class SdkKinesis implements KinesisPort {
+class SdkKinesis implements SdkKinesisPort {
   readonly streamName: string
   readonly #stream: StreamParameter
+  readonly #inUse: ClientInUse
   readonly #client: KinesisClient
-  readonly #isOurClient: boolean
+  readonly #getRecords: GetRecords
   readonly #clock: Clock
   readonly #requestTimeoutMs: number
 
-  constructor({ stream, client, clock, requestTimeoutMs = 10_000 }: SdkKinesisOptions) {
+  constructor({ stream, client, clock, requestTimeoutMs = 10_000, wire = 'json' }: SdkKinesisOptions) {
     const isByArn = 'streamArn' in stream
     this.streamName = isByArn ? streamNameIn(stream.streamArn) : stream.streamName
     this.#stream = isByArn ? { StreamARN: stream.streamArn } : { StreamName: stream.streamName }
-    this.#isOurClient = !isClient(client)
-    this.#client = isClient(client) ? client : clientFrom(client, stream)
+    this.#inUse = clientInUse(client, stream)
+    this.#client = this.#inUse.client
+    // GetRecords takes no name. The ARN is what tells Kinesis that the iterator is of another account.
+    const streamArn = isByArn ? stream.streamArn : undefined
+    this.#getRecords = new GetRecords({ client: this.#client, streamArn, clock, wire })
     this.#clock = clock
     this.#requestTimeoutMs = requestTimeoutMs
   }
@@ -109,21 +108,18 @@ class SdkKinesis implements KinesisPort {
     return answer.ShardIterator ?? ''
   }
 
-  async getRecords(iterator: string, options: CallOptions & { limit: number }): Promise<RecordsAnswer> {
-    // GetRecords takes no name. The ARN is what tells Kinesis that the iterator is of another account.
-    const command = new GetRecordsCommand({ ShardIterator: iterator, Limit: options.limit, ...this.#arnAlone() })
-    const answer = await this.#call('GetRecords', options, sending => this.#client.send(command, sending))
-    const { Records = [], NextShardIterator, MillisBehindLatest = 0, ChildShards = [] } = answer
-    return {
-      records: Records.map(recordFrom),
-      millisBehindLatest: MillisBehindLatest,
-      ...(NextShardIterator && { nextIterator: NextShardIterator }),
-      ...(ChildShards.length > 0 && { childShards: ChildShards.map(childFrom) })
-    }
+  getRecords(iterator: string, options: CallOptions & { limit: number }): Promise<RecordsAnswer> {
+    return this.#call('GetRecords', options, ({ abortSignal }) =>
+      this.#getRecords.call(iterator, options.limit, abortSignal)
+    )
+  }
+
+  expectShards(count: number): void {
+    this.#inUse.expectShards(count)
   }
 
   close(): void {
-    if (this.#isOurClient) this.#client.destroy()
+    if (this.#inUse.isOurs) this.#client.destroy()
   }
 
   #arnAlone(): { StreamARN?: string } {
@@ -151,32 +147,6 @@ class SdkKinesis implements KinesisPort {
       () => kinesisTimeout(thisCall, this.#requestTimeoutMs)
     )
   }
-}
-
-function isClient(given: KinesisClientOption | undefined): given is KinesisClient {
-  return given !== undefined && 'send' in given && typeof given.send === 'function'
-}
-
-function clientFrom(given: KinesisClientConfig = {}, stream: StreamReference): KinesisClient {
-  const agent = { keepAlive: true, maxSockets: MAX_SOCKETS }
-  const region = 'streamArn' in stream ? stream.streamArn.split(':')[3] : undefined
-  return new KinesisClient({
-    // The handler that the SDK chooses for Kinesis opens a TLS connection for every request.
-    requestHandler: new NodeHttpHandler({ httpAgent: agent, httpsAgent: agent }),
-    maxAttempts: 1,
-    logger: quietLogger(),
-    ...given,
-    ...(given.region === undefined && region && { region })
-  })
-}
-
-/**
- * Without `info`, because for a logger that has it the SDK copies every answer just to log it. The others must be there: the
- * SDK's credential providers call them without asking.
- */
-function quietLogger(): NonNullable<KinesisClientConfig['logger']> {
-  const drop = (): void => {}
-  return { debug: drop, warn: drop, error: drop } as unknown as NonNullable<KinesisClientConfig['logger']>
 }
 
 /** Keeps the date that the answer to this one command carries: the client may be the user's, and stays as it is. */
@@ -216,21 +186,6 @@ function startParameters(
   }
 }
 
-function recordFrom(record: _Record): KinesisRecord {
-  const { SequenceNumber, PartitionKey = '', Data, ApproximateArrivalTimestamp, EncryptionType } = record
-  if (!SequenceNumber) {
-    const message = 'GetRecords: a record in the answer has no sequence number'
-    throw new ServiceError('other', message, { retryable: true })
-  }
-  return {
-    sequenceNumber: SequenceNumber,
-    partitionKey: PartitionKey,
-    data: Data ?? new Uint8Array(0),
-    ...(ApproximateArrivalTimestamp && { arrivedAtMs: ApproximateArrivalTimestamp.getTime() }),
-    ...(EncryptionType && { encryptionType: EncryptionType })
-  }
-}
-
 function shardFrom(shard: ShardInApi): Shard {
   const { ShardId = '', ParentShardId, AdjacentParentShardId, HashKeyRange, SequenceNumberRange } = shard
   const { StartingSequenceNumber = '', EndingSequenceNumber } = SequenceNumberRange ?? {}
@@ -238,16 +193,8 @@ function shardFrom(shard: ShardInApi): Shard {
     shardId: ShardId,
     ...(ParentShardId && { parentShardId: ParentShardId }),
     ...(AdjacentParentShardId && { adjacentParentShardId: AdjacentParentShardId }),
-    hashKeyRange: rangeFrom(HashKeyRange),
+    hashKeyRange: hashKeyRangeFrom(HashKeyRange),
     startingSequenceNumber: StartingSequenceNumber,
     ...(EndingSequenceNumber && { endingSequenceNumber: EndingSequenceNumber })
   }
-}
-
-function childFrom({ ShardId = '', ParentShards = [], HashKeyRange }: ChildShardInApi): ChildShard {
-  return { shardId: ShardId, parentShardIds: ParentShards, hashKeyRange: rangeFrom(HashKeyRange) }
-}
-
-function rangeFrom(range: HashKeyRangeInApi | undefined): HashKeyRange {
-  return { start: BigInt(range?.StartingHashKey ?? '0'), end: BigInt(range?.EndingHashKey ?? '0') }
 }

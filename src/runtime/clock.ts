@@ -7,7 +7,10 @@ export interface Clock {
   monotonicMs(): number
   /** Milliseconds since 1970. May jump; only for timestamps that leave the process. */
   epochMs(): number
-  /** Waits `ms` milliseconds, or less if `signal` aborts. Never rejects: look at the signal afterwards. */
+  /**
+   * Waits `ms` milliseconds, or less if `signal` aborts. Never rejects: look at the signal afterwards. With 0, whatever else
+   * the event loop has to do is done first.
+   */
   sleep(ms: number, signal?: AbortSignal): Promise<void>
 }
 
@@ -18,12 +21,13 @@ export const systemClock: Clock = {
   sleep: (ms, signal) =>
     new Promise(resolve => {
       if (signal?.aborted) return resolve()
+      if (ms <= 0) return void setImmediate(resolve)
       const done = (): void => {
         clearTimeout(timer)
         signal?.removeEventListener('abort', done)
         resolve()
       }
-      const timer = setTimeout(done, Math.max(0, ms))
+      const timer = setTimeout(done, ms)
       signal?.addEventListener('abort', done, { once: true })
     })
 }

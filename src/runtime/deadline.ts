@@ -17,7 +17,8 @@ export function withDeadline<T>(
     const working = new AbortController()
     const timer = new AbortController()
     const finish = (settle: () => void): void => {
-      timer.abort()
+      // With a reason, or one would be made: an error with its stack, for each call.
+      timer.abort('over')
       signal?.removeEventListener('abort', stop)
       settle()
     }

@@ -1,48 +1,17 @@
 // Enhanced fan-out of the fake Kinesis: registered consumers, and subscriptions that push what is put into a shard. Like
 // the service, it keeps a subscription for five minutes at most, and one for each consumer and shard.
+import type {
+  FanOutConsumer,
+  FanOutConsumerReference,
+  SubscribeInput,
+  SubscriptionEvent
+} from '../kinesis/fan-out-port.ts'
 import type { IteratorStart } from '../kinesis/kinesis-port.ts'
-import { ServiceError } from '../model/errors.ts'
-import type { KinesisRecord } from '../model/record.ts'
-import { type ChildShard, isClosed } from '../model/shard.ts'
+import { ServiceError, ThrottledError } from '../model/errors.ts'
+import { isClosed } from '../model/shard.ts'
 import type { Clock } from '../runtime/clock.ts'
 import { following } from './fake-iterator.ts'
 import { type FakeShard, type FakeStream, firstIndexFrom, upToCaps } from './fake-stream.ts'
-
-/** A consumer of enhanced fan-out. It can be subscribed with once it is `ACTIVE`, a second after it was registered. */
-export interface FanOutConsumer {
-  /** What it was registered as. */
-  readonly consumerName: string
-  /** What it is subscribed with. */
-  readonly consumerArn: string
-  /** Whether it can be subscribed with. */
-  readonly status: 'CREATING' | 'ACTIVE'
-  /** Epoch milliseconds. */
-  readonly createdAtMs: number
-}
-
-/** One event of a subscription. There are some without records, too: every five seconds at least something is sent. */
-export interface SubscriptionEvent {
-  /** In the order of the shard. */
-  readonly records: readonly KinesisRecord[]
-  /** Where the next subscription begins, after this number. Absent: the shard is closed and everything in it was sent. */
-  readonly continuationSequenceNumber?: string
-  /** How far the records are behind the tip of the shard, in milliseconds. */
-  readonly millisBehindLatest: number
-  /** The shards that continue this one, in its last event. */
-  readonly childShards?: readonly ChildShard[]
-}
-
-/** What a subscription begins with: whose it is, of what, and where it begins. */
-export interface SubscribeInput {
-  /** The consumer. */
-  readonly consumerArn: string
-  /** The shard. */
-  readonly shardId: string
-  /** Where it begins. */
-  readonly start: IteratorStart
-  /** Ends the subscription when it aborts; what iterates then gets the reason. */
-  readonly signal?: AbortSignal | undefined
-}
 
 /** What the consumers of one fake have in common. */
 export interface FakeFanOutOptions {
@@ -58,6 +27,7 @@ const SUBSCRIPTION_MS = 300_000
 const TAKE_OVER_AFTER_MS = 5_000
 const SILENCE_MS = 5_000
 const MAX_CONSUMERS = 20
+const MAX_CREATING = 5
 const MAX_EVENT_RECORDS = 10_000
 const BYTES_PER_SECOND = 2 * 1024 * 1024
 
@@ -80,14 +50,22 @@ export class FakeFanOut {
     this.#options = options
   }
 
-  /** Registers a consumer. @throws ServiceError `in-use` if there is one of that name, or if there are 20 already */
+  /**
+   * Registers a consumer.
+   *
+   * @throws ServiceError `in-use` if there is one of that name
+   * @throws ThrottledError if there are 20 already, or if 5 are being created, which the service calls LimitExceeded
+   */
   register(stream: FakeStream, consumerName: string): FanOutConsumer {
     const siblings = this.list(stream)
     if (siblings.some(sibling => sibling.consumerName === consumerName)) {
       throw new ServiceError('in-use', `Consumer ${consumerName} of ${stream.name} exists already`, { retryable: true })
     }
     if (siblings.length >= MAX_CONSUMERS) {
-      throw new ServiceError('in-use', `${stream.name} has ${siblings.length} consumers already`, { retryable: true })
+      throw new ThrottledError(`${stream.name} has ${siblings.length} consumers already`)
+    }
+    if (siblings.filter(({ status }) => status === 'CREATING').length >= MAX_CREATING) {
+      throw new ThrottledError(`${MAX_CREATING} consumers of ${stream.name} are being created already`)
     }
     const { clock } = this.#options
     const createdAtMs = clock.epochMs()
@@ -97,12 +75,19 @@ export class FakeFanOut {
       ...{ consumerName, consumerArn, createdAtMs, activeAtMs, stream },
       subscriptions: new Map()
     })
-    return this.describe(consumerArn)
+    return this.describe(stream, { consumerArn })
   }
 
   /** @throws ServiceError `not-found` */
-  describe(consumerArn: string): FanOutConsumer {
-    const { consumerName, createdAtMs, activeAtMs } = this.#registered(consumerArn)
+  describe(stream: FakeStream, consumer: FanOutConsumerReference): FanOutConsumer {
+    const isMeant = (it: Registered): boolean =>
+      'consumerArn' in consumer
+        ? it.consumerArn === consumer.consumerArn
+        : it.stream === stream && it.consumerName === consumer.consumerName
+    const found = [...this.#consumers.values()].find(isMeant)
+    const wanted = 'consumerArn' in consumer ? consumer.consumerArn : `${consumer.consumerName} of ${stream.name}`
+    if (found === undefined) throw noConsumer(wanted)
+    const { consumerName, consumerArn, createdAtMs, activeAtMs } = found
     const status = activeAtMs <= this.#options.clock.monotonicMs() ? 'ACTIVE' : 'CREATING'
     return { consumerName, consumerArn, status, createdAtMs }
   }
@@ -110,7 +95,7 @@ export class FakeFanOut {
   /** The consumers of a stream, in the order in which they were registered. */
   list(stream: FakeStream): FanOutConsumer[] {
     const ofStream = [...this.#consumers.values()].filter(consumer => consumer.stream === stream)
-    return ofStream.map(({ consumerArn }) => this.describe(consumerArn))
+    return ofStream.map(({ consumerArn }) => this.describe(stream, { consumerArn }))
   }
 
   /** Takes a consumer away and ends its subscriptions. @throws ServiceError `not-found` */
@@ -157,7 +142,7 @@ export class FakeFanOut {
   #registered(consumerArn: string): Registered {
     const consumer = this.#consumers.get(consumerArn)
     if (consumer !== undefined) return consumer
-    throw new ServiceError('not-found', `Consumer ${consumerArn} does not exist`, { retryable: false })
+    throw noConsumer(consumerArn)
   }
 }
 
@@ -244,6 +229,10 @@ class Subscription implements AsyncIterable<SubscriptionEvent> {
     const continuationSequenceNumber = last?.sequenceNumber ?? stream.newest(shardId)
     return { records, millisBehindLatest: behindMs, continuationSequenceNumber }
   }
+}
+
+function noConsumer(which: string): ServiceError {
+  return new ServiceError('not-found', `Consumer ${which} does not exist`, { retryable: false })
 }
 
 function inUse(message: string): ServiceError {

@@ -1,19 +1,20 @@
 // Kinesis in memory, behind the Kinesis port: streams, shards, iterators, limits, retention, fan-out and faults, in the time
 // of the clock it is given. Where the emulators differ from the service, this follows the service.
+import type { FanOutPort } from '../kinesis/fan-out-port.ts'
 import type {
   CallOptions,
   IteratorStart,
   KinesisPort,
-  RecordsAnswer,
   ShardFilter,
   StreamDescription,
   StreamStatus
 } from '../kinesis/kinesis-port.ts'
 import { ServiceError } from '../model/errors.ts'
+import type { RecordsAnswer } from '../model/records-answer.ts'
 import { isClosed, type Shard } from '../model/shard.ts'
 import type { Clock } from '../runtime/clock.ts'
 import { withDeadline } from '../runtime/deadline.ts'
-import { FakeFanOut, type FanOutConsumer, type SubscribeInput, type SubscriptionEvent } from './fake-fan-out.ts'
+import { FakeFanOut } from './fake-fan-out.ts'
 import { following, type IteratorPosition, readIterator, writeIterator } from './fake-iterator.ts'
 import { ReadLimits } from './fake-read-limits.ts'
 import { type FakeRecord, type FakeShard, FakeStream, firstIndexFrom, refused, upToCaps } from './fake-stream.ts'
@@ -22,6 +23,7 @@ const ITERATOR_LIVES_MS = 300_000
 const MAX_RECORDS = 10_000
 const MAX_ANSWER_BYTES = 10 * 1024 * 1024
 const REQUEST_TIMEOUT_MS = 10_000
+const LARGE_PAYLOAD_BYTES = 131_072
 const DAY_MS = 86_400_000
 
 /** One call to the fake, before it is carried out. */
@@ -75,16 +77,10 @@ export interface FakeKinesisOptions {
   readonly observer?: StreamObserver
 }
 
-/** The calls of enhanced fan-out for one stream. They reject as those of the Kinesis port do. */
-export interface FakeFanOutPort {
-  /** RegisterStreamConsumer. ServiceError `in-use` if there is one of that name, or if there are 20 already. */
-  registerConsumer(consumerName: string, options?: CallOptions): Promise<FanOutConsumer>
-  /** DescribeStreamConsumer. ServiceError `not-found` if there is none. */
-  describeConsumer(consumerArn: string, options?: CallOptions): Promise<FanOutConsumer>
+/** The calls of enhanced fan-out for one stream of the fake: those of the port, and taking a consumer away. */
+export interface FakeFanOutPort extends FanOutPort {
   /** DeregisterStreamConsumer. ServiceError `not-found` if there is none. */
   deregisterConsumer(consumerArn: string, options?: CallOptions): Promise<void>
-  /** Resolves once the subscription stands. What comes of it, and its end by an error, whoever iterates gets. */
-  subscribeToShard(input: SubscribeInput): Promise<AsyncIterable<SubscriptionEvent>>
 }
 
 /** An account of Kinesis. */
@@ -232,17 +228,19 @@ export class FakeKinesis {
     const call = <T>(name: FakeCall['name'], signal: AbortSignal | undefined, answer: () => T): Promise<T> =>
       this.#call({ streamName, name }, signal, answer)
     return {
+      streamName,
       registerConsumer: (consumerName, { signal } = {}) =>
         call('registerConsumer', signal, () => fanOut.register(this.#stream(streamName), consumerName)),
-      describeConsumer: (consumerArn, { signal } = {}) =>
-        call('describeConsumer', signal, () => fanOut.describe(consumerArn)),
+      describeConsumer: (consumer, { signal } = {}) =>
+        call('describeConsumer', signal, () => fanOut.describe(this.#stream(streamName), consumer)),
       deregisterConsumer: (consumerArn, { signal } = {}) =>
         call('deregisterConsumer', signal, () => fanOut.deregister(consumerArn)),
       subscribeToShard: input => {
         const { shardId, start, signal } = input
         const what = { streamName, name: 'subscribeToShard', shardId, start } as const
         return this.#call(what, signal, () => fanOut.subscribe(input))
-      }
+      },
+      close: () => {}
     }
   }
 
@@ -328,7 +326,8 @@ export class FakeKinesis {
     }
     if (this.#enforceLimits) this.#limits.throttle(source)
     const first = firstIndexFrom(source.records, position.from)
-    const records = upToCaps(source.records, first, { maxRecords: limit, maxBytes: MAX_ANSWER_BYTES })
+    const stored = upToCaps(source.records, first, { maxRecords: limit, maxBytes: MAX_ANSWER_BYTES })
+    const records = stored.map(handedOut)
     if (this.#enforceLimits) this.#limits.note(source, records)
     return this.#answer(stream, source, position, records, first + records.length)
   }
@@ -342,15 +341,21 @@ export class FakeKinesis {
   ): RecordsAnswer {
     const last = records.at(-1)
     const isAtTip = next >= all.length
+    const bytes = records.reduce((sum, { data }) => sum + data.length, 0)
     // Behind by less than a millisecond is still behind: 0 says that nothing is left.
     const behindMs = isAtTip || last === undefined ? 0 : Math.max(1, this.#clock.epochMs() - last.arrivedAtMs)
     if (isAtTip && isClosed(shard)) {
       const childShards = this.#sendChildShards ? stream.childrenOf(shard.shardId) : []
-      return { records, millisBehindLatest: behindMs, ...(childShards.length > 0 && { childShards }) }
+      return { records, bytes, millisBehindLatest: behindMs, ...(childShards.length > 0 && { childShards }) }
     }
     const from = last === undefined ? position.from : following(last.sequenceNumber)
-    return { records, millisBehindLatest: behindMs, nextIterator: this.#iteratorAt({ ...position, from }) }
+    return { records, bytes, millisBehindLatest: behindMs, nextIterator: this.#iteratorAt({ ...position, from }) }
   }
+}
+
+/** What is handed out belongs to the caller, who may give large payloads away to a thread: those are copied. */
+function handedOut(record: FakeRecord): FakeRecord {
+  return record.data.buffer.byteLength < LARGE_PAYLOAD_BYTES ? record : { ...record, data: new Uint8Array(record.data) }
 }
 
 /** A call that nobody intercepts is answered at once. */

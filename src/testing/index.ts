@@ -1,6 +1,12 @@
 // The testing kit, `millrace/testing`: re-exports, nothing else. Nobody in src imports this file.
 
-export type { FanOutConsumer, SubscribeInput, SubscriptionEvent } from './fake-fan-out.ts'
+export type {
+  FanOutConsumer,
+  FanOutConsumerReference,
+  FanOutPort,
+  SubscribeInput,
+  SubscriptionEvent
+} from '../kinesis/fan-out-port.ts'
 export {
   type FakeCall,
   type FakeFanOutPort,

@@ -1,4 +1,5 @@
 // The ports of one simulated worker: each call to Kinesis and to the tables goes through the worker's line.
+import type { FanOutPort, SubscriptionEvent } from '../kinesis/fan-out-port.ts'
 import type { KinesisPort } from '../kinesis/kinesis-port.ts'
 import type { ControlStore } from '../leases/control-store.ts'
 import type { LeaseStore } from '../leases/lease-store.ts'
@@ -28,6 +29,37 @@ export function kinesisThrough({ name, line }: Caller, port: KinesisPort): Kines
       line.call(about('getShardIterator', shardId), options?.signal, () => port.getShardIterator(shardId, start)),
     getRecords: (iterator, { limit, signal }) =>
       line.call(aboutRead(name, iterator), signal, () => port.getRecords(iterator, { limit })),
+    close: () => port.close()
+  }
+}
+
+/**
+ * Enhanced fan-out as a worker reaches it. Each event goes through the line, too, as a call `subscriptionEvent`: one that is lost
+ * breaks the subscription, as does a partition once there is something to be heard.
+ */
+export function fanOutThrough({ name, line }: Caller, port: FanOutPort): FanOutPort {
+  const about = (call: string, key?: string, isWrite = false): ServiceCall =>
+    aboutCall('kinesis', call, name, isWrite, key)
+  const heard = (events: AsyncIterable<SubscriptionEvent>, shardId: string, signal: AbortSignal | undefined) => ({
+    [Symbol.asyncIterator]: (): AsyncIterator<SubscriptionEvent> => {
+      const iterator = events[Symbol.asyncIterator]()
+      return {
+        next: () => line.call(about('subscriptionEvent', shardId), signal, () => iterator.next()),
+        return: async () => (await iterator.return?.()) ?? { done: true, value: undefined }
+      }
+    }
+  })
+  return {
+    streamName: port.streamName,
+    registerConsumer: (consumerName, { signal } = {}) =>
+      line.call(about('registerConsumer', undefined, true), signal, () => port.registerConsumer(consumerName)),
+    describeConsumer: (consumer, { signal } = {}) =>
+      line.call(about('describeConsumer'), signal, () => port.describeConsumer(consumer)),
+    subscribeToShard: async input => {
+      const { shardId, signal } = input
+      const events = await line.call(about('subscribeToShard', shardId), signal, () => port.subscribeToShard(input))
+      return heard(events, shardId, signal)
+    },
     close: () => port.close()
   }
 }

@@ -5,13 +5,14 @@ import { type Random, seededRandom } from '../runtime/random.ts'
 import { WORKER_EVENT_NAMES, type WorkerEventName, type WorkerEvents } from '../worker/events.ts'
 import type { WorkerOptions } from '../worker/options.ts'
 import type { WorkerPorts } from '../worker/ports.ts'
-import { type StopOptions, Worker } from '../worker/worker.ts'
+import type { StopOptions } from '../worker/stop-options.ts'
+import { Worker } from '../worker/worker.ts'
 import type { FakeKinesis } from './fake-kinesis.ts'
 import type { FaultPlan, ServiceName } from './faults.ts'
 import { Gate, gatedClock } from './gate.ts'
 import { Line, type Partition } from './network.ts'
 import type { SimulatedApplication } from './simulated-application.ts'
-import { controlStoreThrough, kinesisThrough, leaseStoreThrough } from './simulated-ports.ts'
+import { controlStoreThrough, fanOutThrough, kinesisThrough, leaseStoreThrough } from './simulated-ports.ts'
 import type { DriftingClock, VirtualClock } from './virtual-clock.ts'
 import { type Conduct, type WatchOptions, watchedHandler, watchedProcessors } from './watched-processor.ts'
 
@@ -149,6 +150,7 @@ export class SimulatedWorker {
       clock: gatedClock(this.clock, this.gate),
       random: seededRandom(random.next() * 2 ** 32),
       kinesis: kinesisThrough(caller, kinesis.port(application.streamName)),
+      fanOut: fanOutThrough(caller, kinesis.fanOut(application.streamName)),
       store: leaseStoreThrough(caller, application.tables.leaseStoreFor(name)),
       control: controlStoreThrough(caller, application.tables.controlStoreFor(name))
     }

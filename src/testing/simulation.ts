@@ -3,7 +3,7 @@
 import { isClosed, type Shard } from '../model/shard.ts'
 import { type Random, seededRandom } from '../runtime/random.ts'
 import type { WorkerOptions } from '../worker/options.ts'
-import type { StopOptions } from '../worker/worker.ts'
+import type { StopOptions } from '../worker/stop-options.ts'
 import { FakeKinesis, type StreamObserver } from './fake-kinesis.ts'
 import { FAULT_PROFILES, FaultPlan, type FaultProfile, type FaultProfileName } from './faults.ts'
 import type { DeliveryCall, DeliveryCounts } from './invariants.ts'

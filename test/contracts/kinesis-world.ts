@@ -1,10 +1,11 @@
 // What a check of the Kinesis port works on: the service as the test changes it, streams that are made ready, and ways to
 // read them.
 import { AssertionError, expect } from 'chai'
-import type { IteratorStart, KinesisPort, RecordsAnswer } from '../../src/kinesis/kinesis-port.ts'
+import type { IteratorStart, KinesisPort } from '../../src/kinesis/kinesis-port.ts'
 import type { StreamReference } from '../../src/kinesis/sdk-kinesis.ts'
 import { ServiceError, type ServiceErrorKind } from '../../src/model/errors.ts'
 import type { KinesisRecord } from '../../src/model/record.ts'
+import type { RecordsAnswer } from '../../src/model/records-answer.ts'
 import type { PutRecord, RecordToPut } from '../support/streams.ts'
 
 export const FIRST = 'shardId-000000000000'

@@ -119,6 +119,7 @@ describe('sdkKinesis', () => {
       const answer = await port.getRecords('an-iterator', { limit: 1 })
       expect(answer).to.deep.equal({
         records: [{ sequenceNumber: '7', partitionKey: 'key', data: Data, arrivedAtMs: 1_234 }],
+        bytes: 20,
         millisBehindLatest: 5,
         nextIterator: 'next'
       })
@@ -128,7 +129,8 @@ describe('sdkKinesis', () => {
     for (const nothing of [undefined, null, '']) {
       it(`takes ${JSON.stringify(nothing) ?? 'a missing'} next iterator for the end`, async () => {
         const { port } = onStub(() => ({ Records: [], NextShardIterator: nothing }))
-        expect(await port.getRecords('an-iterator', { limit: 1 })).to.deep.equal({ records: [], millisBehindLatest: 0 })
+        const answer = await port.getRecords('an-iterator', { limit: 1 })
+        expect(answer).to.deep.equal({ records: [], bytes: 0, millisBehindLatest: 0 })
       })
     }
 
@@ -325,6 +327,15 @@ describe('sdkKinesis', () => {
       for (let read = 0; read < 30; read++) await port.getRecords('an-iterator', { limit: 1 })
       port.close()
       expect(connections).to.equal(1)
+    })
+
+    it('opens as many connections as there are shards, and no more', async () => {
+      const port = ownClient(BY_NAME, 'us-east-1')
+      port.expectShards(4)
+      const reads = Array.from({ length: 1_000 }, () => port.getRecords('an-iterator', { limit: 1 }))
+      expect((await Promise.all(reads)).map(({ nextIterator }) => nextIterator)).to.have.length(1_000)
+      port.close()
+      expect(connections).to.equal(4)
     })
 
     it('takes the region of the ARN if there is no other', async () => {

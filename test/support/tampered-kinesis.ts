@@ -1,5 +1,6 @@
 // Kinesis answers of a world that are changed on their way: cut short, inconsistent, or without what they should have.
-import type { KinesisPort, RecordsAnswer, ShardFilter } from '../../src/kinesis/kinesis-port.ts'
+import type { KinesisPort, ShardFilter } from '../../src/kinesis/kinesis-port.ts'
+import type { RecordsAnswer } from '../../src/model/records-answer.ts'
 import type { Shard } from '../../src/model/shard.ts'
 import { readIterator } from '../../src/testing/fake-iterator.ts'
 import type { World } from './world.ts'

@@ -213,6 +213,7 @@ export class Member {
       clock: this.clock,
       random: seededRandom(world.random.next() * 2 ** 32),
       kinesis: this.#gated('kinesis', world.kinesis.port(given.streamName ?? STREAM)),
+      fanOut: this.#gated('kinesis', world.kinesis.fanOut(given.streamName ?? STREAM)),
       store: this.#gated('leases', world.store),
       control: this.#gated('control', world.control)
     })

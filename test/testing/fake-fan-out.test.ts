@@ -1,7 +1,7 @@
 import { expect } from 'chai'
+import type { SubscriptionEvent } from '../../src/kinesis/fan-out-port.ts'
 import type { IteratorStart } from '../../src/kinesis/kinesis-port.ts'
-import { ServiceError } from '../../src/model/errors.ts'
-import type { SubscriptionEvent } from '../../src/testing/fake-fan-out.ts'
+import { ServiceError, ThrottledError } from '../../src/model/errors.ts'
 import { FakeKinesis } from '../../src/testing/fake-kinesis.ts'
 import { VirtualClock } from '../../src/testing/virtual-clock.ts'
 
@@ -36,11 +36,15 @@ function listenTo(subscription: AsyncIterable<SubscriptionEvent>) {
 const texts = (events: readonly SubscriptionEvent[]): string[] =>
   events.flatMap(({ records }) => records.map(({ data }) => new TextDecoder().decode(data)))
 
-async function kindOf(call: Promise<unknown>): Promise<string> {
-  const failure = await call.then(
+function rejectionOf(call: Promise<unknown>): Promise<unknown> {
+  return call.then(
     () => expect.fail('did not fail'),
     (error: unknown) => error
   )
+}
+
+async function kindOf(call: Promise<unknown>): Promise<string> {
+  const failure = await rejectionOf(call)
   expect(failure).to.be.instanceOf(ServiceError)
   return (failure as ServiceError).kind
 }
@@ -49,22 +53,30 @@ describe('FakeFanOut', () => {
   describe('consumers', () => {
     it('are active a second after they were registered', async () => {
       const { clock, kinesis, port, consumerArn } = await aConsumer()
-      expect(await port.describeConsumer(consumerArn)).to.include({ consumerName: 'counter', status: 'ACTIVE' })
+      expect(await port.describeConsumer({ consumerArn })).to.include({ consumerName: 'counter', status: 'ACTIVE' })
       const other = await port.registerConsumer('other')
       expect(other.status).to.equal('CREATING')
       const subscribing = port.subscribeToShard({ ...other, shardId: FIRST, start: TRIM_HORIZON })
       expect(await kindOf(subscribing)).to.equal('in-use')
       await clock.advance(1_000)
-      expect((await port.describeConsumer(other.consumerArn)).status).to.equal('ACTIVE')
+      expect((await port.describeConsumer(other)).status).to.equal('ACTIVE')
       kinesis.deleteStream('orders')
-      expect(await kindOf(port.describeConsumer(consumerArn))).to.equal('not-found')
+      expect(await kindOf(port.describeConsumer({ consumerArn }))).to.equal('not-found')
     })
 
-    it('have names of their own, and are twenty at most', async () => {
-      const { port } = await aConsumer()
+    it('have names of their own, are twenty at most, and five at most that are being created', async () => {
+      const { clock, port } = await aConsumer()
       expect(await kindOf(port.registerConsumer('counter'))).to.equal('in-use')
-      for (let index = 1; index < 20; index++) await port.registerConsumer(`c${index}`)
-      expect(await kindOf(port.registerConsumer('one too many'))).to.equal('in-use')
+      for (let index = 1; index < 20; index++) {
+        await port.registerConsumer(`c${index}`)
+        if (index % 5 !== 0) continue
+        const tooMany = await rejectionOf(port.registerConsumer('one too many'))
+        expect(tooMany).to.be.instanceOf(ThrottledError)
+        await clock.advance(1_000)
+      }
+      await clock.advance(1_000)
+      const tooMany = await rejectionOf(port.registerConsumer('one too many'))
+      expect(tooMany).to.be.instanceOf(ThrottledError).with.property('message', 'orders has 20 consumers already')
     })
 
     it('can be deregistered, which ends their subscriptions', async () => {

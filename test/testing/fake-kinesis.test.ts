@@ -262,7 +262,7 @@ describe('FakeKinesis', () => {
       const { kinesis, port } = aKinesis({ sendChildShards: false })
       kinesis.split('orders', FIRST)
       const answer = await port.getRecords(await fromStart(port), { limit: 1 })
-      expect(answer).to.deep.equal({ records: [], millisBehindLatest: 0 })
+      expect(answer).to.deep.equal({ records: [], bytes: 0, millisBehindLatest: 0 })
     })
   })
 

@@ -39,4 +39,14 @@ describe('ReadLimits', () => {
     await clock.advance(1)
     read()
   })
+
+  it('let no more than 2 MiB a second be read in the long run', async () => {
+    const { clock, read } = someShards()
+    read(1.9 * 1024 * 1024)
+    read(10 * 1024 * 1024)
+    await clock.advance(5_900)
+    expect(() => read()).to.throw(ThrottledError, 'bytes')
+    await clock.advance(100)
+    read()
+  })
 })

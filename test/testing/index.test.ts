@@ -24,6 +24,8 @@ const TYPES = [
   'FakeKinesisOptions',
   'FakeRecord',
   'FanOutConsumer',
+  'FanOutConsumerReference',
+  'FanOutPort',
   'Fault',
   'FaultPlan',
   'FaultProfile',

@@ -1,0 +1,93 @@
+// Decodes an answer of GetRecords in JSON: from its bytes if they are as the service writes them, through JSON.parse if not.
+import type { KinesisRecord } from '../model/record.ts'
+import type { RecordsAnswer } from '../model/records-answer.ts'
+import { Base64Decoder, base64Bytes } from './base64.ts'
+import { decodePayloads, scanJsonAnswer } from './json-records.ts'
+import { malformedAnswer, recordsAnswer } from './records-answer.ts'
+
+/** After how many records whoever drives the work is asked whether something else is to be done first. */
+const STEP_RECORDS = 256
+
+/**
+ * Decodes `body`, of which nothing is kept. Yields from time to time, so that the work can be interrupted.
+ *
+ * @throws ServiceError that is retryable, if it is not an answer of GetRecords
+ */
+export function* decodeJsonAnswer(body: Buffer): Generator<void, RecordsAnswer, void> {
+  const scanned = yield* scanJsonAnswer(body)
+  if (scanned === undefined) return yield* parsedAnswer(body)
+  const { table, fields } = scanned
+  if (table.count === 0) return recordsAnswer([], 0, fields)
+  yield
+  const data = yield* decodePayloads(table, body)
+  if (data === undefined) return yield* parsedAnswer(body)
+  return recordsAnswer(table.records(data), data.length, fields)
+}
+
+function* parsedAnswer(body: Buffer): Generator<void, RecordsAnswer, void> {
+  const text = body.toString()
+  yield
+  const { Records: given, ...fields } = parse(text)
+  yield
+  const records: unknown = given ?? []
+  if (!Array.isArray(records)) throw malformedAnswer('Records is not a list')
+  const encoded = records.map(recordIn)
+  const total = encoded.reduce((sum, { bytes }) => sum + Math.max(0, bytes), 0)
+  // Not out of the pool of Node.js: it is to go when the records go, and may be given to another thread.
+  const data = Buffer.allocUnsafeSlow(total)
+  const decoded: KinesisRecord[] = []
+  let at = 0
+  for (const { base64, bytes, ...record } of encoded) {
+    const isBase64 = bytes >= 0 && new Base64Decoder(base64, data).decode(0, base64.length, at) === bytes
+    if (!isBase64) throw malformedAnswer('Data of a record is not base64')
+    decoded.push({ ...record, data: new Uint8Array(data.buffer as ArrayBuffer, at, bytes) })
+    at += bytes
+    if (decoded.length % STEP_RECORDS === 0) yield
+  }
+  return recordsAnswer(decoded, total, fields)
+}
+
+function parse(text: string): Record<string, unknown> {
+  let parsed: unknown
+  try {
+    parsed = JSON.parse(text)
+  } catch {
+    // What JSON.parse complains about quotes the text.
+    throw malformedAnswer('it is not JSON, or breaks off')
+  }
+  if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed)) throw malformedAnswer('it is no object')
+  return parsed as Record<string, unknown>
+}
+
+type EncodedRecord = Omit<KinesisRecord, 'data'> & { readonly base64: Buffer; readonly bytes: number }
+
+function recordIn(given: unknown): EncodedRecord {
+  const { SequenceNumber, PartitionKey, Data, ApproximateArrivalTimestamp, EncryptionType } = Object(given) as Record<
+    string,
+    unknown
+  >
+  if (typeof SequenceNumber !== 'string' || SequenceNumber === '')
+    throw malformedAnswer('a record has no sequence number')
+  // What is not ASCII is no base64 either.
+  const base64 = Buffer.from(textIn(Data, 'Data'))
+  return {
+    sequenceNumber: SequenceNumber,
+    partitionKey: textIn(PartitionKey, 'PartitionKey'),
+    base64,
+    bytes: base64Bytes(base64, 0, base64.length),
+    ...arrivalIn(ApproximateArrivalTimestamp),
+    ...(EncryptionType ? { encryptionType: textIn(EncryptionType, 'EncryptionType') } : {})
+  }
+}
+
+function textIn(value: unknown, name: string): string {
+  const text = value ?? ''
+  if (typeof text !== 'string') throw malformedAnswer(`${name} of a record is not text`)
+  return text
+}
+
+function arrivalIn(seconds: unknown): { arrivedAtMs?: number } {
+  if (seconds === undefined || seconds === null) return {}
+  if (typeof seconds !== 'number') throw malformedAnswer('ApproximateArrivalTimestamp of a record is not a number')
+  return { arrivedAtMs: Math.round(seconds * 1000) }
+}

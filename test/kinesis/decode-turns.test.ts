@@ -1,0 +1,74 @@
+import { expect } from 'chai'
+import { DecodeTurns } from '../../src/kinesis/decode-turns.ts'
+import type { Clock } from '../../src/runtime/clock.ts'
+
+/** A clock on which each look at it takes a while, so that work on it does. */
+function slowClock(stepMs: number): Clock & { readonly sleeps: number } {
+  let nowMs = 0
+  let sleeps = 0
+  return {
+    monotonicMs: () => (nowMs += stepMs),
+    epochMs: () => 0,
+    get sleeps() {
+      return sleeps
+    },
+    sleep: () => {
+      sleeps += 1
+      return new Promise(resolve => setImmediate(resolve))
+    }
+  }
+}
+
+function* steps(name: string, count: number, journal: string[]): Generator<void, string, void> {
+  for (let step = 1; step <= count; step++) {
+    journal.push(`${name}${step}`)
+    yield
+  }
+  return name
+}
+
+const NEVER = new AbortController().signal
+
+describe('DecodeTurns', () => {
+  it('lets the event loop run when a slice is over', async () => {
+    const clock = slowClock(1)
+    const turns = new DecodeTurns(clock)
+    expect(await turns.run(steps('a', 100, []), NEVER)).to.equal('a')
+    expect(clock.sleeps).to.be.within(5, 20)
+  })
+
+  it('takes work in the order in which it came, one after the other', async () => {
+    const journal: string[] = []
+    const clock = slowClock(100)
+    const turns = new DecodeTurns(clock)
+    const work = ['a', 'b', 'c'].map(name => turns.run(steps(name, 2, journal), NEVER))
+    expect(await Promise.all(work)).to.deep.equal(['a', 'b', 'c'])
+    expect(journal).to.deep.equal(['a1', 'a2', 'b1', 'b2', 'c1', 'c2'])
+  })
+
+  it('goes on after work that throws', async () => {
+    const turns = new DecodeTurns(slowClock(0))
+    // biome-ignore lint/correctness/useYield: it throws at once
+    const failing = (function* (): Generator<void, never, void> {
+      throw new Error('odd')
+    })()
+    const failed = turns.run(failing, NEVER).catch((error: unknown) => error)
+    const next = turns.run(steps('b', 1, []), NEVER)
+    expect(await failed).to.have.property('message', 'odd')
+    expect(await next).to.equal('b')
+  })
+
+  it('stops between two slices when the signal aborts, and lets the next one go on', async () => {
+    const journal: string[] = []
+    const turns = new DecodeTurns(slowClock(100))
+    const stop = new AbortController()
+    const stopped = turns.run(steps('a', 1_000, journal), stop.signal).catch((error: unknown) => error)
+    const next = turns.run(steps('b', 1, journal), NEVER)
+    await new Promise(resolve => setImmediate(resolve))
+    const reason = new Error('enough')
+    stop.abort(reason)
+    expect(await stopped).to.equal(reason)
+    expect(await next).to.equal('b')
+    expect(journal.length).to.be.below(100)
+  })
+})

@@ -1,0 +1,118 @@
+// Code that runs in the threads of a pool, for tests. The first record of a batch says what to do with it; what a thread
+// finds out goes back as the state of a prepared checkpoint.
+import { threadId, workerData } from 'node:worker_threads'
+import type { Checkpointer } from '../../src/checkpoint/checkpointer.ts'
+import { CheckpointRefusedError, LeaseLostError } from '../../src/model/errors.ts'
+import {
+  type InitializeInput,
+  type LeaseLostInput,
+  type ProcessRecordsInput,
+  RecordProcessor
+} from '../../src/processor/record-processor.ts'
+import { whenAborted } from '../../src/runtime/abort.ts'
+
+/** Makes a processor, as the export of a user's module does. */
+export const processor = (data: unknown): RecordProcessor => new Scripted(data)
+
+class Scripted extends RecordProcessor {
+  readonly #data: unknown
+  #told: unknown
+  #checkpointer: Checkpointer | undefined
+  #signal: AbortSignal | undefined
+
+  constructor(data: unknown) {
+    super()
+    this.#data = data
+  }
+
+  override initialize({ signal, ...told }: InitializeInput): void {
+    this.#told = told
+    this.#signal = signal
+  }
+
+  override async processRecords(input: ProcessRecordsInput): Promise<void> {
+    const { records, checkpointer, signal } = input
+    const what = records[0]?.text() ?? ''
+    const steps: Readonly<Record<string, () => unknown>> = {
+      report: () => this.#report(input),
+      'throw at first': () => {
+        if (input.failures > 0) return this.#report(input)
+        throw Object.assign(new TypeError('not yet', { cause: new RangeError('too far') }), { code: 'E_TEST' })
+      },
+      'checkpoint one, then throw': async () => {
+        if (input.failures > 0) return this.#report(input)
+        await checkpointer.checkpoint(records[0])
+        throw new Error('after the first')
+      },
+      checkpoint: () => checkpointer.checkpoint(),
+      'checkpoint and say what comes of it': async () => {
+        const error = await checkpointer.checkpoint(records[0]).catch(thrown => thrown)
+        const is = [error instanceof LeaseLostError, error instanceof CheckpointRefusedError]
+        await tell(checkpointer, { is, code: error.code, because: error.because, message: error.message })
+        throw error
+      },
+      'prepare, then make': async () => {
+        const state = Buffer.from('xxstatexx').subarray(2, 7)
+        const prepared = await checkpointer.prepareCheckpoint(records[0], state)
+        await prepared.checkpoint()
+      },
+      'keep the checkpointer': () => {
+        this.#checkpointer = checkpointer
+      },
+      'use the one that was kept': () => this.#checkpointer?.checkpoint(),
+      'compute until the signal aborts': () => {
+        while (!signal.aborted);
+        throw signal.reason
+      },
+      'compute until it throws': () => {
+        for (;;) signal.throwIfAborted()
+      },
+      'wait until the signal aborts': async () => {
+        await whenAborted(signal)
+        throw signal.reason
+      },
+      'wait until the signal of initialize aborts': () => this.#signal && whenAborted(this.#signal),
+      'compute for ever': () => {
+        for (;;);
+      },
+      'never return': () => new Promise(() => {}),
+      exit: () => process.exit(3),
+      'throw where nobody catches': () => {
+        setImmediate(() => {
+          throw new RangeError('nobody catches this')
+        })
+        return new Promise(() => {})
+      },
+      'eat memory': () => {
+        const eaten: unknown[] = []
+        for (;;) eaten.push(new Array(100_000).fill({}))
+      }
+    }
+    await steps[what]?.()
+  }
+
+  override async leaseLost({ shardId }: LeaseLostInput): Promise<void> {
+    throw new Error(`${shardId} was told`)
+  }
+
+  async #report({ records, checkpointer, signal, ...input }: ProcessRecordsInput): Promise<void> {
+    const seen = records.map(record => ({
+      data: record.text(),
+      partitionKey: record.partitionKey,
+      sequenceNumber: record.sequenceNumber
+    }))
+    await tell(checkpointer, {
+      ...input,
+      isAborted: signal.aborted,
+      seen,
+      threadId,
+      workerData,
+      data: this.#data,
+      told: this.#told
+    })
+  }
+}
+
+async function tell(checkpointer: Checkpointer, what: unknown): Promise<void> {
+  await checkpointer.prepareCheckpoint(undefined, Buffer.from(JSON.stringify(what)))
+}
