@@ -121,6 +121,23 @@ export class ProcessorError extends ConsumerError {
   }
 }
 
+/**
+ * The thread that a processor lived in is gone, and with it what the processor knew and the batch that it had. The shard is
+ * to be read again from its checkpoint, with a new processor.
+ */
+export class ProcessorGoneError extends ConsumerError {
+  static readonly code = 'PROCESSOR_GONE'
+  readonly code = ProcessorGoneError.code
+  readonly retryable = true
+  /** The shard whose processor it was. */
+  readonly shardId: string
+
+  constructor(shardId: string, because: string, options?: { cause?: unknown }) {
+    super(`The thread that processed ${shardId} is gone: ${because}`, options)
+    this.shardId = shardId
+  }
+}
+
 /** A worker that has stopped was asked to start; or why the signal of a processor aborted that a stop does not wait for. */
 export class WorkerStoppedError extends ConsumerError {
   static readonly code = 'WORKER_STOPPED'

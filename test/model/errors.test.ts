@@ -9,6 +9,7 @@ const all: readonly errors.ConsumerError[] = [
   new errors.ThrottledError('slow down'),
   new errors.ServiceError('timeout', 'no answer', { retryable: true }),
   new errors.ProcessorError('shard', 'processRecords', 2, new Error('boom')),
+  new errors.ProcessorGoneError('shard', 'it ended'),
   new errors.WorkerStoppedError('stopped'),
   new errors.BugError('impossible')
 ]
@@ -32,7 +33,7 @@ describe('the errors', () => {
 
   it('say whether they pass', () => {
     const passing = all.filter(errors.isRetryable).map(({ code }) => code)
-    expect(passing).to.deep.equal(['THROTTLED', 'SERVICE', 'PROCESSOR'])
+    expect(passing).to.deep.equal(['THROTTLED', 'SERVICE', 'PROCESSOR', 'PROCESSOR_GONE'])
     for (const other of [new Error('x'), undefined, { retryable: true }])
       expect(errors.isRetryable(other)).to.equal(false)
   })

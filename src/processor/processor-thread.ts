@@ -1,0 +1,38 @@
+// What runs in a thread of a pool: loads the user's module and does as it is told. Loading this file in a worker thread
+// starts it.
+import { type MessagePort, parentPort, workerData } from 'node:worker_threads'
+import { messageOf, OptionError } from '../model/errors.ts'
+import { sentError } from './thread-errors.ts'
+import { processorMaker, ThreadHost } from './thread-host.ts'
+import type { FromThread, ToThread } from './thread-messages.ts'
+
+/**
+ * Serves the main thread on `port`. The first message says which module to load; what comes meanwhile waits for it.
+ *
+ * @param data what the module is given
+ */
+export function serveProcessors(port: MessagePort, data: unknown): void {
+  let host: Promise<ThreadHost | undefined> | undefined
+  port.on('message', (message: ToThread) => {
+    if (message.kind === 'load' && host === undefined) {
+      host = loadHost(port, message.module, message.aborts, data).catch(error => {
+        const unusable: FromThread = { kind: 'unusable', error: sentError(error) }
+        port.postMessage(unusable)
+        return undefined
+      })
+    } else void host?.then(loaded => loaded?.hear(message))
+  })
+}
+
+async function loadHost(port: MessagePort, href: string, aborts: MessagePort, data: unknown): Promise<ThreadHost> {
+  let module: object
+  try {
+    module = await import(href)
+  } catch (cause) {
+    const problem = `is ${JSON.stringify(href)}, which cannot be loaded: ${messageOf(cause)}`
+    throw new OptionError('threads.module', problem, { cause })
+  }
+  return new ThreadHost(port, aborts, processorMaker(module, data))
+}
+
+if (parentPort !== null) serveProcessors(parentPort, workerData)

@@ -1,0 +1,129 @@
+// The threads in which processors live: how many, which of them gets the next processor, and what follows when one ends.
+import { WorkerStoppedError } from '../model/errors.ts'
+import { backoffMs } from '../runtime/backoff.ts'
+import type { Clock } from '../runtime/clock.ts'
+import type { Random } from '../runtime/random.ts'
+import { PoolThread, type ThreadEnd, type ThreadPlace } from './pool-thread.ts'
+import { ThreadProcessor } from './thread-processor.ts'
+
+/** The threads that were asked for. */
+export interface ResolvedThreads {
+  /** The user's module. */
+  readonly module: URL
+  /** How many threads at most. */
+  readonly count: number
+  /** What the module is given; can be cloned. */
+  readonly data: unknown
+  /** How large the heap of each may grow. Megabytes; default: what Node allows. */
+  readonly maxHeapMb: number | undefined
+}
+
+/** A thread that ended on its own: why, the shards that were processed there, and how soon another one may start. */
+export interface ThreadDeath {
+  readonly because: string
+  readonly error: unknown
+  readonly shardIds: readonly string[]
+  readonly retryInMs: number
+}
+
+/** What a pool is made from, and who is told of threads that end. */
+export interface ThreadPoolOptions {
+  readonly threads: ResolvedThreads
+  readonly clock: Clock
+  readonly random: Random
+  readonly died: (death: ThreadDeath) => void
+  /** Where the code of the threads is. Default: beside this file. */
+  readonly threadUrl?: URL
+}
+
+const RESTART = { firstMs: 200, maxMs: 30_000 }
+/** A thread that lived for so long did not end because of how it began. Milliseconds. */
+const LONG_LIFE_MS = 60_000
+/** How many processors one counts as that was there when a thread ended, until it has processed a batch. */
+const SUSPECT = 1_000
+
+/** A pool of threads. They start when they are needed, and none is started before {@link processor} was called. */
+export class ThreadPool {
+  readonly #options: ThreadPoolOptions
+  readonly #threads = new Map<PoolThread, { readonly sinceMs: number }>()
+  /** Shards that were being processed in a thread that ended, and have not processed a batch since. */
+  readonly #suspects = new Set<string>()
+  readonly #over = new AbortController()
+  #deaths = 0
+  #mayStartAtMs = Number.NEGATIVE_INFINITY
+
+  constructor(options: ThreadPoolOptions) {
+    this.#options = options
+  }
+
+  /** Makes a processor for one shard. It gets its thread in `initialize`. */
+  processor(): ThreadProcessor {
+    return new ThreadProcessor({
+      admit: (shardId, signal) => this.#admit(shardId, signal),
+      proved: shardId => void this.#suspects.delete(shardId),
+      pause: () => this.#options.clock.sleep(0)
+    })
+  }
+
+  /** Ends the threads, whatever they are at: calls under way reject with ProcessorGoneError. Resolves when they are gone. */
+  async close(): Promise<void> {
+    this.#over.abort(new WorkerStoppedError('The worker has stopped: there are no threads any more'))
+    await Promise.all([...this.#threads.keys()].map(thread => thread.close()))
+  }
+
+  async #admit(shardId: string, signal: AbortSignal): Promise<ThreadPlace> {
+    const { clock } = this.#options
+    for (;;) {
+      signal.throwIfAborted()
+      this.#over.signal.throwIfAborted()
+      const thread = this.#leastLoaded()
+      if (thread !== undefined && this.#loadOf(thread) === 0) return thread.admit(shardId)
+      const isFull = this.#threads.size >= this.#options.threads.count
+      if (!isFull && clock.monotonicMs() >= this.#mayStartAtMs) return this.#start().admit(shardId)
+      // A suspect rather waits for a thread of its own.
+      if (thread !== undefined && (isFull || !this.#suspects.has(shardId))) return thread.admit(shardId)
+      const wait = AbortSignal.any([signal, this.#over.signal])
+      await clock.sleep(Math.max(1, this.#mayStartAtMs - clock.monotonicMs()), wait)
+    }
+  }
+
+  #leastLoaded(): PoolThread | undefined {
+    const threads = [...this.#threads.keys()]
+    return threads.length === 0
+      ? undefined
+      : threads.reduce((least, each) => (this.#loadOf(each) < this.#loadOf(least) ? each : least))
+  }
+
+  /** Whoever may be the one that ends threads is to be alone, as far as there are threads. */
+  #loadOf(thread: PoolThread): number {
+    return thread.places.reduce((load, { shardId }) => load + (this.#suspects.has(shardId) ? SUSPECT : 1), 0)
+  }
+
+  #start(): PoolThread {
+    const { threads, threadUrl, clock } = this.#options
+    const { module, data, maxHeapMb } = threads
+    const ended = (ending: PoolThread, end: ThreadEnd): void => this.#bury(ending, end)
+    const thread = new PoolThread({ url: threadUrl ?? besideThisModule(), module, data, maxHeapMb, ended })
+    this.#threads.set(thread, { sinceMs: clock.monotonicMs() })
+    return thread
+  }
+
+  #bury(thread: PoolThread, { because, cause }: ThreadEnd): void {
+    const { clock, random, died } = this.#options
+    const nowMs = clock.monotonicMs()
+    const livedMs = nowMs - (this.#threads.get(thread)?.sinceMs ?? nowMs)
+    this.#threads.delete(thread)
+    this.#deaths = livedMs >= LONG_LIFE_MS ? 1 : this.#deaths + 1
+    const retryInMs = backoffMs(this.#deaths, RESTART, random.next())
+    this.#mayStartAtMs = nowMs + retryInMs
+    const shardIds = thread.places.map(({ shardId }) => shardId)
+    for (const shardId of shardIds) this.#suspects.add(shardId)
+    died({ because, error: cause, shardIds, retryInMs })
+  }
+}
+
+// The extension is that of the running code: compiled, or the source itself.
+function besideThisModule(): URL {
+  const [extension = '.js'] = /\.\w+$/.exec(import.meta.url) ?? []
+  return new URL(`./processor-thread${extension}`, import.meta.url)
+}
