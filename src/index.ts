@@ -14,6 +14,7 @@ export {
   LeaseLostError,
   OptionError,
   ProcessorError,
+  ProcessorGoneError,
   ServiceError,
   type ServiceErrorKind,
   TableMismatchError,
@@ -38,6 +39,9 @@ export {
 export { consoleLogger, type Logger, type LogLevel, type LogLine, silentLogger } from './runtime/logger.ts'
 export type { WorkerEventName, WorkerEvents, WorkerListener } from './worker/events.ts'
 export type { LeaseOptions } from './worker/lease-options.ts'
-export type { PollingOptions, ProcessorErrorOptions, WorkerOptions } from './worker/options.ts'
-export { type StopOptions, Worker } from './worker/worker.ts'
+export type { ProcessorErrorOptions, WorkerOptions } from './worker/options.ts'
+export type { FanOutOptions, PollingOptions, RetrievalOptions, WireFormat } from './worker/retrieval-options.ts'
+export type { StopOptions } from './worker/stop-options.ts'
+export type { ThreadOptions } from './worker/thread-options.ts'
+export { Worker } from './worker/worker.ts'
 export type { WorkerState } from './worker/worker-state.ts'

@@ -8,7 +8,7 @@ import { is, type Node, offenders, ROOT, type SourceFile, SyntaxKind, sourceFile
 /** Folders by layer: an import points to the same folder or to a lower layer. */
 const LAYERS: readonly (readonly string[])[] = [
   ['model'],
-  ['runtime'],
+  ['runtime', 'wire'],
   ['kpl', 'kinesis', 'dynamo', 'metrics'],
   ['leases', 'checkpoint', 'retrieval', 'processor'],
   ['shards', 'consumer', 'fleet'],
@@ -19,7 +19,7 @@ const LAYERS: readonly (readonly string[])[] = [
 
 /** Files that decide and do nothing else: named so, or listed here. */
 const PURE_NAME = /\/(plan-[^/]+|[^/]+-rules|[^/]+-state)\.ts$/
-const PURE_FOLDERS = ['model/', 'kpl/']
+const PURE_FOLDERS = ['model/', 'kpl/', 'wire/']
 const PURE_FILES = [
   'dynamo/dynamo-attribute.ts',
   'dynamo/dynamo-expression.ts',

@@ -2,9 +2,10 @@
 // its links lead somewhere.
 import { execFile } from 'node:child_process'
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { availableParallelism, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
+import { getHeapStatistics } from 'node:v8'
 import { expect } from 'chai'
 import * as api from '../src/index.ts'
 import { seededRandom } from '../src/runtime/random.ts'
@@ -98,7 +99,7 @@ describe('the options in README.md', () => {
       else for (const each of names) expectDefault(each, byDefault)
       if (range !== undefined) expectRange(name, range)
       else expect(byDefault, 'a number has a range').to.not.match(/^\d/)
-      const words = wordsIn(refusalOf([name, 'no such word'])?.message ?? '', /'([^']+)'/g)
+      const words = wordsIn(refusalOf([name, 'no such word'])?.message ?? '', /'([\w-]+)'/g)
       if (words.length > 0) expect(new Set(wordsIn(text, /`'([^']+)'`/g))).to.deep.equal(new Set(words))
     })
   }
@@ -142,7 +143,10 @@ describe('the IAM policy in README.md', () => {
   })
 
   it('leaves out what only some applications need', () => {
-    expect(added).to.deep.equal(['dynamodb:TagResource', 'dynamodb:UpdateContinuousBackups', 'kms:Decrypt'])
+    expect(added).to.deep.equal([
+      ...['kinesis:RegisterStreamConsumer', 'kinesis:DescribeStreamConsumer', 'kinesis:SubscribeToShard'],
+      ...['dynamodb:TagResource', 'dynamodb:UpdateContinuousBackups', 'kms:Decrypt']
+    ])
   })
 })
 
@@ -156,6 +160,9 @@ const DEFAULTS_IN_WORDS: Readonly<Record<string, (value: unknown) => void>> = {
   DynamoDB: value => expect(value).to.equal(undefined),
   'the environment': value => expect(value).to.equal(undefined),
   'the application name': value => expect(value).to.equal(VALID.applicationName),
+  'a quarter of the heap limit': value => expect(value).to.equal(Math.floor(getHeapStatistics().heap_size_limit / 4)),
+  'one less than processors': value => expect(value).to.equal(Math.max(1, availableParallelism() - 1)),
+  'what Node allows': value => expect(value).to.equal(undefined),
   'host, pid and a random word': value => expect(value).to.match(/^.+-\d+-[a-z0-9]+$/),
   'warnings and errors to standard error, as JSON lines': value =>
     expect(value).to.have.all.keys('debug', 'info', 'warn', 'error'),
@@ -165,21 +172,42 @@ const DEFAULTS_IN_WORDS: Readonly<Record<string, (value: unknown) => void>> = {
 
 /** Where the value of an option is once it is resolved, if that is not under its own name. */
 const RESOLVED_AS: Readonly<Record<string, string>> = {
+  'threads.count': 'userCode.threads.count',
+  'threads.data': 'userCode.threads.data',
+  'threads.maxHeapMb': 'userCode.threads.maxHeapMb',
+  'retrieval.consumerName': 'retrieval.consumer.consumerName',
+  'retrieval.consumerArn': 'retrieval.consumer.consumerArn',
   'onProcessorError.attempts': 'failurePolicy.attempts',
   'onProcessorError.then': 'failurePolicy.lastResort',
   'onProcessorError.backoffMs': 'failurePolicy.backoff.firstMs',
   'onProcessorError.maxBackoffMs': 'failurePolicy.backoff.maxMs'
 }
 
+const IN_THREADS: readonly Setting[] = [
+  ['handler', undefined],
+  ['threads.module', 'file:///handler.js']
+]
+
+/** What has to be set beside an option for it to be allowed. */
+const BESIDE: Readonly<Record<string, readonly Setting[]>> = {
+  threads: [['handler', undefined]],
+  'threads.module': [['handler', undefined]],
+  ...Object.fromEntries(['count', 'data', 'maxHeapMb'].map(name => [`threads.${name}`, [...IN_THREADS]])),
+  'retrieval.consumerName': [['retrieval.mode', 'fan-out']],
+  'retrieval.consumerArn': [['retrieval.mode', 'fan-out']],
+  'retrieval.fallback': [['retrieval.mode', 'fan-out']]
+}
+
 type Setting = readonly [path: string, value: unknown]
 
 /** The options with every default filled in, after some were set by their path, such as `leases.durationMs`. */
 function resolved(...settings: readonly Setting[]): ResolvedOptions {
-  const given = settings.map(([path, value]) => {
-    const [name = '', ...rest] = path.split('.')
-    return { [name]: rest.reduceRight((inner, key) => ({ [key]: inner }), value) }
-  })
-  return resolveOptions(Object.assign({}, VALID, ...given), seededRandom(1), 0)
+  const options: Record<string, unknown> = { ...VALID }
+  for (const [path, value] of settings.flatMap(setting => [...(BESIDE[setting[0]] ?? []), setting])) {
+    const [name = '', key] = path.split('.')
+    options[name] = key === undefined ? value : { ...Object(options[name]), [key]: value }
+  }
+  return resolveOptions(options as never, seededRandom(1), 0)
 }
 
 function refusalOf(...settings: readonly Setting[]): api.OptionError | undefined {
@@ -201,11 +229,17 @@ function namesWithin(path: string): string[] {
 
 function expectDefault(name: string, text: string): void {
   const path = RESOLVED_AS[name] ?? name
-  const value = path.split('.').reduce<unknown>((inner, key) => Reflect.get(Object(inner), key), resolved())
+  const value = path
+    .split('.')
+    .reduce<unknown>((inner, key) => Reflect.get(Object(inner), key), resolved(...(BESIDE[name] ?? [])))
   const inWords = DEFAULTS_IN_WORDS[text]
   if (inWords !== undefined) inWords(value)
   else if (typeof value !== 'number') expect(`\`${show(value)}\``).to.equal(text)
-  else expect(`${value.toLocaleString('en')}${name.endsWith('Ms') ? ' ms' : ''}`).to.equal(text)
+  else expect(`${value.toLocaleString('en')}${unitOf(name)}`).to.equal(text)
+}
+
+function unitOf(name: string): string {
+  return name.endsWith('Ms') ? ' ms' : name.endsWith('Bytes') ? ' bytes' : ''
 }
 
 /**
@@ -213,9 +247,11 @@ function expectDefault(name: string, text: string): void {
  * them is not.
  */
 function expectRange(name: string, range: string): void {
-  const [, atLeast, from = atLeast, to] = /^(?:from (\S+)|(\S+) to ([\d,]+)(?:, `Infinity`)?)$/.exec(range) ?? []
+  const [, atLeast, from = atLeast, to] =
+    /^(?:from (\S+)|(\S+) to ([\d,]+|`maxBufferedBytes`)(?:, `Infinity`)?)$/.exec(range) ?? []
   const least = from === '`backoffMs`' ? resolved().failurePolicy.backoff.firstMs : numberOf(from)
-  const most = to === undefined ? [] : [numberOf(to)]
+  const most =
+    to === undefined ? [] : [to === '`maxBufferedBytes`' ? resolved().retrieval.maxBufferedBytes : numberOf(to)]
   const hasInfinity = range.includes('Infinity') || to === undefined
   const tried = [least - 1, least, ...most, ...most.map(end => end + 1), Number.POSITIVE_INFINITY]
   const accepted = tried.filter(value => refusalOf([name, value]) === undefined)

@@ -82,6 +82,13 @@ export class ShardProgress {
     this.#stored = SHARD_END
   }
 
+  /** Forgets what was delivered and not stored, once the writes under way are done: it is delivered again. */
+  async startOver(): Promise<void> {
+    await this.#queue
+    this.#delivered = this.#stored
+    this.#settled = this.#stored
+  }
+
   /** A checkpointer whose bare `checkpoint()` means everything up to `upTo`, unless the call has become void. */
   checkpointer(upTo: ExtendedSequenceNumber, isVoid = (): boolean => false): Checkpointer {
     const unlessVoid = <T>(at: ExtendedSequenceNumber | undefined, write: () => Promise<T>): Promise<T> =>

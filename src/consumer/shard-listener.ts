@@ -1,7 +1,7 @@
 // What a shard consumer tells of its life. Plain data; nothing is decided here.
 import type { ProcessorError } from '../model/errors.ts'
 import type { LastResort } from '../processor/failure-rules.ts'
-import type { ReadReport } from '../retrieval/retriever.ts'
+import type { ModeChange, ReadReport } from '../retrieval/retriever.ts'
 import type { ShardState } from './shard-state.ts'
 
 /** A batch that was processed without an error. */
@@ -31,6 +31,8 @@ export interface ShardListener {
   gaveUp(error: ProcessorError, lastResort: LastResort): void
   failed(failure: ShardFailure): void
   read(report: ReadReport): void
+  /** The shard is read in another way from here on. */
+  modeChanged(change: ModeChange): void
   /** Aggregated records that are not as they ought to be. */
   oddRecords(counts: { outOfRange: number; corrupt: number }): void
   ended(childShardIds: readonly string[]): void

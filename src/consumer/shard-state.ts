@@ -21,6 +21,7 @@ export type ShardEvent =
   | 'end-retracted' /** the end turned out to be none: read on */
   | 'end-settled'
   | 'end-refused' /** the processor is done, and the table does not take the end of the shard */
+  | 'processor-gone' /** the thread of the processor ended: the next one begins at the checkpoint */
   | 'gave-up' /** the processor failed as often as it may */
   | 'read-failed' /** reading on is pointless */
   | 'drain-requested'
@@ -38,6 +39,7 @@ const NEXT: Readonly<Record<ShardState, Partial<Readonly<Record<ShardEvent, Shar
   },
   initializing: {
     initialized: 'processing',
+    'processor-gone': 'initializing',
     'gave-up': 'halted',
     'drain-requested': 'releasing',
     'lease-lost': 'losing'
@@ -45,6 +47,7 @@ const NEXT: Readonly<Record<ShardState, Partial<Readonly<Record<ShardEvent, Shar
   processing: {
     'batch-settled': 'processing',
     'end-reached': 'ending',
+    'processor-gone': 'initializing',
     'gave-up': 'halted',
     'read-failed': 'draining',
     'drain-requested': 'draining',
@@ -54,6 +57,7 @@ const NEXT: Readonly<Record<ShardState, Partial<Readonly<Record<ShardEvent, Shar
     'end-settled': 'stopped',
     'end-retracted': 'processing',
     'end-refused': 'releasing',
+    'processor-gone': 'initializing',
     'gave-up': 'halted',
     'read-failed': 'draining',
     'drain-requested': 'draining',

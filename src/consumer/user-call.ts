@@ -1,13 +1,17 @@
 // Calls the user's code again and again until it succeeds, the rules say to give up, or the call is interrupted.
-import { LeaseLostError, ProcessorError } from '../model/errors.ts'
+import { LeaseLostError, ProcessorError, ProcessorGoneError } from '../model/errors.ts'
 import { afterFailure, type FailurePolicy, type FailureVerdict, type LastResort } from '../processor/failure-rules.ts'
 import type { Clock } from '../runtime/clock.ts'
 import type { Random } from '../runtime/random.ts'
 
-/** How a call of the user's code came out. `interrupted`: nobody wanted another attempt, and none had succeeded. */
+/**
+ * How a call of the user's code came out. `interrupted`: nobody wanted another attempt, and none had succeeded. `gone`: the
+ * processor is not there any more, and another attempt of the same call makes no sense.
+ */
 export type CallOutcome =
   | { readonly kind: 'done' }
   | { readonly kind: 'interrupted' }
+  | { readonly kind: 'gone'; readonly cause: ProcessorGoneError }
   | { readonly kind: 'gave-up'; readonly lastResort: LastResort; readonly error: ProcessorError }
 
 /** Whether user code may be called: for a tenure, whether the session behind it is proved to live. */
@@ -54,8 +58,9 @@ export async function callUser(user: UserCall): Promise<CallOutcome> {
       await user.call(attempt - 1, calls)
       if (!lapse.aborted) return { kind: 'done' }
     } catch (cause) {
-      if (lapse.aborted) continue
       const isOver = user.interrupt.aborted
+      if (cause instanceof ProcessorGoneError) return isOver ? { kind: 'interrupted' } : { kind: 'gone', cause }
+      if (lapse.aborted) continue
       if (isOver && cause instanceof LeaseLostError) return { kind: 'interrupted' }
       const error = new ProcessorError(user.shardId, user.method, attempt, cause)
       if (isOver) {

@@ -1,22 +1,17 @@
-// Reads one shard with GetShardIterator and GetRecords. Owns the iterator and the place it stands for; decides nothing
-// about pacing (read-rules.ts) and knows nothing of leases or checkpoints.
-import type { KinesisPort, RecordsAnswer } from '../kinesis/kinesis-port.ts'
-import { isRetryable, ServiceError } from '../model/errors.ts'
+// Reads one shard with GetShardIterator and GetRecords. Owns the iterator and the place it stands for; decides nothing about
+// pacing (shard-paces.ts) or about memory (byte-budget.ts), and knows nothing of leases or checkpoints.
+import type { KinesisPort } from '../kinesis/kinesis-port.ts'
+import { isRetryable, ServiceError, ThrottledError } from '../model/errors.ts'
+import type { RecordsAnswer } from '../model/records-answer.ts'
 import { unlessAborted } from '../runtime/abort.ts'
 import { backoffMs } from '../runtime/backoff.ts'
 import type { Clock } from '../runtime/clock.ts'
 import type { Random } from '../runtime/random.ts'
-import {
-  afterRead,
-  limitAfterAnswer,
-  limitAfterTimeout,
-  NO_DEBT,
-  type ReadDebt,
-  type ReadStart,
-  readDelayMs,
-  stepBackMs
-} from './read-rules.ts'
-import type { ReadReport, Retrieved, Retriever } from './retriever.ts'
+import { type AnswerHabits, habitsAfter, NO_HABITS, planRead, readBytes, recordsPerAnswer } from './budget-rules.ts'
+import type { ByteAllowance, HeldBytes } from './byte-budget.ts'
+import { limitAfterAnswer, limitAfterTimeout, type ReadStart, stepBackMs } from './read-rules.ts'
+import type { RetrievalListener, Retrieved, Retriever } from './retriever.ts'
+import type { ShardPace } from './shard-paces.ts'
 
 /** Which shard to read, from where and how fast, and who is told of each read. */
 export interface PollingRetrieverOptions {
@@ -25,16 +20,20 @@ export interface PollingRetrieverOptions {
   readonly start: ReadStart
   /** Kinesis records per read, 1 to 10,000. */
   readonly maxRecords: number
-  /** Wait between reads at the tip of the shard. Milliseconds. */
-  readonly idleMs: number
+  /** How fast the shard may be read. Closed with the retriever. */
+  readonly pace: ShardPace
+  /** How much memory the shard may take. Closed with the retriever. */
+  readonly allowance: ByteAllowance
   readonly clock: Clock
   readonly random: Random
-  readonly onRead: (report: ReadReport) => void
-  /** A read failed in a way that passes; it is tried again in `retryInMs` milliseconds. */
-  readonly onRetry: (error: unknown, retryInMs: number, failures: number) => void
+  readonly listener: Pick<RetrievalListener, 'onRead' | 'onRetry'>
 }
 
 const RETRY = { firstMs: 250, maxMs: 10_000 }
+/** Who is refused tries more often: others leave short gaps. */
+const RETRY_REFUSED = { firstMs: 250, maxMs: 4_000 }
+/** An iterator lives five minutes. One that may have expired by the time it arrives is not worth a call. Milliseconds. */
+const ITERATOR_LIVES_MS = 290_000
 /** Tries before a failure that should not pass is believed: credentials can be out of reach for a moment, for example. */
 const HOPELESS_TRIES = 5
 
@@ -44,23 +43,28 @@ export class PollingRetriever implements Retriever {
   readonly #closing = new AbortController()
   #position: ReadStart
   #iterator: string | undefined
-  #debt: ReadDebt = NO_DEBT
+  /** When the iterator was given to us. Monotonic milliseconds. */
+  #iteratorAtMs = 0
   /** How often GetRecords has refused an iterator since its last answer. */
   #refusals = 0
-  /** How many records the next read asks for. */
-  #limit: number
+  /** How many records a read may ask for: fewer than was said where the line is slow. */
+  #maxRecords: number
+  /** How many records the read under way asks for. */
+  #limit = 0
+  #habits: AnswerHabits = NO_HABITS
+  /** When everything in the shard had been read. Monotonic milliseconds; absent: there is more, as far as is known. */
+  #tipAtMs: number | undefined
   /** How long before its start the shard is opened, because that lies in the future of the service. Milliseconds. */
   #earlierMs = 0
   /** What to report once everything read so far has been fetched. */
   #end: Retrieved | undefined
-  #last: { isBehind: boolean; atMs: number } | undefined
-  /** The read under way, or done and not yet fetched. At most one: that bounds what is held in memory. */
+  /** The read under way, or done and not yet fetched. At most one. */
   #ahead: Promise<Retrieved> | undefined
 
   constructor(options: PollingRetrieverOptions) {
     this.#options = options
     this.#position = options.start
-    this.#limit = options.maxRecords
+    this.#maxRecords = options.maxRecords
   }
 
   async next(signal: AbortSignal): Promise<Retrieved> {
@@ -79,6 +83,8 @@ export class PollingRetriever implements Retriever {
 
   close(): void {
     this.#closing.abort(new ServiceError('other', 'The retriever was closed', { retryable: false }))
+    this.#options.allowance.close()
+    this.#options.pace.close()
   }
 
   #read(): Promise<Retrieved> {
@@ -89,29 +95,50 @@ export class PollingRetriever implements Retriever {
   }
 
   async #readOn(): Promise<Retrieved> {
-    const { clock, idleMs, random, onRetry } = this.#options
+    const { pace, random, listener } = this.#options
     for (let failures = 0, hopeless = 0; this.#end === undefined; ) {
-      const nowMs = clock.monotonicMs()
-      const last = this.#last && { isBehind: this.#last.isBehind, agoMs: nowMs - this.#last.atMs }
-      await this.#sleep(readDelayMs(this.#debt, last, idleMs, nowMs))
+      await this.#sleep(pace.delayMs())
+      const held = await this.#hold()
       try {
-        const retrieved = this.#accept(await this.#readOnce())
+        const retrieved = this.#accept(await this.#readOnce(), held)
         failures = 0
         hopeless = 0
         if (retrieved !== undefined) return retrieved
       } catch (error) {
+        held.release()
         this.#closing.signal.throwIfAborted()
         if (error instanceof ServiceError && error.kind === 'not-found') return { kind: 'end' }
         failures += 1
-        if (this.#iterator !== undefined && isTimeout(error)) this.#limit = limitAfterTimeout(this.#limit)
+        if (this.#iterator !== undefined) this.#learnFrom(error)
         if (!this.#mayReadOn(error)) hopeless += 1
         if (hopeless === HOPELESS_TRIES) throw error
-        const retryInMs = backoffMs(failures, RETRY, random.next())
-        onRetry(error, retryInMs, failures)
+        const backoff = error instanceof ThrottledError ? RETRY_REFUSED : RETRY
+        const retryInMs = Math.max(backoffMs(failures, backoff, random.next()), pace.delayMs())
+        listener.onRetry(error, retryInMs, failures)
         await this.#sleep(retryInMs)
       }
     }
     return this.#end
+  }
+
+  /** Holds what the next read will take, as soon as there is room for it. That can be long: until the user's code is done. */
+  #hold(): Promise<HeldBytes> {
+    const { allowance, pace, clock } = this.#options
+    const { limit, bytes } = planRead(this.#habits, {
+      maxRecords: this.#maxRecords,
+      shareBytes: allowance.shareBytes,
+      maxBytes: pace.maxBytes,
+      sinceTipMs: this.#tipAtMs === undefined ? undefined : clock.monotonicMs() - this.#tipAtMs
+    })
+    this.#limit = limit
+    return allowance.hold(bytes, this.#closing.signal)
+  }
+
+  /** What a failed read says about the next: it was too often, or too much. */
+  #learnFrom(error: unknown): void {
+    if (error instanceof ThrottledError) this.#options.pace.refused()
+    const isTimeout = error instanceof ServiceError && error.kind === 'timeout'
+    if (isTimeout) this.#maxRecords = limitAfterTimeout(recordsPerAnswer(this.#habits, this.#limit))
   }
 
   /** Whether a failure passes; makes ready for the next try. */
@@ -132,11 +159,14 @@ export class PollingRetriever implements Retriever {
   }
 
   async #readOnce(): Promise<RecordsAnswer> {
-    const { kinesis, clock } = this.#options
+    const { kinesis, pace, clock } = this.#options
     const { signal } = this.#closing
-    this.#iterator ??= await this.#openIterator(signal)
-    // Even a read that fails counts: the service may have counted it.
-    this.#debt = afterRead(this.#debt, 0, clock.monotonicMs())
+    if (clock.monotonicMs() - this.#iteratorAtMs >= ITERATOR_LIVES_MS) this.#iterator = undefined
+    if (this.#iterator === undefined) {
+      this.#iterator = await this.#openIterator(signal)
+      this.#iteratorAtMs = clock.monotonicMs()
+    }
+    pace.called()
     return kinesis.getRecords(this.#iterator, { limit: this.#limit, signal })
   }
 
@@ -151,31 +181,33 @@ export class PollingRetriever implements Retriever {
   }
 
   /** Takes an answer in. From record to record, only here the position moves; `undefined`: nothing to hand on yet. */
-  #accept(answer: RecordsAnswer): Retrieved | undefined {
-    const { clock, maxRecords, onRead } = this.#options
-    const limit = this.#limit
-    const { records, millisBehindLatest, nextIterator, childShards } = answer
-    const bytes = records.reduce((sum, record) => sum + record.data.length + record.partitionKey.length, 0)
+  #accept(answer: RecordsAnswer, held: HeldBytes): Retrieved | undefined {
+    const { clock, maxRecords, pace, listener } = this.#options
+    const { records, bytes, millisBehindLatest, nextIterator, childShards } = answer
+    const { length } = records
+    held.resize(readBytes(bytes, length))
     // Told before anything moves: if the telling fails, the same is read again rather than skipped.
-    onRead({ records: records.length, bytes, millisBehindLatest })
+    listener.onRead({ records: length, bytes, millisBehindLatest })
+    const isBehind = millisBehindLatest > 0 || length >= this.#limit
+    pace.answered({ records: length, bytes, isBehind })
     const nowMs = clock.monotonicMs()
     this.#refusals = 0
-    this.#debt = { ...this.#debt, bytes: this.#debt.bytes + bytes }
-    this.#last = { isBehind: millisBehindLatest > 0 || records.length >= limit, atMs: nowMs }
-    this.#limit = limitAfterAnswer(limit, maxRecords)
-    const newest = records.at(-1)
+    this.#tipAtMs = isBehind ? undefined : nowMs
+    this.#maxRecords = limitAfterAnswer(this.#maxRecords, maxRecords)
+    this.#habits = habitsAfter(this.#habits, length, bytes)
+    const newest = records[length - 1]
     if (newest) this.#position = { type: 'AFTER_SEQUENCE_NUMBER', sequenceNumber: newest.sequenceNumber }
     this.#iterator = nextIterator
+    this.#iteratorAtMs = nowMs
     if (nextIterator === undefined) this.#end = { kind: 'end', ...(childShards && { childShards }) }
-    return newest === undefined ? this.#end : { kind: 'records', records, millisBehindLatest }
+    if (newest !== undefined)
+      return { kind: 'records', records, bytes, millisBehindLatest, release: () => held.release() }
+    held.release()
+    return this.#end
   }
 
   async #sleep(ms: number): Promise<void> {
     if (ms > 0) await this.#options.clock.sleep(ms, this.#closing.signal)
     this.#closing.signal.throwIfAborted()
   }
-}
-
-function isTimeout(error: unknown): boolean {
-  return error instanceof ServiceError && error.kind === 'timeout'
 }

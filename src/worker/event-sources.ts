@@ -70,11 +70,18 @@ export function shardEvents(emit: Emit, tenure: Tenure): ShardListener {
       emit('shard:failed', {
         ...shard,
         during,
-        error: error instanceof Error ? error : new Error(messageOf(error)),
+        error: asError(error),
         retryInMs,
         failures
       }),
     read: report => emit('shard:read', { ...shard, ...report }),
+    modeChanged: ({ mode, error, retryInMs }) =>
+      emit('shard:retrieval-changed', {
+        ...shard,
+        mode,
+        error: error === undefined ? undefined : asError(error),
+        retryInMs
+      }),
     oddRecords: ({ outOfRange, corrupt }) => emit('shard:odd-records', { ...shard, outOfRange, corrupt }),
     ended: childShardIds => emit('shard:ended', { ...shard, childShardIds })
   }
@@ -96,6 +103,10 @@ export function syncEvents(emit: Emit): (report: SyncReport) => void {
         return emit('stream:recreated', { creationEpoch: report.creationEpoch, removed: report.removed })
     }
   }
+}
+
+function asError(thrown: unknown): Error {
+  return thrown instanceof Error ? thrown : new Error(messageOf(thrown))
 }
 
 function shardOf({ leaseKey, shardId }: Tenure): ShardEventBase {

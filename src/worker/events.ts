@@ -6,6 +6,8 @@ import type { Death } from '../leases/control-store.ts'
 import type { ClaimReason } from '../leases/held-leases.ts'
 import { type ConsumerError, OptionError, type ProcessorError } from '../model/errors.ts'
 import type { LastResort } from '../processor/failure-rules.ts'
+import type { ThreadDeath } from '../processor/thread-pool.ts'
+import type { RetrievalMode } from '../retrieval/retriever.ts'
 import type { Logger } from '../runtime/logger.ts'
 import { show } from './option-checks.ts'
 
@@ -32,6 +34,11 @@ export interface WorkerEvents {
   'worker:stopped': { readonly workerId: string; readonly abandoned: readonly string[] }
   /** The event loop stood still for `forMs` milliseconds. The heartbeat went on, unless that was three lease durations or more. */
   'worker:stalled': { readonly forMs: number }
+  /**
+   * A thread that processors lived in ended on its own, `because`. What these shards were given since their last checkpoint is
+   * delivered again, to new processors; another thread starts in `retryInMs` milliseconds.
+   */
+  'thread:died': ThreadDeath
   /** The worker has joined its fleet: at the start, and again after its session died. */
   'session:began': { readonly session: string }
   /** No heartbeat was acknowledged in 80 % of a lease duration: nothing is delivered until one is. Leases are kept. */
@@ -87,6 +94,15 @@ export interface WorkerEvents {
     readonly millisBehindLatest: number
   }
   /**
+   * The shard is read in another way from here on: by `polling`, because of `error`, until fan-out is tried again in
+   * `retryInMs` milliseconds; or by `fan-out` again.
+   */
+  'shard:retrieval-changed': ShardEventBase & {
+    readonly mode: RetrievalMode
+    readonly error: Error | undefined
+    readonly retryInMs: number | undefined
+  }
+  /**
    * Something beside the processor failed, `failures` times in a row. `during`: waiting for the `parents`, the `read`, settling
    * the `end` of the shard, or the `release` of its lease. `retryInMs` absent: not again here, the lease is given back.
    */
@@ -124,6 +140,7 @@ const NAMES: Readonly<Record<WorkerEventName, true>> = {
   'worker:stopping': true,
   'worker:stopped': true,
   'worker:stalled': true,
+  'thread:died': true,
   'session:began': true,
   'session:suspended': true,
   'session:resumed': true,
@@ -147,6 +164,7 @@ const NAMES: Readonly<Record<WorkerEventName, true>> = {
   'shard:ended': true,
   'shard:halted': true,
   'shard:read': true,
+  'shard:retrieval-changed': true,
   'shard:failed': true,
   'shard:odd-records': true,
   'batch:processed': true,

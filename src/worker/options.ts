@@ -8,22 +8,13 @@ import type { StartPosition } from '../model/start-position.ts'
 import type { FailurePolicy, LastResort } from '../processor/failure-rules.ts'
 import { type Handler, HandlerProcessor } from '../processor/handler-processor.ts'
 import type { RecordProcessor } from '../processor/record-processor.ts'
+import type { ResolvedThreads } from '../processor/thread-pool.ts'
 import { consoleLogger, type Logger, safeLogger } from '../runtime/logger.ts'
 import { type Random, randomWord } from '../runtime/random.ts'
 import { type LeaseOptions, type ResolvedLeaseOptions, resolveLeases } from './lease-options.ts'
 import { checkCount, checkGroup, checkInteger, checkMethods, checkOneOf, checkText, show } from './option-checks.ts'
-
-/** Reads the shard by asking for records again and again. */
-export interface PollingOptions {
-  /** How records are read. Default `polling`, which is the only way so far. */
-  readonly mode?: 'polling'
-  /** Kinesis records per read. 1 to 10,000; default 10,000. */
-  readonly maxRecords?: number
-  /** Wait between reads at the tip of a shard. Milliseconds, 200 to 60,000; default 1,000. Behind the tip there is none. */
-  readonly idleMs?: number
-  /** How long one call to Kinesis may take. Milliseconds, 1,000 to 120,000; default 10,000. */
-  readonly requestTimeoutMs?: number
-}
+import { type ResolvedRetrieval, type RetrievalOptions, resolveRetrieval } from './retrieval-options.ts'
+import { resolveThreads, type ThreadOptions } from './thread-options.ts'
 
 /** What follows when the processor or the handler throws or rejects. */
 export interface ProcessorErrorOptions {
@@ -44,8 +35,8 @@ interface CommonOptions {
   readonly workerId?: string
   /** Where to begin in shards the lease table does not know yet. Default `LATEST`. */
   readonly startAt?: StartPosition
-  /** How records are read, how many at a time and how often. Default: as {@link PollingOptions} says. */
-  readonly retrieval?: PollingOptions
+  /** How records are read, how many at a time and how often. Default: by polling, as {@link PollingOptions} says. */
+  readonly retrieval?: RetrievalOptions
   /** The tables, how long a session lives, and how leases are shared. Default: a table in DynamoDB with the name of the application. */
   readonly leases?: LeaseOptions
   /**
@@ -80,14 +71,24 @@ type ProcessorOption =
   | {
       /** Makes a record processor; called once for each shard this worker leases. */ readonly processor: () => RecordProcessor
       readonly handler?: never
+      readonly threads?: never
     }
   | {
       /** Processes a batch: returning means done, throwing means again. */ readonly handler: Handler
       readonly processor?: never
+      readonly threads?: never
+    }
+  | {
+      /** Has a module process the records, in threads of their own. */ readonly threads: ThreadOptions
+      readonly handler?: never
+      readonly processor?: never
     }
 
-/** What a worker is made from: a stream, an application name, and either a `handler` or a `processor`. */
+/** What a worker is made from: a stream, an application name, and a `handler`, a `processor` or `threads`. */
 export type WorkerOptions = CommonOptions & StreamOption & ProcessorOption
+
+/** The user's code: how a processor is made, or the threads that it lives in. */
+export type UserCode = { readonly makeProcessor: () => RecordProcessor } | { readonly threads: ResolvedThreads }
 
 /** The options with every default filled in. */
 export interface ResolvedOptions {
@@ -95,7 +96,7 @@ export interface ResolvedOptions {
   readonly applicationName: string
   readonly workerId: string
   readonly startAt: StartPosition
-  readonly retrieval: Required<PollingOptions>
+  readonly retrieval: ResolvedRetrieval
   readonly leases: ResolvedLeaseOptions
   readonly failurePolicy: FailurePolicy
   readonly outOfRange: OutOfRange
@@ -104,7 +105,7 @@ export interface ResolvedOptions {
   readonly kinesis: KinesisClientOption | undefined
   readonly dynamodb: DynamoDBClientOption | undefined
   readonly logger: Logger
-  readonly makeProcessor: () => RecordProcessor
+  readonly userCode: UserCode
 }
 
 const TABLE_NAME = /^[a-zA-Z0-9_.-]{3,255}$/
@@ -121,6 +122,7 @@ export const OPTION_NAMES: readonly string[] = [
   'startAt',
   'processor',
   'handler',
+  'threads',
   'retrieval',
   'leases',
   'onProcessorError',
@@ -142,7 +144,7 @@ export function resolveOptions(given: WorkerOptions, random: Random, nowMs: numb
   if (given === undefined) {
     throw new OptionError(
       'options',
-      'are missing: a worker needs a stream, an applicationName and a handler or processor'
+      'are missing: a worker needs a stream, an applicationName and a handler, processor or threads'
     )
   }
   const options = checkGroup<WorkerOptions>('options', given, OPTION_NAMES) as WorkerOptions
@@ -157,7 +159,7 @@ export function resolveOptions(given: WorkerOptions, random: Random, nowMs: numb
     applicationName,
     workerId: resolveWorkerId(options.workerId, random),
     startAt: resolveStartAt(options.startAt, nowMs),
-    retrieval: resolveRetrieval(options.retrieval),
+    retrieval: resolveRetrieval(options.retrieval, applicationName),
     leases: resolveLeases(options.leases, applicationName),
     failurePolicy: resolveFailurePolicy(options.onProcessorError),
     outOfRange: checkOneOf('outOfRange', options.outOfRange, ['deliver', 'drop-record', 'drop-aggregate'], 'deliver'),
@@ -173,7 +175,7 @@ export function resolveOptions(given: WorkerOptions, random: Random, nowMs: numb
     logger: safeLogger(
       checkMethods('logger', options.logger, ['debug', 'info', 'warn', 'error'], 'a logger') ?? consoleLogger('warn')
     ),
-    makeProcessor: resolveProcessor(options)
+    userCode: resolveUserCode(options)
   }
 }
 
@@ -209,23 +211,6 @@ function resolveStartAt(startAt: StartPosition | undefined, nowMs: number): Star
   return startAt
 }
 
-function resolveRetrieval(given: PollingOptions | undefined): Required<PollingOptions> {
-  const retrieval = checkGroup('retrieval', given, ['mode', 'maxRecords', 'idleMs', 'requestTimeoutMs'])
-  const integer = (name: 'maxRecords' | 'idleMs' | 'requestTimeoutMs', min: number, max: number, byDefault: number) =>
-    checkInteger(
-      `retrieval.${name}`,
-      retrieval[name],
-      { min, max, ...(name !== 'maxRecords' && { unit: MS }) },
-      byDefault
-    )
-  return {
-    mode: checkOneOf('retrieval.mode', retrieval.mode, ['polling'], 'polling'),
-    maxRecords: integer('maxRecords', 1, 10_000, 10_000),
-    idleMs: integer('idleMs', 200, 60_000, 1_000),
-    requestTimeoutMs: integer('requestTimeoutMs', 1_000, 120_000, 10_000)
-  }
-}
-
 function resolveFailurePolicy(given: ProcessorErrorOptions | undefined): FailurePolicy {
   const known = ['attempts', 'then', 'backoffMs', 'maxBackoffMs']
   const policy = checkGroup('onProcessorError', given, known)
@@ -247,10 +232,17 @@ function checkClient<T>(path: string, client: T | undefined): T | undefined {
   throw new OptionError(path, `is ${show(client)}, expected a client of the AWS SDK or its configuration`)
 }
 
-function resolveProcessor({ processor, handler }: WorkerOptions): () => RecordProcessor {
-  if (processor !== undefined && handler !== undefined) {
-    throw new OptionError('handler', 'is given beside processor, expected one of the two')
-  }
+function resolveUserCode({ processor, handler, threads }: WorkerOptions): UserCode {
+  const [first, second] = Object.entries({ processor, handler, threads }).filter(([, given]) => given !== undefined)
+  if (first && second) throw new OptionError(second[0], `is given beside ${first[0]}, expected one of them`)
+  if (threads !== undefined) return { threads: resolveThreads(threads) }
+  return { makeProcessor: resolveProcessor(processor, handler) }
+}
+
+function resolveProcessor(
+  processor: (() => RecordProcessor) | undefined,
+  handler: Handler | undefined
+): () => RecordProcessor {
   if (handler !== undefined) {
     if (typeof handler === 'function' && !isClass(handler)) return () => new HandlerProcessor(handler)
     const given = isClass(handler) ? 'a class' : show(handler)
@@ -266,7 +258,7 @@ function resolveProcessor({ processor, handler }: WorkerOptions): () => RecordPr
   throw new OptionError(
     'processor',
     processor === undefined
-      ? 'is missing, and so is handler: expected one of the two'
+      ? 'is missing, and so are handler and threads: expected one of them'
       : `is ${show(processor)}, expected a function that makes a RecordProcessor, such as () => new MyProcessor()`
   )
 }

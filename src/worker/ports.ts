@@ -5,8 +5,10 @@ import type { FleetSettings } from '../fleet/fleet-settings.ts'
 import type { Heartbeat, HeartbeatListener } from '../fleet/heartbeat.ts'
 import { LocalHeartbeat } from '../fleet/local-heartbeat.ts'
 import { ThreadHeartbeat } from '../fleet/thread-heartbeat.ts'
+import type { FanOutPort } from '../kinesis/fan-out-port.ts'
 import type { KinesisPort } from '../kinesis/kinesis-port.ts'
-import { sdkKinesis } from '../kinesis/sdk-kinesis.ts'
+import { sdkFanOut } from '../kinesis/sdk-fan-out.ts'
+import { type SdkKinesisPort, sdkKinesis } from '../kinesis/sdk-kinesis.ts'
 import type { ControlStore } from '../leases/control-store.ts'
 import { dynamoControlStore } from '../leases/dynamo-control-store.ts'
 import { dynamoLeaseStore } from '../leases/dynamo-lease-store.ts'
@@ -20,6 +22,8 @@ export interface WorkerPorts {
   readonly clock: Clock
   readonly random: Random
   readonly kinesis: KinesisPort
+  /** Used with `retrieval.mode: 'fan-out'` only. */
+  readonly fanOut: FanOutPort
   readonly store: LeaseStore
   /** With one given, the heartbeat lives in the main thread. */
   readonly control: ControlStore
@@ -28,6 +32,10 @@ export interface WorkerPorts {
 /** The ports as a worker uses them. `close` lets go of what was made here. */
 export interface OpenPorts {
   readonly kinesis: KinesisPort
+  /** Absent where records are polled. */
+  readonly fanOut: FanOutPort | undefined
+  /** Says how many shards are read, so that there are connections for them and not many more. */
+  readonly expectShards: (count: number) => void
   readonly store: LeaseStore
   readonly control: ControlStore
   readonly makeHeartbeat: (listener: HeartbeatListener) => Heartbeat
@@ -51,13 +59,23 @@ export function openPorts(options: ResolvedOptions, context: PortContext, given:
     return port
   }
   const { requestTimeoutMs } = retrieval
-  const kinesis = given.kinesis ?? closedLater(sdkKinesis({ stream, client: options.kinesis, clock, requestTimeoutMs }))
+  const { wire } = retrieval
+  const kinesis: KinesisPort & Partial<SdkKinesisPort> =
+    given.kinesis ?? closedLater(sdkKinesis({ stream, client: options.kinesis, clock, requestTimeoutMs, wire }))
+  const windowBytes = windowOf(retrieval.maxBufferedBytes)
+  const pushed = retrieval.mode === 'fan-out'
+  const fanOut = pushed
+    ? (given.fanOut ??
+      closedLater(sdkFanOut({ stream, client: options.kinesis, clock, requestTimeoutMs, windowBytes })))
+    : undefined
   const store = given.store ?? options.leases.store ?? closedLater(leaseStoreOf(options, context))
   const givenControl = given.control ?? options.leases.controlStore ?? given.store?.control
   const control = givenControl ?? closedLater(controlStoreOf(options, context))
   const inThread = givenControl === undefined && options.leases.heartbeat === 'thread'
   return {
     kinesis,
+    expectShards: count => kinesis.expectShards?.(Math.max(1, count)),
+    fanOut,
     store,
     control,
     makeHeartbeat: listener => {
@@ -100,6 +118,14 @@ function controlStoreOf(options: ResolvedOptions, { clock, settings }: PortConte
     logger,
     requestTimeoutMs: requestTimeoutMs(settings)
   })
+}
+
+/**
+ * What a subscription may have under way beside the budget: of a thousand, all blocked, a quarter of it. Never so little that
+ * 2 MB a second would not come through over a line with a delay of 30 ms.
+ */
+function windowOf(maxBufferedBytes: number): number {
+  return Math.min(524_288, Math.max(65_536, Math.floor(maxBufferedBytes / 4_096)))
 }
 
 /** A write without an answer must leave time for another one before the session lapses. */

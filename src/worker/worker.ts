@@ -16,26 +16,15 @@ import { deferred } from '../runtime/deferred.ts'
 import { type Random, systemRandom } from '../runtime/random.ts'
 import { retry } from '../runtime/retry.ts'
 import { ShardSyncer } from '../shards/shard-syncer.ts'
+import { ConsumerFactory } from './consumer-factory.ts'
 import { fleetEvents, leaseEvents, shardEvents, syncEvents } from './event-sources.ts'
 import { WorkerEmitter, type WorkerEventName, type WorkerListener } from './events.ts'
 import { type FleetListener, FleetMember } from './fleet-member.ts'
-import { makeShardConsumer } from './make-shard-consumer.ts'
-import { checkBoolean, checkGroup, checkInteger } from './option-checks.ts'
 import { type ResolvedOptions, resolveOptions, type WorkerOptions } from './options.ts'
 import { type OpenPorts, openPorts, type WorkerPorts } from './ports.ts'
 import { ShardConsumers } from './shard-consumers.ts'
+import { DEFAULT_GRACE_MS, resolveStop, type StopOptions } from './stop-options.ts'
 import { mayFollow, type WorkerState } from './worker-state.ts'
-
-/** How long a stop waits for the processors. */
-export interface StopOptions {
-  /** How long the processors may take to finish what they are at. Milliseconds, 0 to 3,600,000; default 30,000. */
-  readonly graceMs?: number
-  /**
-   * Whether a worker with the same `workerId` is about to take this one's place, as after a restart in place: its leases are
-   * then held back for it for half a minute (or three lease durations, if that is longer). Default false: others get them.
-   */
-  readonly restarting?: boolean
-}
 
 /** For each step of the start. Beside it, the shard syncer tries each of its calls again by itself. */
 const START_RETRY = { attempts: 8, backoff: { firstMs: 200, maxMs: 5_000 } }
@@ -57,6 +46,7 @@ export class Worker {
   readonly #ports: OpenPorts
   readonly #syncer: ShardSyncer
   readonly #member: FleetMember
+  readonly #factory: ConsumerFactory
   readonly #consumers: ShardConsumers
   readonly #stopRequested = new AbortController()
   readonly #graceOver = new AbortController()
@@ -98,11 +88,17 @@ export class Worker {
       isBusy: leaseKey => this.#consumers.isBusy(leaseKey),
       listener: this.#fleetListener()
     })
-    const parts = { ...shared, options: this.#options, kinesis, syncer: this.#syncer }
+    this.#factory = new ConsumerFactory({
+      ...shared,
+      options: this.#options,
+      ports: this.#ports,
+      syncer: this.#syncer,
+      threadDied: death => emit('thread:died', death)
+    })
     this.#consumers = new ShardConsumers({
       clock: this.#clock,
       drainTimeoutMs: this.#settings.drainTimeoutMs,
-      makeConsumer: tenure => makeShardConsumer(tenure, parts, this.#shardListener(tenure)),
+      makeConsumer: tenure => this.#factory.make(tenure, this.#shardListener(tenure)),
       letGo: (tenure, error) => this.#letGoOf(tenure, error),
       done: () => this.#consumerDone()
     })
@@ -178,10 +174,9 @@ export class Worker {
    * @throws OptionError
    */
   async stop(options: StopOptions = {}): Promise<void> {
-    const { graceMs, restarting } = checkGroup<StopOptions>('stop', options, ['graceMs', 'restarting'])
-    this.#isRestarting ||= checkBoolean('stop.restarting', restarting, false)
-    const range = { min: 0, max: 3_600_000, unit: 'milliseconds' }
-    this.#beginStop(checkInteger('stop.graceMs', graceMs, range, 30_000))
+    const { graceMs, restarting } = resolveStop(options)
+    this.#isRestarting ||= restarting
+    this.#beginStop(graceMs)
     await this.#finished.promise.catch(() => {})
   }
 
@@ -235,9 +230,10 @@ export class Worker {
     this.#move('stopping')
     this.#emitter.emit('worker:stopping', { workerId: this.workerId, graceMs })
     this.#stopRequested.abort(new WorkerStoppedError('The worker is stopping'))
-    this.#shutDown(graceMs).catch(error => {
+    this.#shutDown(graceMs).catch(async error => {
       this.#failure ??= asConsumerError(error)
       this.#member.abandon()
+      await this.#factory.close().catch(() => {})
       this.#finish([])
     })
   }
@@ -250,6 +246,7 @@ export class Worker {
     await Promise.race([lettingGo, this.#clock.sleep(RELEASE_MS, letGo.signal)])
     // What the tables did not let us give back in time will be found by the others: nothing must go on here.
     this.#member.abandon()
+    await this.#factory.close()
     this.#finish(abandoned)
   }
 
@@ -287,7 +284,7 @@ export class Worker {
   #fail(error: ConsumerError): void {
     if (this.#failure !== undefined) return
     this.#failure = error
-    this.#beginStop(30_000)
+    this.#beginStop(DEFAULT_GRACE_MS)
   }
 
   #failedInBackground(during: string, error: unknown): void {
@@ -334,7 +331,9 @@ export class Worker {
   }
 
   #fitConsumers(): void {
-    this.#consumers.fit(this.#member.held(), { mayStart: this.#isActive(), drainAll: this.#isDrainingAll })
+    const held = this.#member.held()
+    this.#ports.expectShards(held.length)
+    this.#consumers.fit(held, { mayStart: this.#isActive(), drainAll: this.#isDrainingAll })
   }
 
   /** Whether leases may be claimed and shards begun. */

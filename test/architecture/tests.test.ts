@@ -6,12 +6,18 @@ import { ROOT, sourceFiles, testFiles } from '../support/source-files.ts'
 
 /** Files without a test file at the same path, with the one that tests them. */
 const TESTED_BY: Readonly<Record<string, string>> = {
+  'consumer/processor-calls.ts': 'consumer/shard-consumer-handling.test.ts',
   'consumer/shard-listener.ts': 'consumer/shard-consumer.test.ts',
   'index.ts': 'public-api.test.ts',
+  'kinesis/fan-out-port.ts': 'contracts/fan-out.test.ts',
+  'kinesis/fan-out-wire.ts': 'kinesis/sdk-fan-out.test.ts',
+  'kinesis/sdk-fan-out-errors.ts': 'kinesis/sdk-fan-out.test.ts',
+  'kinesis/sdk-fan-out-request.ts': 'kinesis/sdk-fan-out.test.ts',
   'kinesis/kinesis-port.ts': 'contracts/kinesis-port.test.ts',
   'kinesis/sdk-kinesis-errors.ts': 'kinesis/sdk-kinesis.test.ts',
   'kpl/aggregated-record.ts': 'kpl/deaggregate.test.ts',
-  'kpl/key-tables.ts': 'kpl/deaggregate.test.ts',
+  'kpl/key-places.ts': 'kpl/deaggregate.test.ts',
+  'kpl/md5-wasm.ts': 'kpl/md5-lanes.test.ts',
   'kpl/md5.ts': 'kpl/hash-key.test.ts',
   'kpl/protobuf.ts': 'kpl/deaggregate.test.ts',
   'dynamo/dynamo-attribute.ts': 'leases/dynamo-item.test.ts',
@@ -29,7 +35,11 @@ const TESTED_BY: Readonly<Record<string, string>> = {
   'shards/sync-context.ts': 'shards/shard-syncer.test.ts',
   'shards/sync-report.ts': 'shards/shard-syncer.test.ts',
   'testing/fake-stream.ts': 'testing/fake-kinesis.test.ts',
-  'worker/make-shard-consumer.ts': 'worker/worker.test.ts'
+  'model/records-answer.ts': 'contracts/kinesis-port.test.ts',
+  'processor/pool-thread.ts': 'processor/thread-pool.test.ts',
+  'processor/thread-messages.ts': 'processor/thread-pool.test.ts',
+  'processor/thread-processor.ts': 'processor/thread-pool.test.ts',
+  'worker/consumer-factory.ts': 'worker/worker.test.ts'
 }
 
 describe('the tests of the architecture', () => {

@@ -31,11 +31,13 @@ waiting-for-parents: read-failed -> releasing
 waiting-for-parents: drain-requested -> releasing
 waiting-for-parents: lease-lost -> losing
 initializing: initialized -> processing
+initializing: processor-gone -> initializing
 initializing: gave-up -> halted
 initializing: drain-requested -> releasing
 initializing: lease-lost -> losing
 processing: batch-settled -> processing
 processing: end-reached -> ending
+processing: processor-gone -> initializing
 processing: gave-up -> halted
 processing: read-failed -> draining
 processing: drain-requested -> draining
@@ -43,6 +45,7 @@ processing: lease-lost -> losing
 ending: end-settled -> stopped
 ending: end-retracted -> processing
 ending: end-refused -> releasing
+ending: processor-gone -> initializing
 ending: gave-up -> halted
 ending: read-failed -> draining
 ending: drain-requested -> draining

@@ -2,6 +2,7 @@
 import { ShardConsumer, type ShardConsumerOptions } from '../../src/consumer/shard-consumer.ts'
 import type { ShardListener } from '../../src/consumer/shard-listener.ts'
 import { aggregate } from '../../src/kpl/aggregate.ts'
+import { DeaggregationRoom } from '../../src/kpl/deaggregate.ts'
 import type { FleetMode } from '../../src/leases/control-store.ts'
 import { memoryLeaseStore } from '../../src/leases/memory-lease-store.ts'
 import { Tenure } from '../../src/leases/tenure.ts'
@@ -17,8 +18,10 @@ import {
   type ShardEndedInput,
   type ShutdownRequestedInput
 } from '../../src/processor/record-processor.ts'
+import { ByteBudget } from '../../src/retrieval/byte-budget.ts'
 import { PollingRetriever } from '../../src/retrieval/polling-retriever.ts'
 import { startOf } from '../../src/retrieval/read-rules.ts'
+import { ShardPaces } from '../../src/retrieval/shard-paces.ts'
 import { type Loop, startLoop } from '../../src/runtime/loop.ts'
 import { seededRandom } from '../../src/runtime/random.ts'
 import type { ShardEndOutcome } from '../../src/shards/shard-syncer.ts'
@@ -118,6 +121,12 @@ export class ShardWorld {
   readonly kinesis: FakeKinesis
   readonly table = memoryLeaseStore()
   readonly store = flakyStore(this.table, this.clock)
+  readonly #room = new DeaggregationRoom()
+  readonly #budget = new ByteBudget({ maxBytes: 2 ** 30, maxShardBytes: 2 ** 30 })
+  readonly #paces = new ShardPaces({
+    ...{ idleMs: 1_000, otherApplications: 0 },
+    ...{ clock: this.clock, random: seededRandom(11) }
+  })
   readonly #mode: FleetMode
   readonly #tenures: Tenure[] = []
 
@@ -173,17 +182,17 @@ export class ShardWorld {
     const options: ShardConsumerOptions = {
       tenure,
       processor: () => new ScriptedProcessor(script, log),
-      openRetriever: (lease, onRead, onRetry) =>
+      openRetriever: (lease, told) =>
         new PollingRetriever({
           kinesis: this.kinesis.port(STREAM),
           shardId: lease.shardId,
           start: startOf(lease, undefined),
           maxRecords,
-          idleMs: 1_000,
+          pace: this.#paces.open(lease.shardId),
+          allowance: this.#budget.open(),
           clock: this.clock,
           random: seededRandom(7),
-          onRead,
-          onRetry
+          listener: told
         }),
       parentsFinished: async lease => {
         const parents = await Promise.all(lease.parentShardIds.map(parent => this.table.get(parent)))
@@ -192,6 +201,7 @@ export class ShardWorld {
       settleShardEnd: (_, children) => this.createChildren(children),
       policy: { attempts: 3, lastResort: 'halt', backoff: { firstMs: 200, maxMs: 1_000 } } satisfies FailurePolicy,
       outOfRange: 'deliver',
+      room: this.#room,
       clock: this.clock,
       random: seededRandom(3),
       listener: {
@@ -202,6 +212,7 @@ export class ShardWorld {
         gaveUp: error => log.push(`! gave up ${error.method} after ${error.attempt}`),
         failed: ({ retryInMs }) => log.push(`! read ${retryInMs === undefined ? 'for good' : 'again'}`),
         read: () => {},
+        modeChanged: () => {},
         oddRecords: ({ outOfRange, corrupt }) => log.push(`! odd ${outOfRange} ${corrupt}`),
         ended: children => log.push(`! ended ${children.join(' ')}`)
       },

@@ -38,7 +38,7 @@ describe('PollingRetriever', () => {
     await world.next()
     await world.clock.advance(2_500)
     const empty = { records: 0, bytes: 0, millisBehindLatest: 0 }
-    expect(world.reports).to.deep.equal([{ records: 1, bytes: 5, millisBehindLatest: 0 }, empty, empty])
+    expect(world.reports).to.deep.equal([{ records: 1, bytes: 2, millisBehindLatest: 0 }, empty, empty])
   })
 
   describe('pacing', () => {

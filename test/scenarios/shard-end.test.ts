@@ -1,9 +1,9 @@
 // The scenarios S5 to S7, S13 and S17 of the reference on KCL's behaviour, by name: what the end of a shard takes, and when
 // its children begin.
 import { expect } from 'chai'
-import type { RecordsAnswer } from '../../src/kinesis/kinesis-port.ts'
 import { sdkKinesis } from '../../src/kinesis/sdk-kinesis.ts'
 import { newLease } from '../../src/model/lease.ts'
+import type { RecordsAnswer } from '../../src/model/records-answer.ts'
 import { TRIM_HORIZON } from '../../src/model/sequence-number.ts'
 import { parentsOf } from '../../src/model/shard.ts'
 import { aPosition, shardId } from '../support/builders.ts'
@@ -51,7 +51,7 @@ describe('the end of a shard', () => {
   const senseless: Record<string, { isSplit: boolean; change: (answer: RecordsAnswer) => RecordsAnswer }> = {
     'there are no children and the shard is open': {
       isSplit: false,
-      change: ({ records, millisBehindLatest }) => ({ records, millisBehindLatest })
+      change: ({ records, bytes, millisBehindLatest }) => ({ records, bytes, millisBehindLatest })
     },
     'the children name no parents': {
       isSplit: true,

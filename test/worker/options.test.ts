@@ -5,6 +5,7 @@ import { HandlerProcessor } from '../../src/processor/handler-processor.ts'
 import { seededRandom } from '../../src/runtime/random.ts'
 import { resolveLeases } from '../../src/worker/lease-options.ts'
 import { type ResolvedOptions, resolveOptions } from '../../src/worker/options.ts'
+import { resolveRetrieval } from '../../src/worker/retrieval-options.ts'
 
 class Quiet extends RecordProcessor {
   processRecords(): void {}
@@ -16,6 +17,13 @@ const GOOD = { streamName: 'orders', applicationName: 'indexer', handler: (): vo
 
 function resolve(options: unknown): ResolvedOptions {
   return resolveOptions(options as WorkerOptions, seededRandom(1), NOW_MS)
+}
+
+/** What the options make for a shard. */
+function processorOf(options: unknown): RecordProcessor {
+  const { userCode } = resolve(options)
+  if (!('makeProcessor' in userCode)) throw new Error('The processor is made in a thread')
+  return userCode.makeProcessor()
 }
 
 /** The options with one more at a path such as `leases.durationMs`. */
@@ -56,15 +64,7 @@ const WRONG: readonly (readonly [string, unknown, string, string])[] = [
   ['startAt', new Date(NOW_MS + 1), '2030-01-01T00:00:00.001Z', 'future'],
   ['retrieval', 'polling', '"polling"', 'an object'],
   ['retrieval', [], 'an array', 'an object'],
-  ['retrieval.mode', 'fan-out', '"fan-out"', "'polling'"],
-  ['retrieval.maxRecords', 0, '0', 'from 1 to 10,000'],
-  ['retrieval.maxRecords', 10_001, '10001', 'from 1 to 10,000'],
-  ['retrieval.maxRecords', 1.5, '1.5', 'whole number'],
-  ['retrieval.maxRecords', '5', '"5"', 'whole number'],
-  ['retrieval.idleMs', 199, '199', '200 to 60,000 milliseconds'],
-  ['retrieval.idleMs', 60_001, '60001', '200 to 60,000 milliseconds'],
-  ['retrieval.requestTimeoutMs', 999, '999', '1,000 to 120,000 milliseconds'],
-  ['retrieval.requestTimeoutMs', Number.NaN, 'NaN', '1,000 to 120,000 milliseconds'],
+  ['retrieval.mode', 'push', '"push"', "'polling' or 'fan-out'"],
   ['leases', null, 'null', 'an object'],
   ['leases.durationMs', 999, '999', '1,000 to 600,000 milliseconds'],
   ['onProcessorError', 5, '5', 'an object'],
@@ -150,13 +150,21 @@ describe('resolveOptions', () => {
     expect(resolve({ ...without, streamArn: china }).stream).to.deep.equal({ streamArn: china })
   })
 
-  it('takes one of handler and processor', () => {
+  it('takes one of handler, processor and threads', () => {
     const { handler: _, ...without } = GOOD
-    expect(errorOf(without).message).to.include('is missing, and so is handler')
-    expect(errorOf({ ...GOOD, processor: () => new Quiet() }).message).to.include('expected one of the two')
+    expect(errorOf(without).message).to.include('is missing, and so are handler and threads')
+    expect(errorOf({ ...GOOD, processor: () => new Quiet() }).message).to.include('beside processor, expected one of')
+    const threads = { module: new URL('file:///handler.js') }
+    expect(errorOf({ ...GOOD, threads }).message).to.equal(
+      'Option threads: is given beside handler, expected one of them'
+    )
+    expect(resolve({ ...without, threads }).userCode).to.have.nested.property(
+      'threads.module.href',
+      threads.module.href
+    )
     expect(errorOf({ ...without, processor: new Quiet() }).message).to.include('() => new MyProcessor()')
-    expect(resolve({ ...without, processor: () => new Quiet() }).makeProcessor()).to.be.instanceOf(Quiet)
-    expect(resolve(GOOD).makeProcessor()).to.be.instanceOf(HandlerProcessor)
+    expect(processorOf({ ...without, processor: () => new Quiet() })).to.be.instanceOf(Quiet)
+    expect(processorOf(GOOD)).to.be.instanceOf(HandlerProcessor)
   })
 
   it('tells who passes a class as processor what to pass instead', () => {
@@ -173,18 +181,18 @@ describe('resolveOptions', () => {
 
   it('makes a new processor for each shard', () => {
     const { handler: _, ...without } = GOOD
-    const { makeProcessor } = resolve({ ...without, processor: () => new Quiet() })
-    expect(makeProcessor()).to.not.equal(makeProcessor())
+    const options = { ...without, processor: () => new Quiet() }
+    expect(processorOf(options)).to.not.equal(processorOf(options))
   })
 
   it('fills in the defaults', () => {
-    const { makeProcessor: _, logger: __, workerId, ...rest } = resolve(GOOD)
+    const { userCode: _, logger: __, workerId, ...rest } = resolve(GOOD)
     expect(workerId).to.match(new RegExp(`-${process.pid}-[a-z0-9]{6}$`))
     expect(rest).to.deep.equal({
       stream: { streamName: 'orders' },
       applicationName: 'indexer',
       startAt: 'LATEST',
-      retrieval: { mode: 'polling', maxRecords: 10_000, idleMs: 1_000, requestTimeoutMs: 10_000 },
+      retrieval: resolveRetrieval(undefined, 'indexer'),
       leases: resolveLeases(undefined, 'indexer'),
       failurePolicy: { attempts: 10, lastResort: 'halt', backoff: { firstMs: 500, maxMs: 30_000 } },
       outOfRange: 'deliver',
@@ -251,7 +259,9 @@ describe('WorkerOptions', () => {
       // @ts-expect-error: a class is no factory
       { ...application, streamName: 'orders', processor: Quiet },
       // @ts-expect-error: a mode that does not exist
-      { ...application, streamName: 'orders', handler, retrieval: { mode: 'fan-out' } }
+      { ...application, streamName: 'orders', handler, retrieval: { mode: 'push' } },
+      // @ts-expect-error: a consumer to poll with
+      { ...application, streamName: 'orders', handler, retrieval: { consumerName: 'counter' } }
     ]
     for (const options of good) expect(() => resolve(options)).to.not.throw()
     for (const options of bad) expect(() => resolve(options)).to.throw(OptionError)

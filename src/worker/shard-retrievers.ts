@@ -1,0 +1,83 @@
+// Opens the retriever of a shard: by polling, or by fan-out with polling to fall back on. Holds what all the shards that a
+// worker reads have in common: the budget of bytes, the paces, and the consumer of fan-out.
+import type { FanOutPort } from '../kinesis/fan-out-port.ts'
+import type { KinesisPort } from '../kinesis/kinesis-port.ts'
+import { BugError } from '../model/errors.ts'
+import type { Lease } from '../model/lease.ts'
+import { ByteBudget } from '../retrieval/byte-budget.ts'
+import { ActiveConsumer } from '../retrieval/fan-out-consumer.ts'
+import { FallbackRetriever, type ReadListener } from '../retrieval/fan-out-fallback.ts'
+import { FanOutRetriever } from '../retrieval/fan-out-retriever.ts'
+import { PollingRetriever } from '../retrieval/polling-retriever.ts'
+import { type ReadStart, startOf } from '../retrieval/read-rules.ts'
+import type { RetrievalListener, Retriever } from '../retrieval/retriever.ts'
+import { ShardPaces } from '../retrieval/shard-paces.ts'
+import type { Clock } from '../runtime/clock.ts'
+import type { Random } from '../runtime/random.ts'
+import type { ResolvedOptions } from './options.ts'
+
+/** How shards are to be read, and through which ports. */
+export interface ShardRetrieversOptions {
+  readonly options: Pick<ResolvedOptions, 'retrieval' | 'startAt'>
+  readonly kinesis: KinesisPort
+  /** Needed for fan-out only. */
+  readonly fanOut: FanOutPort | undefined
+  readonly clock: Clock
+  readonly random: Random
+}
+
+/** The retrievers of one worker. */
+export class ShardRetrievers {
+  readonly #parts: ShardRetrieversOptions
+  readonly #budget: ByteBudget
+  readonly #paces: ShardPaces
+  readonly #consumer: ActiveConsumer | undefined
+
+  constructor(parts: ShardRetrieversOptions) {
+    const { options, fanOut, clock, random } = parts
+    const { maxBufferedBytes, maxShardBufferedBytes, idleMs, otherApplications, mode, consumer } = options.retrieval
+    this.#parts = parts
+    this.#budget = new ByteBudget({ maxBytes: maxBufferedBytes, maxShardBytes: maxShardBufferedBytes })
+    this.#paces = new ShardPaces({ idleMs, otherApplications, clock, random })
+    if (mode === 'fan-out' && fanOut) this.#consumer = new ActiveConsumer({ fanOut, consumer, clock, random })
+  }
+
+  /** A retriever for the shard of a lease, from its checkpoint on. To be closed. */
+  open(lease: Lease, listener: RetrievalListener): Retriever {
+    const { options, clock, random } = this.#parts
+    const { retrieval, startAt } = options
+    const start = startOf(lease, startAt instanceof Date ? startAt : undefined)
+    const { shardId } = lease
+    if (retrieval.mode === 'polling') return this.#poll(shardId, start, listener)
+    if (retrieval.fallback === 'none') return this.#subscribe(shardId, start, listener, false)
+    return new FallbackRetriever({
+      start,
+      fanOut: (from, told) => this.#subscribe(shardId, from, told, true),
+      poll: (from, told) => this.#poll(shardId, from, told),
+      clock,
+      random,
+      listener
+    })
+  }
+
+  /** Ends what is still being asked for on behalf of all shards. */
+  close(): void {
+    this.#consumer?.close()
+  }
+
+  #poll(shardId: string, start: ReadStart, listener: ReadListener): Retriever {
+    const { options, kinesis, clock, random } = this.#parts
+    const { maxRecords } = options.retrieval
+    const pace = this.#paces.open(shardId)
+    const allowance = this.#budget.open()
+    return new PollingRetriever({ kinesis, shardId, start, maxRecords, pace, allowance, clock, random, listener })
+  }
+
+  #subscribe(shardId: string, start: ReadStart, listener: ReadListener, givesUp: boolean): Retriever {
+    const { fanOut, clock, random } = this.#parts
+    const consumer = this.#consumer
+    if (fanOut === undefined || consumer === undefined) throw new BugError('Fan-out was not prepared')
+    const allowance = this.#budget.open()
+    return new FanOutRetriever({ fanOut, consumer, shardId, start, allowance, givesUp, clock, random, listener })
+  }
+}
