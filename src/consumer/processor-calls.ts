@@ -20,7 +20,7 @@ import { type CallOutcome, callUser } from './user-call.ts'
 /** Whose code is called for which shard, what becomes of failures, and who is told. */
 export interface ProcessorCallsOptions {
   readonly tenure: Tenure
-  /** Makes the processor; called once, before initialize. */
+  /** Makes the processor; called before initialize: once, and again after each processor that is gone. */
   readonly processor: () => RecordProcessor
   readonly policy: FailurePolicy
   readonly outOfRange: OutOfRange
@@ -58,6 +58,8 @@ export class ProcessorCalls {
   #processor: RecordProcessor | undefined
   /** How many processors in a row have gone without settling a batch. */
   #gone = 0
+  /** How long to wait before the next one is made. Milliseconds. */
+  #pauseMs = 0
 
   constructor(options: ProcessorCallsOptions, signals: CallSignals) {
     const { tenure } = options
@@ -75,14 +77,17 @@ export class ProcessorCalls {
   }
 
   /**
-   * Makes the processor and calls initialize. Every outcome `gone`, here and below, means that this is to be called again:
-   * the next processor begins at the checkpoint, for what the last one was given since went with it.
+   * Makes the processor and calls initialize. Every outcome `gone`, here and below, means that this is to be called again,
+   * after a {@link pause}: the next processor begins at the checkpoint, for what the last one was given since went with it.
    */
   initialize(): Promise<CallOutcome> {
     const { tenure, processor } = this.#options
     const { checkpoint, pendingCheckpoint } = tenure.lease
-    return this.#callUser('initialize', this.#signals.interrupt, () => {
+    return this.#callUser('initialize', this.#signals.interrupt, async () => {
       this.#processor ??= asProcessor(processor())
+      if (this.#processor instanceof ThreadProcessor) {
+        await this.#processor.enter(tenure.shardId, this.#signals.interrupt)
+      }
       return this.#processor.initialize({
         shardId: tenure.shardId,
         checkpoint: isRecordPosition(checkpoint) ? checkpoint.sequenceNumber : undefined,
@@ -150,7 +155,7 @@ export class ProcessorCalls {
 
   /** Asks the processor to flush and to checkpoint. */
   async requestShutdown(): Promise<CallOutcome> {
-    // The last one has gone, and left nothing to flush.
+    // The last one is gone, and left nothing to flush.
     if (this.#processor === undefined) return { kind: 'done' }
     // Somebody is waiting for the shard, and nobody reads it meanwhile: no patience.
     const { policy } = this.#options
@@ -167,6 +172,11 @@ export class ProcessorCalls {
     } catch (cause) {
       this.#options.listener.processorFailed(new ProcessorError(shardId, 'leaseLost', 1, cause), undefined)
     }
+  }
+
+  /** Waits as long as the next processor is to wait, or until `signal` aborts. */
+  pause(signal: AbortSignal): Promise<void> {
+    return this.#options.clock.sleep(this.#pauseMs, signal)
   }
 
   /** Nothing is called any more. */
@@ -208,25 +218,23 @@ export class ProcessorCalls {
       random,
       failed: (error, retryInMs) => listener.processorFailed(error, retryInMs)
     })
-    return outcome.kind === 'gone' ? this.#startOver(method, outcome, interrupt) : outcome
+    return outcome.kind === 'gone' ? this.#startOver(method, outcome) : outcome
   }
 
-  /** Makes ready for the next processor, after a delay; or gives up, if too many have gone one after another. */
-  async #startOver(
-    method: string,
-    gone: Extract<CallOutcome, { kind: 'gone' }>,
-    interrupt: AbortSignal
-  ): Promise<CallOutcome> {
-    const { tenure, clock, random, listener, policy } = this.#options
+  /** Makes ready for the next processor; or gives up, if too many have gone one after another. */
+  async #startOver(method: string, gone: Extract<CallOutcome, { kind: 'gone' }>): Promise<CallOutcome> {
+    const { tenure, random, listener, policy } = this.#options
     this.close()
     this.#processor = undefined
     await this.#progress.startOver()
     this.#gone += 1
     const error = new ProcessorError(tenure.shardId, method, this.#gone, gone.cause)
     const verdict = afterFailure(this.#gone, policy, random.next())
-    listener.processorFailed(error, verdict.kind === 'again' ? verdict.inMs : undefined)
+    // At a shutdown there is no next one.
+    const isLast = method === 'shutdownRequested' || verdict.kind === 'give-up'
+    listener.processorFailed(error, isLast ? undefined : verdict.inMs)
     if (verdict.kind === 'give-up') return { kind: 'gave-up', lastResort: verdict.lastResort, error }
-    await clock.sleep(verdict.inMs, interrupt)
+    this.#pauseMs = verdict.inMs
     return gone
   }
 

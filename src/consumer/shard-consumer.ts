@@ -25,6 +25,8 @@ export interface ShardConsumerOptions extends ProcessorCallsOptions {
   readonly listener: ShardListener
 }
 
+/** What follows these is another processor, or none: it begins at the checkpoint. */
+const READS_NO_MORE: readonly ShardState[] = ['draining', 'halted', 'releasing', 'losing']
 const PARENT_POLL_MS = 1_000
 const END_RETRY = { firstMs: 500, maxMs: 15_000 }
 
@@ -50,6 +52,8 @@ export class ShardConsumer {
     this.#options = options
     this.#giveUp = AbortSignal.any([tenure.signal, this.#abandon.signal])
     this.#interrupt = AbortSignal.any([this.#giveUp, this.#drain.signal])
+    // User code that does not return must not keep the shard being read.
+    this.#giveUp.addEventListener('abort', () => this.#closeRetriever(), { once: true })
     this.#calls = new ProcessorCalls(options, {
       interrupt: this.#interrupt,
       giveUp: this.#giveUp,
@@ -72,12 +76,12 @@ export class ShardConsumer {
     await this.#release()
   }
 
-  /** Resolves when the shard is done with here, and no user code is running any more. Never rejects. */
+  /** Resolves when the shard is done with here, and no user code is running any more. Rejects only if there is a bug. */
   async run(): Promise<void> {
     try {
       while (this.#state !== 'stopped') this.#move(await this.#work())
     } finally {
-      this.#retriever?.close()
+      this.#closeRetriever()
       this.#calls.close()
     }
   }
@@ -110,6 +114,7 @@ export class ShardConsumer {
     const to = nextShardState(from, event)
     if (to === undefined) throw new BugError(`Event ${event} cannot happen in state ${from}`)
     this.#state = to
+    if (READS_NO_MORE.includes(to)) this.#closeRetriever()
     if (from !== to) this.#options.listener.moved(from, to)
   }
 
@@ -237,15 +242,21 @@ export class ShardConsumer {
     return 'told'
   }
 
-  /** What was read after the checkpoint is read again. */
-  #startOver(): ShardEvent {
-    this.#retriever?.close()
-    this.#retriever = undefined
+  /** What was read after the checkpoint is read again, by and by. */
+  async #startOver(): Promise<ShardEvent> {
+    this.#closeRetriever()
     this.#end = undefined
+    await this.#calls.pause(this.#interrupt)
     return this.#interrupt.aborted ? this.#interruption() : 'processor-gone'
   }
 
-  #eventOf(outcome: CallOutcome, done: ShardEvent): ShardEvent {
+  /** Gives back, too, what was read ahead for nobody. */
+  #closeRetriever(): void {
+    this.#retriever?.close()
+    this.#retriever = undefined
+  }
+
+  async #eventOf(outcome: CallOutcome, done: ShardEvent): Promise<ShardEvent> {
     if (outcome.kind === 'done') return done
     if (outcome.kind === 'interrupted') return this.#interruption()
     if (outcome.kind === 'gone') return this.#startOver()
@@ -253,17 +264,13 @@ export class ShardConsumer {
     return 'gave-up'
   }
 
-  /** Closed as soon as it reads for nobody: user code that does not return must not keep it reading. */
   #openRetriever(): Retriever {
-    if (this.#retriever !== undefined) return this.#retriever
     const { openRetriever, listener } = this.#options
-    const retriever = openRetriever(this.tenure.lease, {
+    this.#retriever ??= openRetriever(this.tenure.lease, {
       onRead: report => listener.read(report),
       onRetry: (error, retryInMs, failures) => listener.failed({ during: 'read', error, retryInMs, failures }),
       onModeChange: change => listener.modeChanged(change)
     })
-    this.#giveUp.addEventListener('abort', () => retriever.close(), { once: true })
-    this.#retriever = retriever
-    return retriever
+    return this.#retriever
   }
 }

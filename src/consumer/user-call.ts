@@ -61,7 +61,8 @@ export async function callUser(user: UserCall): Promise<CallOutcome> {
       const isOver = user.interrupt.aborted
       if (cause instanceof ProcessorGoneError) return isOver ? { kind: 'interrupted' } : { kind: 'gone', cause }
       if (lapse.aborted) continue
-      if (isOver && cause instanceof LeaseLostError) return { kind: 'interrupted' }
+      // What the call was interrupted with is no failure of its own.
+      if (isOver && (cause instanceof LeaseLostError || cause === user.interrupt.reason)) return { kind: 'interrupted' }
       const error = new ProcessorError(user.shardId, user.method, attempt, cause)
       if (isOver) {
         user.failed(error, undefined)

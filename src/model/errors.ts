@@ -156,6 +156,11 @@ export class BugError extends ConsumerError {
   }
 }
 
+/** An error of ours; what is none is a bug. */
+export function asConsumerError(thrown: unknown): ConsumerError {
+  return thrown instanceof ConsumerError ? thrown : new BugError(messageOf(thrown), { cause: thrown })
+}
+
 /** What was thrown, in words. Anything can be thrown, even what cannot be made a string of; this never throws. */
 export function messageOf(thrown: unknown): string {
   try {

@@ -88,6 +88,7 @@ export class PoolThread {
 
   /** Has nothing to do with a processor any more. */
   dismiss(place: ThreadPlace): void {
+    place.unwatch()
     if (!this.#places.delete(place.number)) return
     this.post({ kind: 'end', processor: place.number })
   }
@@ -155,6 +156,10 @@ export class PoolThread {
       if (!isOver && this.#end === undefined) this.#aborts.postMessage(sentAbort(call, signal))
     }
     signal.addEventListener('abort', forward, { once: true })
+    // The signal of `initialize` outlives the thread.
+    if (!isForLife) return
+    place.unwatch()
+    place.unwatch = () => signal.removeEventListener('abort', forward)
   }
 
   #break(end: ThreadEnd): void {
@@ -168,6 +173,7 @@ export class PoolThread {
     if (this.#end !== undefined) return
     this.#end = end
     this.#aborts.close()
+    for (const place of this.#places.values()) place.unwatch()
     for (const { place, reject } of this.#calls.values()) reject(this.#errorFor(place.shardId, end))
     this.#calls.clear()
   }
@@ -185,6 +191,8 @@ export class ThreadPlace {
   readonly number: number
   readonly shardId: string
   readonly checkpoints = new ThreadCheckpoints()
+  /** Stops looking at the signal of its `initialize`. */
+  unwatch: () => void = () => {}
 
   constructor(thread: PoolThread, number: number, shardId: string) {
     this.#thread = thread

@@ -13,6 +13,10 @@ import type { FromThread, ToThread } from './thread-messages.ts'
  */
 export function serveProcessors(port: MessagePort, data: unknown): void {
   let host: Promise<ThreadHost | undefined> | undefined
+  // What cannot be read would never be answered: better that the thread ends, and its shards begin anew.
+  port.on('messageerror', error => {
+    throw error
+  })
   port.on('message', (message: ToThread) => {
     if (message.kind === 'load' && host === undefined) {
       host = loadHost(port, message.module, message.aborts, data).catch(error => {

@@ -59,9 +59,9 @@ const MOST_BETWEEN = 128
 
 /**
  * The memory that belongs to what was read: that which its payloads fill from end to end, so that nobody else can have a
- * part of it; or, if `isAlone` says so, all of it.
+ * part of it.
  */
-export function ownBuffers(read: readonly KinesisRecord[], isAlone = false): ReadonlySet<ArrayBufferLike> {
+export function ownBuffers(read: readonly KinesisRecord[]): ReadonlySet<ArrayBufferLike> {
   const filledTo = new Map<ArrayBufferLike, number>()
   let buffer: ArrayBufferLike | undefined
   let end = 0
@@ -76,8 +76,7 @@ export function ownBuffers(read: readonly KinesisRecord[], isAlone = false): Rea
   }
   if (buffer !== undefined) filledTo.set(buffer, end)
   const own = [...filledTo].filter(
-    ([each, to]) =>
-      each instanceof ArrayBuffer && each.byteLength >= LEAST_TRANSFERRED && (isAlone || to === each.byteLength)
+    ([each, to]) => each instanceof ArrayBuffer && each.byteLength >= LEAST_TRANSFERRED && to === each.byteLength
   )
   return new Set(own.map(([each]) => each))
 }

@@ -42,11 +42,9 @@ export class ThreadProcessor extends RecordProcessor {
   /**
    * Says what the next batch was made from. Memory that is filled by it alone is then transferred, and not copied: nothing of
    * it may be read here any more.
-   *
-   * @param isAlone whether nothing else is in that memory even where the records do not fill it
    */
-  takeFrom(read: readonly KinesisRecord[], isAlone = false): void {
-    this.#own = ownBuffers(read, isAlone)
+  takeFrom(read: readonly KinesisRecord[]): void {
+    this.#own = ownBuffers(read)
   }
 
   /** Lets go of the batch that was processed last: it does not come again. */
@@ -61,14 +59,19 @@ export class ThreadProcessor extends RecordProcessor {
     this.#place?.leave()
   }
 
+  /** Gets a place in a thread, if it has none. That can take a while; rejects with the reason of `signal` if that aborts first. */
+  async enter(shardId: string, signal: AbortSignal): Promise<void> {
+    if (this.#place?.isGone === false) return
+    this.#batch = undefined
+    this.#place = await this.#places.admit(shardId, signal)
+  }
+
   override async initialize({ signal, pendingCheckpoint, ...rest }: InitializeInput): Promise<void> {
-    if (this.#place?.isGone !== false) {
-      this.#batch = undefined
-      this.#place = await this.#places.admit(rest.shardId, signal)
-    }
+    await this.enter(rest.shardId, signal)
+    const place = this.#placeOf(rest.shardId)
     const state = pendingCheckpoint?.state && new Uint8Array(pendingCheckpoint.state)
     const pending = pendingCheckpoint && { position: pendingCheckpoint.position, ...(state && { state }) }
-    await this.#place.call({ method: 'initialize', input: { ...rest, pendingCheckpoint: pending } }, { signal })
+    await place.call({ method: 'initialize', input: { ...rest, pendingCheckpoint: pending } }, { signal })
   }
 
   override async processRecords({ records, checkpointer, signal, ...input }: ProcessRecordsInput): Promise<void> {

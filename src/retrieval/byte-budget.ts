@@ -26,7 +26,7 @@ export interface ByteAllowance {
    * aborts, and with a ServiceError once the allowance is closed.
    */
   hold(bytes: number, signal: AbortSignal): Promise<HeldBytes>
-  /** Gives back everything that the shard holds, and its part. */
+  /** Gives back the part of the shard, and refuses what waits. What it holds counts until it is released: somebody has it. */
   close(): void
 }
 
@@ -75,6 +75,8 @@ export class ByteBudget {
   readonly #maxBytes: number
   readonly #maxShardBytes: number
   readonly #shards = new Set<Shard>()
+  /** Those that are closed, and still hold something. It all counts as borrowed. */
+  readonly #leaving = new Set<Shard>()
   /** Requests that wait, oldest first. */
   readonly #queue = new Set<Waiter>()
   #heldBytes = 0
@@ -105,7 +107,6 @@ export class ByteBudget {
       isClosed: false,
       waiting: [],
       changed: bytes => {
-        if (shard.isClosed) return
         this.#change(shard, bytes)
         if (bytes < 0) this.#serve()
       }
@@ -169,8 +170,7 @@ export class ByteBudget {
     shard.isClosed = true
     this.#shards.delete(shard)
     for (const waiter of [...shard.waiting]) waiter.refuse(closed())
-    this.#heldBytes -= shard.heldBytes
-    shard.heldBytes = 0
+    if (shard.heldBytes > 0) this.#leaving.add(shard)
     this.#divide()
     this.#serve()
   }
@@ -208,11 +208,16 @@ export class ByteBudget {
   }
 
   /** How much a shard may hold now. */
-  #limitOf({ heldBytes }: Shard, isAwaited: boolean): number {
+  #limitOf(shard: Shard, isAwaited: boolean): number {
     if (this.#isShut || isAwaited) return this.#ownBytes()
-    const byOthers = this.#borrowedBytes - Math.max(0, heldBytes - this.#partBytes)
+    const byOthers = this.#borrowedBytes - this.#borrowedBy(shard)
     const borrowable = Math.max(0, Math.floor((this.#poolBytes - byOthers) * BORROWABLE))
     return Math.min(this.#maxShardBytes, this.#partBytes + borrowable)
+  }
+
+  /** What a shard holds beyond its part. One that is closed has none. */
+  #borrowedBy({ heldBytes, isClosed }: Shard): number {
+    return isClosed ? heldBytes : Math.max(0, heldBytes - this.#partBytes)
   }
 
   /** How much a shard may hold when no other borrows. */
@@ -221,10 +226,11 @@ export class ByteBudget {
   }
 
   #change(shard: Shard, bytes: number): void {
-    const before = Math.max(0, shard.heldBytes - this.#partBytes)
+    const before = this.#borrowedBy(shard)
     shard.heldBytes += bytes
     this.#heldBytes += bytes
-    this.#borrowedBytes += Math.max(0, shard.heldBytes - this.#partBytes) - before
+    this.#borrowedBytes += this.#borrowedBy(shard) - before
+    if (shard.heldBytes === 0) this.#leaving.delete(shard)
     this.#look()
   }
 
@@ -234,7 +240,7 @@ export class ByteBudget {
     this.#partBytes = Math.floor((this.#maxBytes * DIVIDED) / Math.max(1, count))
     this.#poolBytes = this.#maxBytes - this.#partBytes * count
     this.#borrowedBytes = 0
-    for (const { heldBytes } of this.#shards) this.#borrowedBytes += Math.max(0, heldBytes - this.#partBytes)
+    for (const shard of [...this.#shards, ...this.#leaving]) this.#borrowedBytes += this.#borrowedBy(shard)
     this.#look()
   }
 

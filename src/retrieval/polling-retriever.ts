@@ -83,6 +83,12 @@ export class PollingRetriever implements Retriever {
 
   close(): void {
     this.#closing.abort(new ServiceError('other', 'The retriever was closed', { retryable: false }))
+    // What was read and nobody has fetched: it is let go of as soon as it is there.
+    this.#ahead?.then(
+      retrieved => retrieved.kind === 'records' && retrieved.release(),
+      () => {}
+    )
+    this.#ahead = undefined
     this.#options.allowance.close()
     this.#options.pace.close()
   }

@@ -29,7 +29,7 @@ export interface Retriever {
   next(signal: AbortSignal): Promise<Retrieved>
   /** The end that was reported was none: go on reading from the last position. */
   continueAfterEnd(): void
-  /** Lets go of everything, and gives back what it holds of the budget. */
+  /** Lets go of everything that was not handed on, and gives back what it holds of the budget for it. */
   close(): void
 }
 

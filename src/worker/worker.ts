@@ -3,9 +3,9 @@ import type { ShardListener } from '../consumer/shard-listener.ts'
 import { type FleetSettings, fleetSettings } from '../fleet/fleet-settings.ts'
 import type { Tenure } from '../leases/tenure.ts'
 import {
+  asConsumerError,
   BugError,
-  ConsumerError,
-  messageOf,
+  type ConsumerError,
   ServiceError,
   TableMismatchError,
   WorkerStoppedError
@@ -28,7 +28,7 @@ import { mayFollow, type WorkerState } from './worker-state.ts'
 
 /** For each step of the start. Beside it, the shard syncer tries each of its calls again by itself. */
 const START_RETRY = { attempts: 8, backoff: { firstMs: 200, maxMs: 5_000 } }
-/** How long giving leases back may take once the grace is over. */
+/** How long giving leases back, and ending threads, may take once the grace is over. Milliseconds. */
 const RELEASE_MS = 2_000
 /** How much of the grace of a stop may be spent waiting for the leader to find successors, and how many lease durations. */
 const HANDOVER_SHARE = 0.5
@@ -233,7 +233,7 @@ export class Worker {
     this.#shutDown(graceMs).catch(async error => {
       this.#failure ??= asConsumerError(error)
       this.#member.abandon()
-      await this.#factory.close().catch(() => {})
+      await this.#briefly(this.#factory.close()).catch(() => {})
       this.#finish([])
     })
   }
@@ -241,13 +241,19 @@ export class Worker {
   async #shutDown(graceMs: number): Promise<void> {
     await Promise.race([this.#windDown(graceMs), whenAborted(this.#graceOver.signal)])
     const abandoned = this.#consumers.shardIds()
-    const letGo = new AbortController()
-    const lettingGo = this.#letGo().finally(() => letGo.abort())
-    await Promise.race([lettingGo, this.#clock.sleep(RELEASE_MS, letGo.signal)])
+    await this.#briefly(this.#letGo())
     // What the tables did not let us give back in time will be found by the others: nothing must go on here.
     this.#member.abandon()
-    await this.#factory.close()
+    // Threads that are inside native code end when that returns.
+    await this.#briefly(this.#factory.close())
     this.#finish(abandoned)
+  }
+
+  /** Waits for what should not take long. */
+  async #briefly(work: Promise<void>): Promise<void> {
+    const over = new AbortController()
+    const working = work.finally(() => over.abort())
+    await Promise.race([working, this.#clock.sleep(RELEASE_MS, over.signal)])
   }
 
   /** Resolves when nothing is claimed or compared any more, and every consumer has drained. */
@@ -390,9 +396,4 @@ export class Worker {
     if (!mayFollow(this.#state, to)) throw new BugError(`A worker cannot go from ${this.#state} to ${to}`)
     this.#state = to
   }
-}
-
-function asConsumerError(error: unknown): ConsumerError {
-  if (error instanceof ConsumerError) return error
-  return new BugError(messageOf(error), { cause: error })
 }

@@ -122,7 +122,7 @@ export class ShardWorld {
   readonly table = memoryLeaseStore()
   readonly store = flakyStore(this.table, this.clock)
   readonly #room = new DeaggregationRoom()
-  readonly #budget = new ByteBudget({ maxBytes: 2 ** 30, maxShardBytes: 2 ** 30 })
+  readonly budget = new ByteBudget({ maxBytes: 2 ** 30, maxShardBytes: 2 ** 30 })
   readonly #paces = new ShardPaces({
     ...{ idleMs: 1_000, otherApplications: 0 },
     ...{ clock: this.clock, random: seededRandom(11) }
@@ -189,7 +189,7 @@ export class ShardWorld {
           start: startOf(lease, undefined),
           maxRecords,
           pace: this.#paces.open(lease.shardId),
-          allowance: this.#budget.open(),
+          allowance: this.budget.open(),
           clock: this.clock,
           random: seededRandom(7),
           listener: told

@@ -41,12 +41,6 @@ describe('ownBuffers', () => {
       expect(ownBuffers(parts.map(data => read(data))).size).to.equal(0)
     }
   })
-
-  it('are all that are large enough, if nobody else has a part of them', () => {
-    expect(ownBuffers([read(memory.subarray(5, 9)), read(new Uint8Array(9))], true)).to.deep.equal(
-      new Set([memory.buffer])
-    )
-  })
 })
 
 describe('packBatch', () => {

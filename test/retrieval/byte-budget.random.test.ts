@@ -74,7 +74,7 @@ class Crowd {
     shard.allowance.close()
     shard.isClosed = true
     this.shards = this.shards.filter(each => each !== shard)
-    for (const each of this.asked) if (each.shard === shard) each.isOver = true
+    for (const each of this.waiting()) if (each.shard === shard) each.isOver = true
   }
 
   heldBy(shard: Shard): number {

@@ -184,7 +184,7 @@ describe('ByteBudget', () => {
     expect(late.error).to.have.property('message', 'enough')
   })
 
-  it('takes back everything of a shard that is closed, and refuses it more', async () => {
+  it('takes back the part of a shard that is closed, and counts what it holds until that is released', async () => {
     const { budget, shards } = someShards(2, 1_000)
     const one = await held(shards[0], 500)
     const waiting = ask(shards[0], 500)
@@ -192,11 +192,17 @@ describe('ByteBudget', () => {
     shards[0].close()
     shards[0].close()
     await settled()
-    expect(budget.heldBytes).to.equal(600)
+    expect(budget.heldBytes).to.equal(1_100)
     expect(waiting.error).to.be.instanceOf(ServiceError)
-    one.resize(800)
+    one.resize(400)
+    expect(budget.heldBytes).to.equal(1_000)
+    const next = ask(shards[1], 300)
     one.release()
     expect(budget.heldBytes).to.equal(600)
+    other.held?.resize(300)
+    await settled()
+    expect(next.held?.bytes).to.equal(300)
+    next.held?.release()
     const late = ask(shards[0], 1)
     await settled()
     expect(late.error).to.be.instanceOf(ServiceError)
