@@ -46,7 +46,7 @@ type UserWork = (failures: number, signal: AbortSignal, calls: number) => void |
 
 const DRAIN_ATTEMPTS = 3
 const DRAIN_BACKOFF = { firstMs: 250, maxMs: 1_000 }
-/** Answers of this size or more are taken apart, and processed, in two turns of the event loop. Bytes. */
+/** Answers of this size or more are decoded and processed in turns of the event loop of their own. Bytes. */
 const LARGE_BYTES = 262_144
 
 /** The calls of one processor, for one tenure of one shard. */
@@ -102,10 +102,11 @@ export class ProcessorCalls {
   async deliver(retrieved: RetrievedRecords): Promise<CallOutcome> {
     const { clock, listener, tenure } = this.#options
     const { millisBehindLatest } = retrieved
+    // Timers and sockets come before a large answer is taken apart, which has just been decoded. Not after that: records that
+    // outlive a turn of the event loop cost the garbage collector more than they cost to make.
+    if (retrieved.bytes >= LARGE_BYTES) await clock.sleep(0)
     const read = this.#deaggregator.deaggregate(retrieved.records)
     if (read.outOfRange > 0 || read.corrupt > 0) listener.oddRecords(read)
-    // A large answer has just been decoded, and was just taken apart: timers and sockets come before the user's code.
-    if (retrieved.bytes >= LARGE_BYTES) await clock.sleep(0)
     const { records, upTo } = planDelivery(read.records, read.last, this.#progress.settled)
     if (records.length === 0) {
       this.#progress.settle(upTo)

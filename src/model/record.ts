@@ -40,15 +40,12 @@ const utf8 = new TextDecoder('utf-8', { ignoreBOM: true })
 /**
  * One user record: a plain Kinesis record, or one record out of an aggregated one.
  *
- * Only the two parts of its position are properties of its own, so those are what `{ ...record }` copies; everything
- * else is worked out when it is asked for. `JSON.stringify` gives all of it, with the payload in base64, see
- * {@link toJSON}. `console.log` and `util.inspect` show everything but the payload, of which they give the length.
+ * What it has is worked out when it is asked for, so `{ ...record }` copies nothing. `JSON.stringify` gives all of it, with
+ * the payload in base64, see {@link toJSON}. `console.log` and `util.inspect` show everything but the payload, of which they
+ * give the length.
  */
 export class ConsumedRecord implements ExtendedSequenceNumber {
-  /** Sequence number of the Kinesis record. Decimal digits, about 56 of them. */
-  readonly sequenceNumber: string
-  /** Place inside an aggregated Kinesis record, from 0; 0 for a plain record. */
-  readonly subSequenceNumber: number
+  readonly #subSequenceNumber: number
   readonly #whole: ConsumedRecordFields | KinesisRecord
   /** Absent: the record is all of {@link #whole}. */
   readonly #members: AggregateMembers | undefined
@@ -63,32 +60,43 @@ export class ConsumedRecord implements ExtendedSequenceNumber {
     members?: AggregateMembers,
     subSequenceNumber = (whole as Partial<ConsumedRecordFields>).subSequenceNumber ?? 0
   ) {
-    this.sequenceNumber = whole.sequenceNumber
-    this.subSequenceNumber = subSequenceNumber
+    this.#subSequenceNumber = subSequenceNumber
     this.#whole = whole
     this.#members = members
   }
 
+  /** Sequence number of the Kinesis record. Decimal digits, about 56 of them. */
+  get sequenceNumber(): string {
+    return this.#whole.sequenceNumber
+  }
+
+  /** Place inside an aggregated Kinesis record, from 0; 0 for a plain record. */
+  get subSequenceNumber(): number {
+    return this.#subSequenceNumber
+  }
+
   /** Partition key the producer gave to this user record. */
   get partitionKey(): string {
-    return this.#members === undefined ? this.#whole.partitionKey : this.#members.partitionKeyOf(this.subSequenceNumber)
+    return this.#members === undefined
+      ? this.#whole.partitionKey
+      : this.#members.partitionKeyOf(this.#subSequenceNumber)
   }
 
   /** Hash key the producer gave instead of hashing the partition key. Decimal; only known for aggregated records. */
   get explicitHashKey(): string | undefined {
     if (this.#members === undefined) return (this.#whole as Partial<ConsumedRecordFields>).explicitHashKey
-    return this.#members.explicitHashKeyOf(this.subSequenceNumber)
+    return this.#members.explicitHashKeyOf(this.#subSequenceNumber)
   }
 
   /** The payload, always as the same object. A view on the whole response: {@link copy} the record to keep it for long. */
   get data(): Uint8Array {
-    this.#data ??= this.#members === undefined ? this.#whole.data : this.#members.dataOf(this.subSequenceNumber)
+    this.#data ??= this.#members === undefined ? this.#whole.data : this.#members.dataOf(this.#subSequenceNumber)
     return this.#data
   }
 
   /** Length of the payload in bytes. Does not make {@link data}. */
   get byteLength(): number {
-    return this.#members === undefined ? this.data.length : this.#members.byteLengthOf(this.subSequenceNumber)
+    return this.#members === undefined ? this.data.length : this.#members.byteLengthOf(this.#subSequenceNumber)
   }
 
   /** When Kinesis received the record, in epoch milliseconds. `undefined` where the service does not say. */

@@ -4,7 +4,16 @@ import { ServiceError } from '../model/errors.ts'
 import { unlessAborted, withSignal } from '../runtime/abort.ts'
 import type { Clock } from '../runtime/clock.ts'
 import type { Random } from '../runtime/random.ts'
-import { newerThan, payloadBytes, retryFanOutInMs, startAfter } from './fan-out-rules.ts'
+import {
+  added,
+  newerThan,
+  payloadBytes,
+  type ReadAmount,
+  retryFanOutInMs,
+  startAfter,
+  without
+} from './fan-out-rules.ts'
+import { FanOutTrial, release } from './fan-out-trial.ts'
 import type { ReadStart } from './read-rules.ts'
 import type { RetrievalListener, Retrieved, Retriever } from './retriever.ts'
 
@@ -23,12 +32,7 @@ export interface FallbackRetrieverOptions {
   readonly listener: RetrievalListener
 }
 
-/** Fan-out that is tried while the shard is polled. */
-interface Trial {
-  readonly retriever: Retriever
-  /** What it brings first. Kept: it would not bring it again. */
-  readonly first: Promise<Retrieved>
-}
+const NOTHING: ReadAmount = { records: 0, bytes: 0 }
 
 /**
  * Reads one shard by fan-out, or, where that does not work, by polling. Fan-out is tried again after a few minutes, and then
@@ -46,9 +50,15 @@ export class FallbackRetriever implements Retriever {
   /** What the current one was asked for before it became that. */
   #asked: Promise<Retrieved> | undefined
   /** Fan-out, once it has brought an event while the shard was polled. */
-  #working: Trial | undefined
+  #working: FanOutTrial | undefined
   /** Aborts when there is such a trial. */
   #works = new AbortController()
+  /** What the polling under way has read. */
+  #polled = NOTHING
+  /** How much of that was handed on. */
+  #accepted = NOTHING
+  /** How much of that was, when the last trial began: it brings everything after that. */
+  #acceptedBefore = NOTHING
   /** How often in a row fan-out was given up. */
   #timesGivenUp = 0
 
@@ -90,8 +100,9 @@ export class FallbackRetriever implements Retriever {
 
   close(): void {
     this.#closing.abort(new ServiceError('other', 'The retriever was closed', { retryable: false }))
-    this.#working?.retriever.close()
+    this.#working?.close()
     this.#current.close()
+    release(this.#asked)
   }
 
   async #ask(signal: AbortSignal): Promise<Retrieved> {
@@ -99,15 +110,21 @@ export class FallbackRetriever implements Retriever {
     if (asked === undefined && !this.#isPolling) return this.#current.next(signal)
     if (asked === undefined) return withSignal([signal, this.#works.signal], either => this.#current.next(either))
     try {
-      return await unlessAborted(asked, signal)
-    } finally {
+      const retrieved = await unlessAborted(asked, signal)
+      this.#asked = undefined
+      return retrieved
+    } catch (error) {
       if (!signal.aborted) this.#asked = undefined
+      throw error
     }
   }
 
   /** From record to record, only here the position moves. `undefined`: nothing of it is new. */
   #accept(retrieved: Retrieved): Retrieved | undefined {
     if (retrieved.kind === 'end') return retrieved
+    if (this.#isPolling) {
+      this.#accepted = added(this.#accepted, { records: retrieved.records.length, bytes: retrieved.bytes })
+    }
     const records = newerThan(this.#newest, retrieved.records)
     const newest = records.at(-1)?.sequenceNumber
     if (newest === undefined) {
@@ -123,7 +140,15 @@ export class FallbackRetriever implements Retriever {
   #fallBack(error: unknown): void {
     const { poll, listener, random } = this.#options
     this.#current.close()
-    this.#current = poll(this.#position, listener)
+    this.#polled = NOTHING
+    this.#accepted = NOTHING
+    this.#current = poll(this.#position, {
+      onRead: report => {
+        this.#polled = added(this.#polled, report)
+        listener.onRead(report)
+      },
+      onRetry: (error, retryInMs, failures) => listener.onRetry(error, retryInMs, failures)
+    })
     this.#isPolling = true
     this.#timesGivenUp += 1
     const retryInMs = retryFanOutInMs(this.#timesGivenUp, random.next())
@@ -131,15 +156,16 @@ export class FallbackRetriever implements Retriever {
     void this.#tryIn(retryInMs)
   }
 
-  #changeBack({ retriever, first }: Trial): void {
+  #changeBack(trial: FanOutTrial): void {
     this.#working = undefined
     this.#works = new AbortController()
     this.#current.close()
-    this.#current = retriever
-    this.#asked = first
+    this.#current = trial.retriever
+    this.#asked = trial.first
     this.#isPolling = false
     this.#timesGivenUp = 0
     this.#options.listener.onModeChange({ mode: 'fan-out' })
+    trial.takeOver(without(this.#polled, this.#acceptedBefore))
   }
 
   /** Tries fan-out again and again, beside the polling, until it has brought an event. */
@@ -159,38 +185,18 @@ export class FallbackRetriever implements Retriever {
   /** Resolves once an event has come, or with what made fan-out impossible before any did. */
   async #try(): Promise<{ readonly error: unknown } | undefined> {
     const { fanOut, listener } = this.#options
-    let works = false
-    let proved = (): void => {}
-    const proof = new Promise<undefined>(resolve => {
-      proved = () => resolve(undefined)
-    })
-    const retriever = fanOut(this.#position, {
-      onRead: report => {
-        works = true
-        listener.onRead(report)
-        proved()
-      },
-      onRetry: (error, retryInMs, failures) => {
-        if (works) listener.onRetry(error, retryInMs, failures)
-      }
-    })
-    const first = retriever.next(this.#closing.signal)
-    // What it brings, it brings with an event, but for the end of a shard that it does not find.
-    const failure = first.then(
-      () => (works ? undefined : { error: noShard() }),
-      (error: unknown) => ({ error })
-    )
-    const outcome = await Promise.race([proof, failure])
-    if (outcome !== undefined || this.#closing.signal.aborted) {
-      retriever.close()
-      return outcome
+    const { signal } = this.#closing
+    this.#acceptedBefore = this.#accepted
+    const trial = new FanOutTrial({ open: told => fanOut(this.#position, told), signal, listener })
+    try {
+      await trial.proof
+      signal.throwIfAborted()
+    } catch (error) {
+      trial.close()
+      return { error }
     }
-    this.#working = { retriever, first }
+    this.#working = trial
     this.#works.abort()
     return undefined
   }
-}
-
-function noShard(): ServiceError {
-  return new ServiceError('not-found', 'Fan-out finds no such shard', { retryable: false })
 }

@@ -1,10 +1,11 @@
-// Reads one shard by enhanced fan-out. Owns the subscription, the place at which the next one begins, and what has come and
-// was not fetched yet; fan-out-rules.ts decides. Knows nothing of leases or checkpoints.
+// Reads one shard by enhanced fan-out. Owns the place at which the next subscription begins, and what has come and was not
+// fetched yet; fan-out-rules.ts decides, fan-out-subscriber.ts subscribes. Knows nothing of leases or checkpoints.
 //
 // What has come is never thrown away: the next subscription begins after it, and it is handed on first. So a subscription may
 // end, break or be taken over at any time, and each record is handed on once.
 import type { FanOutPort, SubscriptionEvent } from '../kinesis/fan-out-port.ts'
-import { ServiceError } from '../model/errors.ts'
+import type { KinesisPort } from '../kinesis/kinesis-port.ts'
+import { isRetryable, messageOf, ServiceError } from '../model/errors.ts'
 import type { KinesisRecord } from '../model/record.ts'
 import { unlessAborted } from '../runtime/abort.ts'
 import type { Clock } from '../runtime/clock.ts'
@@ -14,6 +15,7 @@ import { readBytes } from './budget-rules.ts'
 import type { ByteAllowance, HeldBytes } from './byte-budget.ts'
 import type { ActiveConsumer } from './fan-out-consumer.ts'
 import {
+  endIn,
   expectedBytes,
   isFanOutFailing,
   isOfKind,
@@ -22,16 +24,12 @@ import {
   MAX_BATCH_RECORDS,
   movedBack,
   newerThan,
-  passesByItself,
   payloadBytes,
   positionAfter,
-  renewAfterMs,
   resubscribeDelayMs,
-  SILENCE_LIMIT_MS,
-  SUBSCRIBE_EVERY_MS,
   startAfter
 } from './fan-out-rules.ts'
-import { type FanOutSubscription, openSubscription } from './fan-out-subscription.ts'
+import { FanOutSubscriber } from './fan-out-subscriber.ts'
 import { type ReadStart, stepBackMs } from './read-rules.ts'
 import type { RetrievalListener, Retrieved, Retriever } from './retriever.ts'
 
@@ -40,6 +38,11 @@ export interface FanOutRetrieverOptions {
   readonly fanOut: FanOutPort
   /** Shared by all shards of the stream; not closed here. */
   readonly consumer: Pick<ActiveConsumer, 'arn' | 'doubt'>
+  /**
+   * Asked whether there is such a shard: SubscribeToShard does not say whether it is that which it has not found, or the
+   * consumer. Whoever believes the former of it skips what is unread.
+   */
+  readonly kinesis: Pick<KinesisPort, 'getShardIterator'>
   readonly shardId: string
   readonly start: ReadStart
   /** The part of this shard in the budget. Closed with the retriever. */
@@ -74,6 +77,8 @@ export class FanOutRetriever implements Retriever {
   #isReading = false
   #failure: unknown
   #end: Extract<Retrieved, { kind: 'end' }> | undefined
+  /** Whether the last event said that everything was sent, in a way that another one has to confirm. */
+  #isEndSaid = false
   /** Where the next subscription begins: after everything that has come. */
   #position: ReadStart
   /** The same, by the last record alone: that of an event without records may be refused. */
@@ -82,11 +87,7 @@ export class FanOutRetriever implements Retriever {
   #newest: string | undefined
   /** How long before its start the shard is opened, because that lies in the future of the service. Milliseconds. */
   #earlierMs = 0
-  #subscription: FanOutSubscription | undefined
-  /** When it gives way to another one. Monotonic milliseconds. */
-  #renewAtMs = Number.POSITIVE_INFINITY
-  /** When the last subscription was made. Monotonic milliseconds. */
-  #openedAtMs = Number.NEGATIVE_INFINITY
+  readonly #subscriber: FanOutSubscriber
   #largestLately: number | undefined
   #failures = 0
   #hopeless = 0
@@ -94,8 +95,18 @@ export class FanOutRetriever implements Retriever {
   #withoutSinceMs: number | undefined
 
   constructor(options: FanOutRetrieverOptions) {
-    const { start } = options
+    const { start, fanOut, consumer, shardId, clock, random, listener } = options
     this.#options = options
+    this.#subscriber = new FanOutSubscriber({
+      fanOut,
+      consumer,
+      shardId,
+      start: () => movedBack(this.#position, this.#earlierMs),
+      clock,
+      random,
+      signal: this.#closing.signal,
+      onRenewalFailed: (error, retryInMs) => listener.onRetry(error, retryInMs, 1)
+    })
     this.#position = start
     this.#recordPosition = start
     if (start.type === 'AFTER_SEQUENCE_NUMBER') this.#newest = start.sequenceNumber
@@ -115,11 +126,12 @@ export class FanOutRetriever implements Retriever {
 
   continueAfterEnd(): void {
     this.#end = undefined
+    this.#isEndSaid = false
   }
 
   close(): void {
     this.#closing.abort(new ServiceError('other', 'The retriever was closed', { retryable: false }))
-    this.#drop()
+    this.#subscriber.drop()
     for (const { held } of this.#arrived) held.release()
     this.#arrived = []
     this.#options.allowance.close()
@@ -167,7 +179,7 @@ export class FanOutRetriever implements Retriever {
     } catch (error) {
       this.#failure = error
     } finally {
-      this.#drop()
+      this.#subscriber.drop()
       this.#isReading = false
       this.#tell()
     }
@@ -187,7 +199,7 @@ export class FanOutRetriever implements Retriever {
     this.#options.listener.onRead({ records: records.length, bytes, millisBehindLatest })
     const takes = readBytes(bytes, records.length)
     this.#largestLately = largestLately(this.#largestLately, takes)
-    this.#position = positionAfter(this.#position, event)
+    this.#position = positionAfter(this.#position, { ...event, records })
     const newest = records.at(-1)?.sequenceNumber
     if (newest === undefined) {
       held.release()
@@ -197,85 +209,45 @@ export class FanOutRetriever implements Retriever {
       held.resize(takes)
       this.#arrived.push({ records, bytes, millisBehindLatest, held })
     }
-    if (event.continuationSequenceNumber !== undefined) return
-    this.#end = { kind: 'end', ...(childShards && childShards.length > 0 && { childShards }) }
+    const end = endIn(event, records.length, this.#isEndSaid)
+    this.#isEndSaid = end === 'said'
+    if (end === 'said') this.#subscriber.drop()
+    if (end === 'certain') this.#end = { kind: 'end', ...(childShards && childShards.length > 0 && { childShards }) }
   }
 
   /** The next event, however many subscriptions that takes; `undefined`: there is no such shard any more. */
   async #receive(): Promise<SubscriptionEvent | undefined> {
+    const { clock } = this.#options
     for (;;) {
+      if (!this.#subscriber.isSubscribed) this.#withoutSinceMs ??= clock.monotonicMs()
       try {
-        const subscription = await this.#subscribed()
-        if (subscription === undefined) return undefined
-        const event = await subscription.next()
-        if (event !== undefined) {
-          this.#failures = 0
-          this.#hopeless = 0
-          this.#withoutSinceMs = undefined
-          return event
-        }
-        this.#drop()
+        const event = await this.#subscriber.next()
+        if (event === undefined) continue
+        this.#failures = 0
+        this.#hopeless = 0
+        this.#withoutSinceMs = undefined
+        return event
       } catch (error) {
         this.#closing.signal.throwIfAborted()
-        this.#drop()
-        await this.#waitAfter(error)
+        const failure = isOfKind(error, 'not-found') ? await this.#notFound(error) : error
+        if (failure === undefined) return undefined
+        await this.#waitAfter(failure)
       }
     }
   }
 
-  /** The subscription to listen to now. One that grows old gives way to another one; it stays if there cannot be any yet. */
-  async #subscribed(): Promise<FanOutSubscription | undefined> {
-    const { clock } = this.#options
-    const present = this.#subscription
-    const nowMs = clock.monotonicMs()
-    if (present === undefined) {
-      this.#withoutSinceMs ??= nowMs
-      await this.#sleep(this.#openedAtMs + SUBSCRIBE_EVERY_MS - nowMs)
-      return this.#subscribe()
-    }
-    if (nowMs < this.#renewAtMs) return present
-    this.#renewAtMs = Number.POSITIVE_INFINITY
-    try {
-      const next = await this.#subscribe()
-      if (next === undefined) return present
-      present.drop()
-      return next
-    } catch {
-      this.#closing.signal.throwIfAborted()
-      return present
-    }
-  }
-
-  /** Subscribes at the position. `undefined`: there is no such shard. */
-  async #subscribe(): Promise<FanOutSubscription | undefined> {
-    const { fanOut, consumer, shardId, clock, random } = this.#options
+  /** What failed when something was not found; `undefined`: it is the shard that does not exist. */
+  async #notFound(error: unknown): Promise<unknown> {
+    const { kinesis, shardId } = this.#options
     const { signal } = this.#closing
-    for (let doubted: string | undefined; ; ) {
-      const consumerArn = await this.#arn(consumer)
-      // The consumer has been found again: then it is the shard that does not exist.
-      if (consumerArn === undefined || consumerArn === doubted) return undefined
-      try {
-        const input = { consumerArn, shardId, start: movedBack(this.#position, this.#earlierMs) }
-        const opened = await openSubscription({ fanOut, input, clock, silenceLimitMs: SILENCE_LIMIT_MS, signal })
-        this.#subscription = opened
-        this.#openedAtMs = opened.openedAtMs
-        this.#renewAtMs = opened.openedAtMs + renewAfterMs(random.next())
-        return opened
-      } catch (error) {
-        if (!isOfKind(error, 'not-found')) throw error
-        doubted = consumerArn
-        consumer.doubt(consumerArn)
-      }
-    }
-  }
-
-  /** `undefined`: there is no such stream. */
-  async #arn(consumer: FanOutRetrieverOptions['consumer']): Promise<string | undefined> {
     try {
-      return await consumer.arn(this.#closing.signal)
-    } catch (error) {
-      if (isOfKind(error, 'not-found')) return undefined
-      throw error
+      await kinesis.getShardIterator(shardId, { type: 'TRIM_HORIZON' }, { signal })
+      return error
+    } catch (unknown) {
+      signal.throwIfAborted()
+      if (isOfKind(unknown, 'not-found')) return undefined
+      const message = `${messageOf(error)}; whether the shard exists could not be asked: ${messageOf(unknown)}`
+      return new ServiceError('not-found', message, { retryable: false, cause: error })
     }
   }
 
@@ -290,14 +262,14 @@ export class FanOutRetriever implements Retriever {
       forMs: nowMs - (this.#withoutSinceMs ?? nowMs)
     }
     if (givesUp && isFanOutFailing(trouble)) throw error
-    const retryInMs = resubscribeDelayMs(error, this.#failures, nowMs - this.#openedAtMs, random.next())
+    const retryInMs = resubscribeDelayMs(error, this.#failures, nowMs - this.#subscriber.openedAtMs, random.next())
     listener.onRetry(error, retryInMs, this.#failures)
     await this.#sleep(retryInMs)
   }
 
   /** Whether a failure passes; makes ready for the next try. */
   #mayReadOn(error: unknown): boolean {
-    if (passesByItself(error)) return true
+    if (isRetryable(error)) return true
     if (!isStartRefused(error)) return false
     if (this.#position !== this.#recordPosition) {
       this.#position = this.#recordPosition
@@ -307,11 +279,6 @@ export class FanOutRetriever implements Retriever {
     const isFuture = this.#position.type === 'AT_TIMESTAMP'
     if (isFuture) this.#earlierMs = stepBackMs(this.#earlierMs)
     return isFuture
-  }
-
-  #drop(): void {
-    this.#subscription?.drop()
-    this.#subscription = undefined
   }
 
   #tell(): void {

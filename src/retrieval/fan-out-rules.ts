@@ -1,7 +1,7 @@
 // How a shard is read by enhanced fan-out: where the next subscription begins, what of an event is new, how long to wait
 // after a failure, and when fan-out has to be given up.
 import type { SubscriptionEvent } from '../kinesis/fan-out-port.ts'
-import { isRetryable, ServiceError, type ServiceErrorKind } from '../model/errors.ts'
+import { ServiceError, type ServiceErrorKind } from '../model/errors.ts'
 import type { KinesisRecord } from '../model/record.ts'
 import { compareSequenceNumbers } from '../model/sequence-number.ts'
 import { backoffMs } from '../runtime/backoff.ts'
@@ -12,6 +12,8 @@ import type { ReadStart } from './read-rules.ts'
  * service asks for five seconds, by its own clock. Milliseconds.
  */
 export const SUBSCRIBE_EVERY_MS = 5_100
+/** After how long the service ends a subscription. Milliseconds. */
+export const SUBSCRIPTION_MS = 300_000
 /** How long a subscription may be silent while it is listened to. The service says something every five seconds. Milliseconds. */
 export const SILENCE_LIMIT_MS = 30_000
 /** The most records that are handed on at once. As many as GetRecords brings at most. */
@@ -59,6 +61,35 @@ export function startAfter(sequenceNumber: string): ReadStart {
 
 function laterOf(a: string, b: string): string {
   return compareSequenceNumbers(a, b) >= 0 ? a : b
+}
+
+/**
+ * What an event that brought `newRecords` new records says of the end of the shard. The last event of a shard has no continuation,
+ * and names its children. Without them it may have been cut short, or the service names none: then it is believed once another
+ * subscription, from the same position, says so too.
+ *
+ * @param wasSaid whether the event before it said so: what this returned for it was `said`
+ */
+export function endIn(event: SubscriptionEvent, newRecords: number, wasSaid: boolean): 'none' | 'said' | 'certain' {
+  const { continuationSequenceNumber, childShards = [] } = event
+  if (continuationSequenceNumber !== undefined) return 'none'
+  return childShards.length > 0 || (wasSaid && newRecords === 0) ? 'certain' : 'said'
+}
+
+/** A number of records, and how long their payloads are together. Bytes. */
+export interface ReadAmount {
+  readonly records: number
+  readonly bytes: number
+}
+
+/** Both together. */
+export function added(one: ReadAmount, other: ReadAmount): ReadAmount {
+  return { records: one.records + other.records, bytes: one.bytes + other.bytes }
+}
+
+/** What is left of `whole` without `part`; nothing where that is more. */
+export function without(whole: ReadAmount, part: ReadAmount): ReadAmount {
+  return { records: Math.max(0, whole.records - part.records), bytes: Math.max(0, whole.bytes - part.bytes) }
 }
 
 /** Those of `records` that come after the one numbered `newest`; all of them where there is none. They are in order. */
@@ -111,7 +142,7 @@ export interface FanOutTrouble {
   readonly failures: number
   /** Those of them that should not pass. */
   readonly hopeless: number
-  /** Since when there has been no subscription that brought an event, while there should be. Milliseconds. */
+  /** For how long there has been no subscription that brought an event, while there should be one. Milliseconds. */
   readonly forMs: number
 }
 
@@ -120,14 +151,9 @@ export function isFanOutFailing({ failures, hopeless, forMs }: FanOutTrouble): b
   return hopeless >= HOPELESS_TRIES || (failures >= GIVE_UP_FAILURES && forMs >= GIVE_UP_AFTER_MS)
 }
 
-/** Whether a failure passes by itself, so that trying again is enough. */
-export function passesByItself(error: unknown): boolean {
-  return isRetryable(error)
-}
-
 /** Whether the service has refused the place at which a subscription was to begin. */
 export function isStartRefused(error: unknown): boolean {
-  return isOfKind(error, 'invalid-argument') || isOfKind(error, 'expired-iterator')
+  return isOfKind(error, 'invalid-argument')
 }
 
 /** Whether it is a ServiceError of this kind. */

@@ -36,6 +36,8 @@ export async function openSubscription(options: OpenSubscriptionOptions): Promis
 export class FanOutSubscription {
   /** When it was made. Monotonic milliseconds. */
   readonly openedAtMs: number
+  /** Whether it has brought an event. */
+  hasSpoken = false
   readonly #events: AsyncIterator<SubscriptionEvent>
   readonly #over: AbortController
   readonly #release: () => void
@@ -66,7 +68,9 @@ export class FanOutSubscription {
     this.#waitingSinceMs = this.#options.clock.monotonicMs()
     try {
       const { done, value } = await unlessAborted(this.#events.next(), this.#over.signal)
-      return done === true ? undefined : value
+      if (done === true) return undefined
+      this.hasSpoken = true
+      return value
     } finally {
       this.#waitingSinceMs = undefined
     }

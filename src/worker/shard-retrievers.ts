@@ -74,10 +74,10 @@ export class ShardRetrievers {
   }
 
   #subscribe(shardId: string, start: ReadStart, listener: ReadListener, givesUp: boolean): Retriever {
-    const { fanOut, clock, random } = this.#parts
+    const { fanOut, kinesis, clock, random } = this.#parts
     const consumer = this.#consumer
     if (fanOut === undefined || consumer === undefined) throw new BugError('Fan-out was not prepared')
     const allowance = this.#budget.open()
-    return new FanOutRetriever({ fanOut, consumer, shardId, start, allowance, givesUp, clock, random, listener })
+    return new FanOutRetriever({ fanOut, kinesis, consumer, shardId, start, allowance, givesUp, clock, random, listener })
   }
 }

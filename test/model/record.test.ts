@@ -120,8 +120,10 @@ describe('ConsumedRecord', () => {
     })
   })
 
-  it('gives its position to a spread', () => {
-    expect({ ...aMember().record }).to.deep.equal({ sequenceNumber: '7', subSequenceNumber: 3 })
+  it('has nothing that a spread would copy', () => {
+    const { record, asked } = aMember()
+    expect({ ...record }).to.deep.equal({})
+    expect(asked).to.deep.equal([])
   })
 })
 

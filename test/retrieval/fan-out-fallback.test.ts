@@ -167,6 +167,37 @@ describe('FallbackRetriever', () => {
     ])
   })
 
+  it('tells of each record once, whichever way it is read, and what was read ahead and dropped', async () => {
+    for (const seed of seeds(4)) {
+      const world = new FallbackWorld(TRIM_HORIZON, seed)
+      const random = seededRandom(seed)
+      let put = 0
+      let isOver = false
+      const read = async (): Promise<void> => {
+        while (!isOver) {
+          const retrieved = await world.both.next(never)
+          await world.clock.sleep(random.next() < 0.1 ? 20_000 : random.next() * 2_000)
+          if (retrieved.kind === 'records') retrieved.release()
+        }
+      }
+      const reading = read().catch(() => {})
+      for (let step = 0; step < 300; step++) {
+        const texts = Array.from({ length: Math.floor(random.next() * 4) }, () => String(put++))
+        world.put(...texts)
+        await world.clock.advance(random.next() * 5_000)
+        if (step % 60 === 10) world.denyFanOut()
+        if (step % 60 === 20) world.denyFanOut(false)
+      }
+      await world.clock.advance(30 * MINUTE)
+      expect(world.modes(), `SEED=${seed}`).to.include.members(['polling', 'fan-out'])
+      const told = world.reports.reduce((sum, { records }) => sum + records, 0)
+      expect(told, `SEED=${seed}: records told of`).to.equal(put)
+      isOver = true
+      world.both.close()
+      await reading
+    }
+  })
+
   it('repeats nothing of what was polled while fan-out took its time to begin', async () => {
     const world = new FallbackWorld()
     world.denyFanOut()
@@ -252,6 +283,22 @@ describe('FallbackRetriever', () => {
       )
       expect(world.clock.sleeping, `after ${seconds} s`).to.equal(0)
     }
+  })
+
+  it('gives back what fan-out has brought on trial when it is closed before that takes over', async () => {
+    const world = new FallbackWorld()
+    world.denyFanOut()
+    world.put('a')
+    const batch = await world.retrieved(world.both)
+    await world.clock.advance(20_000)
+    world.denyFanOut(false)
+    world.put('b')
+    await world.clock.advance(6 * MINUTE)
+    expect(world.begun.at(-1)?.mode).to.equal('fan-out')
+    if (batch.kind === 'records') batch.release()
+    world.both.close()
+    await world.clock.settle()
+    for (const { budget } of world.begun) expect(budget.heldBytes).to.equal(0)
   })
 
   it('loses nothing and repeats nothing, however often fan-out comes and goes', async () => {

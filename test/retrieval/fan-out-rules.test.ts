@@ -1,6 +1,8 @@
 import { expect } from 'chai'
 import { ServiceError, ThrottledError } from '../../src/model/errors.ts'
 import {
+  added,
+  endIn,
   expectedBytes,
   isFanOutFailing,
   isStartRefused,
@@ -11,7 +13,8 @@ import {
   renewAfterMs,
   resubscribeDelayMs,
   retryFanOutInMs,
-  startAfter
+  startAfter,
+  without
 } from '../../src/retrieval/fan-out-rules.ts'
 import type { ReadStart } from '../../src/retrieval/read-rules.ts'
 
@@ -44,6 +47,24 @@ describe('the rules of fan-out', () => {
         expect(positionAfter(before, came)).to.deep.equal(expected)
       })
     }
+  })
+
+  it('believe an end with children, or one that is said twice with nothing new in between', () => {
+    const child = { shardId: 'shardId-1', parentShardIds: [], hashKeyRange: { start: 0n, end: 1n } }
+    const last = event(['5'])
+    expect(endIn(event(['5'], '5'), 1, true)).to.equal('none')
+    expect(endIn(event([], '5'), 0, true)).to.equal('none')
+    expect(endIn({ ...last, childShards: [child] }, 1, false)).to.equal('certain')
+    expect(endIn(last, 1, false)).to.equal('said')
+    expect(endIn({ ...last, childShards: [] }, 1, false)).to.equal('said')
+    expect(endIn(event([]), 0, false)).to.equal('said')
+    expect(endIn(last, 1, true), 'it was none when it was said first').to.equal('said')
+    expect(endIn(last, 0, true), 'the same records again').to.equal('certain')
+  })
+
+  it('count what was read, never below nothing', () => {
+    expect(added({ records: 1, bytes: 10 }, { records: 2, bytes: 5 })).to.deep.equal({ records: 3, bytes: 15 })
+    expect(without({ records: 3, bytes: 15 }, { records: 2, bytes: 20 })).to.deep.equal({ records: 1, bytes: 0 })
   })
 
   it('take records for new by their numbers, and copy nothing where all are', () => {
@@ -93,8 +114,9 @@ describe('the rules of fan-out', () => {
     expect(isFanOutFailing({ failures: 1, hopeless: 0, forMs: 600_000 })).to.equal(false)
   })
 
-  it('know a start that was refused', () => {
+  it('know a start that was refused: SubscribeToShard never says that an iterator has expired', () => {
     expect(isStartRefused(serviceError('invalid-argument'))).to.equal(true)
+    expect(isStartRefused(serviceError('expired-iterator'))).to.equal(false)
     expect(isStartRefused(serviceError('not-found'))).to.equal(false)
     expect(isStartRefused(new Error('bug'))).to.equal(false)
   })

@@ -130,6 +130,7 @@ export class FanOutWorld {
     return new FanOutRetriever({
       fanOut: this.#fanOut,
       consumer: this.consumer,
+      kinesis: this.kinesis.port(STREAM),
       shardId: SHARD,
       start,
       allowance: new OneShardBudget(),

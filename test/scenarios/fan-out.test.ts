@@ -174,6 +174,47 @@ describe('reading by fan-out', () => {
     await world.stopAll()
   })
 
+  for (const fallback of ['polling', 'none'] as const) {
+    it(`skips nothing of a closed shard that SubscribeToShard does not find for a while, with fallback ${fallback}`, async () => {
+      const world = aWorld(1)
+      const worker = await world.start(options({ ...FAN_OUT, fallback }))
+      await world.advance(20_000)
+      world.kinesis.intercept = ({ name }) => {
+        if (name === 'subscribeToShard') throw new ServiceError('not-found', 'no such consumer', { retryable: false })
+      }
+      world.kinesis.disconnect(STREAM)
+      await world.advance(500)
+      for (let index = 0; index < 50; index++) world.kinesis.put(STREAM, `key-${index}`, 'payload')
+      world.split(STREAM)
+      await world.advance(30_000)
+      expect(world.counts().deliveries).to.equal(fallback === 'polling' ? 50 : 0)
+      world.kinesis.intercept = undefined
+      await expectDone(world)
+      expect(world.counts()).to.include({ deliveries: 50, duplicates: 0 })
+      expect(worker.events('shard:ended')).to.have.length(1)
+      await world.stopAll()
+    })
+
+    it(`is done with a shard that has expired while it was read, with fallback ${fallback}`, async () => {
+      const world = aWorld(1)
+      const worker = await world.start(options({ ...FAN_OUT, fallback }))
+      await world.advance(20_000)
+      await expectDone(world)
+      world.kinesis.intercept = ({ name, shardId }) => {
+        if ((name !== 'subscribeToShard' && name !== 'getShardIterator') || shardId !== 'shardId-000000000000') return
+        throw new ServiceError('not-found', 'no such shard', { retryable: false })
+      }
+      world.kinesis.disconnect(STREAM)
+      await world.advance(500)
+      world.split(STREAM)
+      await world.advance(60_000)
+      expect(worker.events('shard:ended').map(({ shardId }) => shardId)).to.deep.equal(['shardId-000000000000'])
+      for (let index = 0; index < 20; index++) world.kinesis.put(STREAM, `key-${index}`, 'payload')
+      await expectDone(world)
+      await world.stopAll()
+    })
+  }
+
   it('loses nothing when a running fleet changes from polling to fan-out and back, worker by worker', async () => {
     const world = aWorld(6)
     let fleet: SimulatedWorker[] = []
