@@ -1,49 +1,92 @@
-// Decodes answers in slices, one answer at a time, so that however large they are and however many come at once, whatever else
-// this process has to do, such as keeping its leases, waits for one slice at most.
+// Decodes answers in slices, so that however large they are and however many come at once, whatever else this process has to
+// do, such as keeping its leases, waits for one slice at most; and so that a backlog does not hold up the shards that have none.
 import type { Clock } from '../runtime/clock.ts'
 
 /** How long one slice may take, and one step more. Milliseconds. */
 const SLICE_MS = 8
 
+/** What is shorter takes a slice or two. Bytes. */
+const SHORT_BYTES = 1_048_576
+
+/** What is to be decoded, and for how long somebody waits for it. */
+export interface DecodeJob {
+  /** How long it is. */
+  readonly bytes: number
+  readonly signal?: AbortSignal | undefined
+}
+
+/** Takes one slice of its work. */
+type Slice = () => void
+
 /** Whose turn it is. */
 export class DecodeTurns {
   readonly #clock: Clock
-  #last: Promise<unknown> = Promise.resolve()
-  #waiting = 0
+  /** In both, those that came first are finished first: what is decoded by halves takes memory twice. */
+  readonly #short = new Set<Slice>()
+  readonly #long = new Set<Slice>()
+  #isLongDue = false
+  #isRunning = false
 
   constructor(clock: Clock) {
     this.#clock = clock
   }
 
   /**
-   * Takes all the steps of `work` when its turn comes, and resolves or rejects as it ends. Between slices, and between one work
-   * and the next, the event loop runs. Rejects with the reason of `signal` once that aborts.
+   * Takes all the steps of `work` by and by, and resolves or rejects as it ends. Short work and long work take turns, slice by
+   * slice; the event loop runs in between. Rejects with the reason of the signal as soon as that aborts.
    */
-  async run<T>(work: Generator<void, T, void>, signal: AbortSignal): Promise<T> {
-    const turn = this.#waiting === 0 ? undefined : this.#last
-    const running = this.#run(work, signal, turn)
-    const over = (): void => {
-      this.#waiting -= 1
-    }
-    this.#waiting += 1
-    // It resolves with nothing: an answer would be kept in memory until the next one.
-    this.#last = running.then(over, over)
-    return running
+  run<T>(work: Generator<void, T, void>, { bytes, signal }: DecodeJob): Promise<T> {
+    return new Promise((resolve, reject) => {
+      if (signal?.aborted) return reject(signal.reason)
+      const lane = bytes <= SHORT_BYTES ? this.#short : this.#long
+      const leave = (): void => {
+        lane.delete(slice)
+        signal?.removeEventListener('abort', abort)
+      }
+      const abort = (): void => {
+        leave()
+        reject(signal?.reason)
+      }
+      const slice = (): void => {
+        try {
+          const end = this.#sliceOf(work)
+          if (end === undefined) return
+          leave()
+          resolve(end.value)
+        } catch (error) {
+          leave()
+          reject(error)
+        }
+      }
+      signal?.addEventListener('abort', abort, { once: true })
+      lane.add(slice)
+      if (!this.#isRunning) void this.#run()
+    })
   }
 
-  async #run<T>(work: Generator<void, T, void>, signal: AbortSignal, turn: Promise<unknown> | undefined): Promise<T> {
-    if (turn !== undefined) {
-      await turn
-      await this.#clock.sleep(0)
+  async #run(): Promise<void> {
+    this.#isRunning = true
+    for (let slice = this.#next(); slice !== undefined; slice = this.#next()) {
+      slice()
+      if (this.#short.size + this.#long.size > 0) await this.#clock.sleep(0)
     }
-    let pauseAtMs = this.#clock.monotonicMs() + SLICE_MS
-    for (;;) {
-      signal.throwIfAborted()
+    this.#isRunning = false
+  }
+
+  #next(): Slice | undefined {
+    const [short] = this.#short
+    const [long] = this.#long
+    const next = this.#isLongDue ? (long ?? short) : (short ?? long)
+    this.#isLongDue = next === short
+    return next
+  }
+
+  #sliceOf<T>(work: Generator<void, T, void>): { readonly value: T } | undefined {
+    const endMs = this.#clock.monotonicMs() + SLICE_MS
+    do {
       const step = work.next()
-      if (step.done === true) return step.value
-      if (this.#clock.monotonicMs() < pauseAtMs) continue
-      await this.#clock.sleep(0)
-      pauseAtMs = this.#clock.monotonicMs() + SLICE_MS
-    }
+      if (step.done === true) return { value: step.value }
+    } while (this.#clock.monotonicMs() < endMs)
+    return undefined
   }
 }

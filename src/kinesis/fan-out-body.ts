@@ -3,6 +3,7 @@
 import type { Readable } from 'node:stream'
 import { ServiceError } from '../model/errors.ts'
 import type { FanOutWatchdog } from './fan-out-watchdog.ts'
+import { certificateFault } from './sdk-kinesis-errors.ts'
 
 /** What a body is read from, and when to give it up. */
 export interface PulledBodyOptions {
@@ -122,6 +123,8 @@ export class PulledBody {
 /** The error for a connection that broke, be it known why or not. */
 export function broken(cause?: unknown): ServiceError {
   if (cause instanceof ServiceError) return cause
+  const untrusted = certificateFault(cause)
+  if (untrusted !== undefined) return untrusted
   const why = cause instanceof Error ? ` (${cause.message})` : ''
   const options = { retryable: true, ...(cause !== undefined && { cause }) }
   return new ServiceError('other', `Kinesis could not be reached, or the connection broke${why}`, options)

@@ -4,7 +4,7 @@ import { type ClientRequest, type IncomingMessage, request } from 'node:http'
 import type { Socket } from 'node:net'
 import { broken, PulledBody } from './fan-out-body.ts'
 import type { FanOutWatchdog } from './fan-out-watchdog.ts'
-import type { FanOutWire, WireAnswer, WireRequest } from './fan-out-wire.ts'
+import { closedByUs, type FanOutWire, headerTexts, type WireAnswer, type WireRequest } from './fan-out-wire.ts'
 
 /** What connections are made with. */
 export interface Http1WireOptions {
@@ -17,6 +17,7 @@ export interface Http1WireOptions {
 export class Http1Wire implements FanOutWire {
   readonly #options: Http1WireOptions
   readonly #sockets = new Set<Socket>()
+  #isClosed = false
 
   constructor(options: Http1WireOptions) {
     this.#options = options
@@ -24,6 +25,8 @@ export class Http1Wire implements FanOutWire {
 
   send({ origin, path, headers, body }: WireRequest, signal: AbortSignal): Promise<WireAnswer> {
     return new Promise((resolve, reject) => {
+      if (signal.aborted) return reject(signal.reason)
+      if (this.#isClosed) return reject(closedByUs())
       const { ':authority': authority, ...others } = headers
       const host = authority !== undefined && { host: authority }
       const sent = request(`${origin}${path}`, { method: 'POST', headers: { ...others, ...host }, agent: false })
@@ -39,19 +42,20 @@ export class Http1Wire implements FanOutWire {
       sent.once('response', answered => {
         signal.removeEventListener('abort', abort)
         const pulled = this.#bodyOf(answered, sent, signal)
-        resolve({ status: answered.statusCode ?? 0, headers: textOf(answered), body: pulled })
+        resolve({ status: answered.statusCode ?? 0, headers: headerTexts(answered.headers), body: pulled })
       })
       sent.end(body)
-      if (signal.aborted) abort()
-      else signal.addEventListener('abort', abort, { once: true })
+      signal.addEventListener('abort', abort, { once: true })
     })
   }
 
   close(): void {
+    this.#isClosed = true
     for (const socket of this.#sockets) socket.destroy()
   }
 
   #keep(socket: Socket): void {
+    if (this.#isClosed) socket.destroy(closedByUs())
     this.#sockets.add(socket)
     socket.once('close', () => this.#sockets.delete(socket))
   }
@@ -64,8 +68,4 @@ export class Http1Wire implements FanOutWire {
       isWhole: () => stream.complete
     })
   }
-}
-
-function textOf({ headers }: IncomingMessage): Record<string, string> {
-  return Object.fromEntries(Object.entries(headers).map(([name, value]) => [name, String(value)]))
 }

@@ -7,8 +7,8 @@ import type { SubscriptionEvent } from './fan-out-port.ts'
 /** What a subscription is made of. */
 export interface SubscriptionOptions {
   readonly body: PulledBody
-  /** Carries the work of decoding out when it is its turn. */
-  readonly inTurn: (work: Generator<void, SubscriptionEvent, void>) => Promise<SubscriptionEvent>
+  /** Carries the work of decoding so many bytes out when it is its turn. */
+  readonly inTurn: (work: Generator<void, SubscriptionEvent, void>, bytes: number) => Promise<SubscriptionEvent>
   /** What the service means that sends an exception of this type instead of an event, and with it JSON or a text. */
   readonly faultOf: (type: string | undefined, said: Uint8Array | string | undefined) => Error
   /** What to throw for an error. */
@@ -40,7 +40,8 @@ async function* eventsIn(options: SubscriptionOptions): AsyncGenerator<Subscript
     for (;;) {
       const message = frames.next()
       if (message !== undefined) {
-        if (isEvent(message, faultOf)) yield await inTurn(decodeEvent(message.payload))
+        const { payload } = message
+        if (isEvent(message, faultOf)) yield await inTurn(decodeEvent(payload), payload.length)
         continue
       }
       const bytes = await body.read()

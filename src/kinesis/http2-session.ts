@@ -4,14 +4,13 @@ import {
   type ClientHttp2Stream,
   connect,
   constants,
-  type IncomingHttpHeaders,
   type SecureClientSessionOptions
 } from 'node:http2'
 import { ServiceError } from '../model/errors.ts'
 import { type Deferred, deferred } from '../runtime/deferred.ts'
 import { broken, PulledBody } from './fan-out-body.ts'
 import type { FanOutWatchdog } from './fan-out-watchdog.ts'
-import type { WireAnswer, WireRequest } from './fan-out-wire.ts'
+import { headerTexts, type WireAnswer, type WireRequest } from './fan-out-wire.ts'
 
 /** How TLS is spoken, where it is not as Node.js does by default. */
 export type TlsOptions = Pick<
@@ -54,16 +53,14 @@ const MAX_WINDOW_BYTES = 2 ** 31 - 1
 const { NGHTTP2_CANCEL, NGHTTP2_NO_ERROR } = constants
 /** They are of a connection, not of a request, and HTTP/2 forbids them. The host is said by `:authority`. */
 const OF_CONNECTION: ReadonlySet<string> = new Set([
-  ...[
-    'host',
-    'connection',
-    'keep-alive',
-    'proxy-connection',
-    'transfer-encoding',
-    'upgrade',
-    'http2-settings',
-    'expect'
-  ]
+  'host',
+  'connection',
+  'keep-alive',
+  'proxy-connection',
+  'transfer-encoding',
+  'upgrade',
+  'http2-settings',
+  'expect'
 ])
 
 /** A session that connects at once, and takes streams once it is ready. */
@@ -168,7 +165,7 @@ export class Http2Session {
       stream.once('response', answered => {
         signal.removeEventListener('abort', abort)
         const pulled = this.#bodyOf(stream, breakOff, signal)
-        resolve({ status: Number(answered[':status']), headers: textOf(answered), body: pulled })
+        resolve({ status: Number(answered[':status']), headers: headerTexts(answered), body: pulled })
       })
       stream.end(body)
       if (signal.aborted) abort()
@@ -283,11 +280,6 @@ function once(session: ClientHttp2Session, event: 'connect' | 'remoteSettings'):
 /** Whether the other side has refused to speak HTTP/2. Others do not refuse, but choose nothing. */
 function isNoHttp2(error: Error): boolean {
   return 'code' in error && error.code === 'ERR_SSL_TLSV1_ALERT_NO_APPLICATION_PROTOCOL'
-}
-
-function textOf(headers: IncomingHttpHeaders): Record<string, string> {
-  const texts = Object.entries(headers).map(([name, value]) => [name, String(value)] as const)
-  return Object.fromEntries(texts)
 }
 
 function timeout(message: string): ServiceError {

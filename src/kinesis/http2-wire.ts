@@ -3,7 +3,7 @@
 import { ServiceError } from '../model/errors.ts'
 import { unlessAborted } from '../runtime/abort.ts'
 import type { FanOutWatchdog } from './fan-out-watchdog.ts'
-import type { FanOutWire, WireAnswer, WireRequest } from './fan-out-wire.ts'
+import { closedByUs, type FanOutWire, type WireAnswer, type WireRequest } from './fan-out-wire.ts'
 import { Http2Session, type Http2SessionLimits, type TlsOptions } from './http2-session.ts'
 
 /** What sessions are made of. */
@@ -25,6 +25,7 @@ export class Http2Wire implements FanOutWire {
   readonly #all = new Set<Http2Session>()
   /** What the other side was found to take, so that the next session is not overbooked. */
   #maxStreams: number
+  #isClosed = false
 
   constructor(options: Http2WireOptions) {
     this.#options = options
@@ -33,6 +34,9 @@ export class Http2Wire implements FanOutWire {
 
   async send(request: WireRequest, signal: AbortSignal): Promise<WireAnswer> {
     for (let change = 0; change < MAX_CHANGES; change++) {
+      // A connection that nobody wants would be opened, and kept for a while.
+      signal.throwIfAborted()
+      if (this.#isClosed) throw closedByUs()
       const session = this.#withRoom(request.origin)
       try {
         await unlessAborted(session.ready, signal)
@@ -48,8 +52,8 @@ export class Http2Wire implements FanOutWire {
   }
 
   close(): void {
-    const error = new ServiceError('other', 'the subscription was closed by us', { retryable: false })
-    for (const session of [...this.#all]) session.destroy(error)
+    this.#isClosed = true
+    for (const session of [...this.#all]) session.destroy(closedByUs())
   }
 
   /** A session with a place that is reserved. */

@@ -1,4 +1,6 @@
 // Receives the body of an answer into one buffer with a memory of its own: what is decoded from it may be views on it.
+import type { ServiceError } from '../model/errors.ts'
+import { malformedAnswer } from '../wire/records-answer.ts'
 
 /** A body as node:http and its like give it out. */
 export interface BodyStream {
@@ -11,8 +13,14 @@ export interface BodyStream {
 /** What is taken at once for a body that says how long it is. Whoever says more is believed piece by piece. Bytes. */
 const MAX_TRUSTED_BYTES = 32 * 1024 * 1024
 
+/** No answer is as long: 10 MB of data make 14 MB of text, and 10,000 records 3 MB around it. Bytes. */
+const MAX_BYTES = 64 * 1024 * 1024
+
 /** What is taken at first for a body that does not say. Bytes. */
 const FIRST_BYTES = 64 * 1024
+
+/** The part of a memory that is used at least, or it is replaced by one that is no larger than what is in it. */
+const WELL_USED = 7 / 8
 
 /** Whether something is a stream of Node.js. */
 export function isBodyStream(body: unknown): body is BodyStream {
@@ -22,7 +30,8 @@ export function isBodyStream(body: unknown): body is BodyStream {
 
 /**
  * Receives the whole of `stream`, which is `expectedBytes` long as far as it says; NaN if it does not. Rejects with the error of
- * the stream, with one of code ECONNRESET if it breaks off, or with the reason of `signal`, which destroys the stream.
+ * the stream, with one of code ECONNRESET if it breaks off, with a ServiceError if it is longer than any answer, or with the
+ * reason of `signal`. In all cases the stream is destroyed.
  */
 export function receiveBody(stream: BodyStream, expectedBytes: number, signal: AbortSignal): Promise<Buffer> {
   return new Promise((resolve, reject) => {
@@ -36,15 +45,26 @@ export function receiveBody(stream: BodyStream, expectedBytes: number, signal: A
       finish()
       reject(error)
     }
-    const abort = (): void => {
-      fail(signal.reason)
+    const giveUp = (error: unknown): void => {
+      if (isOver) return
+      fail(error)
       stream.destroy()
     }
+    const abort = (): void => giveUp(signal.reason)
     // Errors first: an aborted stream has one, which nobody else listens to.
     stream.on('error', fail)
     if (signal.aborted) return abort()
+    if (expectedBytes > MAX_BYTES) return giveUp(tooLong())
     signal.addEventListener('abort', abort, { once: true })
-    stream.on('data', piece => body.add(piece))
+    stream.on('data', piece => {
+      if (isOver) return
+      try {
+        body.add(piece)
+      } catch (error) {
+        // Thrown here, it would be nobody's.
+        giveUp(error)
+      }
+    })
     stream.on('end', () => {
       finish()
       resolve(body.whole())
@@ -61,11 +81,12 @@ class GrowingBody {
   #length = 0
 
   constructor(firstBytes: number) {
-    this.#buffer = Buffer.allocUnsafeSlow(Number.isNaN(firstBytes) ? FIRST_BYTES : firstBytes)
+    this.#buffer = Buffer.allocUnsafeSlow(firstBytes)
   }
 
   add(piece: Uint8Array): void {
     const length = this.#length + piece.length
+    if (length > MAX_BYTES) throw tooLong()
     if (length > this.#buffer.length) {
       const larger = Buffer.allocUnsafeSlow(Math.max(length, this.#buffer.length * 2))
       larger.set(this.#buffer.subarray(0, this.#length))
@@ -75,7 +96,16 @@ class GrowingBody {
     this.#length = length
   }
 
+  /** As long as somebody has a view on it, its memory is kept: much that is not used is not worth the copy it spares. */
   whole(): Buffer {
-    return this.#buffer.subarray(0, this.#length)
+    const used = this.#buffer.subarray(0, this.#length)
+    if (used.length >= this.#buffer.length * WELL_USED) return used
+    const trimmed = Buffer.allocUnsafeSlow(used.length)
+    trimmed.set(used)
+    return trimmed
   }
+}
+
+function tooLong(): ServiceError {
+  return malformedAnswer(`it is longer than ${MAX_BYTES} bytes`)
 }

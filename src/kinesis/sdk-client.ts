@@ -3,6 +3,7 @@ import { Agent as HttpAgent } from 'node:http'
 import { Agent as HttpsAgent } from 'node:https'
 import { KinesisClient, type KinesisClientConfig } from '@aws-sdk/client-kinesis'
 import { NodeHttpHandler } from '@smithy/node-http-handler'
+import { CallPlaces } from './call-places.ts'
 
 /** A client of the AWS SDK to use as it is, or what to configure one of our own with. */
 export type KinesisClientOption = KinesisClient | KinesisClientConfig
@@ -15,27 +16,67 @@ export interface ClientInUse {
   readonly client: KinesisClient
   /** Whether it was made here, so that it is ours to destroy. */
   readonly isOurs: boolean
-  /** Lets it open as many connections as there are shards to read, and no more. Does nothing to what the user brought. */
+  /** What GetRecords is sent over. Absent: what the client sends everything over, because the user brought that. */
+  readonly recordsLine?: RecordsLine
+  /** Lets GetRecords open as many connections as there are shards to read, and no more. Does nothing to what the user brought. */
   expectShards(count: number): void
+  /** Lets connections go, if the client is ours. */
+  destroy(): void
 }
 
-/** Connections that a client of ours may open, however many shards there are: a call takes a small part of a second. */
+/** Connections for GetRecords alone: a read that hangs keeps no other call waiting, and many other calls keep no read. */
+export interface RecordsLine {
+  readonly handler: KinesisClient['config']['requestHandler']
+  /** As many as there are connections. */
+  readonly places: CallPlaces
+}
+
+/** Connections for GetRecords, however many shards there are: a call takes a small part of a second. */
 const MAX_SOCKETS = 256
+/** Connections for all other calls, besides as many as there are shards: where the client is traced, GetRecords uses these too. */
+const OTHER_SOCKETS = 32
 
 /** The client that was given, or one of our own: as configured, otherwise with what the environment says. */
 export function clientInUse(given: KinesisClientOption | undefined, stream: StreamReference): ClientInUse {
-  if (isClient(given)) return { client: given, isOurs: false, expectShards: () => {} }
-  const settings = { keepAlive: true, maxSockets: MAX_SOCKETS }
-  const agents = { httpAgent: new HttpAgent(settings), httpsAgent: new HttpsAgent(settings) }
+  if (isClient(given)) return { client: given, isOurs: false, expectShards: () => {}, destroy: () => {} }
+  const others = agentsFor(MAX_SOCKETS + OTHER_SOCKETS)
+  const client = clientOfOurs(given ?? {}, stream, new NodeHttpHandler(others))
+  if (given?.requestHandler !== undefined) {
+    return { client, isOurs: true, expectShards: () => {}, destroy: () => client.destroy() }
+  }
+  const agents = agentsFor(MAX_SOCKETS)
+  const recordsLine = { handler: new NodeHttpHandler(agents), places: new CallPlaces(MAX_SOCKETS) }
   return {
-    client: clientOfOurs(given ?? {}, stream, agents),
+    client,
     isOurs: true,
+    recordsLine,
     expectShards: count => {
       const maxSockets = Math.min(Math.max(1, count), MAX_SOCKETS)
-      agents.httpAgent.maxSockets = maxSockets
-      agents.httpsAgent.maxSockets = maxSockets
+      limit(agents, maxSockets)
+      limit(others, maxSockets + OTHER_SOCKETS)
+      // Last: an agent does not look again at what waits for a connection already.
+      recordsLine.places.resize(maxSockets)
+    },
+    destroy: () => {
+      client.destroy()
+      recordsLine.handler.destroy()
     }
   }
+}
+
+interface Agents {
+  readonly httpAgent: HttpAgent
+  readonly httpsAgent: HttpsAgent
+}
+
+function agentsFor(maxSockets: number): Agents {
+  const settings = { keepAlive: true, maxSockets }
+  return { httpAgent: new HttpAgent(settings), httpsAgent: new HttpsAgent(settings) }
+}
+
+function limit({ httpAgent, httpsAgent }: Agents, maxSockets: number): void {
+  httpAgent.maxSockets = maxSockets
+  httpsAgent.maxSockets = maxSockets
 }
 
 function isClient(given: KinesisClientOption | undefined): given is KinesisClient {
@@ -45,12 +86,12 @@ function isClient(given: KinesisClientOption | undefined): given is KinesisClien
 function clientOfOurs(
   given: KinesisClientConfig,
   stream: StreamReference,
-  agents: { readonly httpAgent: HttpAgent; readonly httpsAgent: HttpsAgent }
+  requestHandler: NodeHttpHandler
 ): KinesisClient {
   const region = 'streamArn' in stream ? stream.streamArn.split(':')[3] : undefined
   return new KinesisClient({
     // The handler that the SDK chooses for Kinesis opens a TLS connection for every request.
-    requestHandler: new NodeHttpHandler(agents),
+    requestHandler,
     maxAttempts: 1,
     logger: quietLogger(),
     ...given,

@@ -4,6 +4,7 @@
 import { GetRecordsCommand, KinesisClient } from '@aws-sdk/client-kinesis'
 import type { Clock } from '../runtime/clock.ts'
 import { isBodyStream, receiveBody } from './response-body.ts'
+import type { RecordsLine } from './sdk-client.ts'
 import { faultIn } from './sdk-faults.ts'
 import { isClockFault } from './sdk-kinesis-errors.ts'
 
@@ -32,10 +33,13 @@ interface Signer {
   readonly errorHandler?: (properties: object) => (error: Error) => never
 }
 
-/** What the SDK has prepared. */
-interface Prepared {
+/** What the SDK has prepared for all calls. */
+export interface PreparedCall {
+  /** Complete but for the body, what depends on that, and the signature. */
   readonly request: Request
+  /** Signs as the client does. */
   readonly signer: Signer
+  /** What it is told. */
   readonly signingProperties: object
 }
 
@@ -47,65 +51,27 @@ export class DirectCalls {
   readonly #client: KinesisClient
   readonly #streamArn: string | undefined
   readonly #clock: Clock
-  #prepared: Promise<Prepared | undefined> | undefined
+  readonly #line: RecordsLine | undefined
+  #prepared: Promise<PreparedCall | undefined> | undefined
   #staleAtMs = 0
 
-  /** `streamArn`: what each call says beside the iterator, where it says it: the endpoint may depend on it. */
-  constructor(client: KinesisClient, streamArn: string | undefined, clock: Clock) {
+  /**
+   * @param streamArn what each call says beside the iterator, where it says it: the endpoint may depend on it
+   * @param line what requests are sent over; absent: the client's own request handler
+   */
+  constructor(client: KinesisClient, streamArn: string | undefined, clock: Clock, line?: RecordsLine) {
     this.#client = client
     this.#streamArn = streamArn
     this.#clock = clock
+    this.#line = line
   }
 
   /**
-   * Whether calls may go this way. Not if the client has middleware beside that of the SDK, a `send` of its own, another protocol
-   * or another way to authenticate than the signature of AWS, version 4. Looked at again once a minute. Rejects with what the
-   * SDK throws where it cannot prepare a request: without a region, or without credentials.
+   * What a call is made with; undefined if none may go this way. That is so if the client has middleware beside that of the SDK,
+   * a `send` of its own, another protocol or another way to authenticate than the signature of AWS, version 4. Looked at again
+   * once a minute. Rejects with what the SDK throws where it cannot prepare a request: without a region, or without credentials.
    */
-  async isPossible(): Promise<boolean> {
-    return (await this.#prepare()) !== undefined
-  }
-
-  /** Makes one call. Rejects with a fault that has the name that the service gave it, or as the request handler does. */
-  async send(content: DirectBody, signal: AbortSignal): Promise<DirectAnswer> {
-    try {
-      return await this.#sendOnce(content, signal)
-    } catch (error) {
-      if (!isClockFault(error)) throw error
-      return this.#sendOnce(content, signal)
-    }
-  }
-
-  async #sendOnce({ contentType, body }: DirectBody, signal: AbortSignal): Promise<DirectAnswer> {
-    const prepared = await this.#prepare()
-    if (prepared === undefined) throw new Error('The client was changed while it was in use')
-    const { signer } = prepared
-    const headers = { ...prepared.request.headers, 'content-type': contentType }
-    headers['content-length'] = String(Buffer.byteLength(body))
-    const request: Request = Object.assign(prepared.request.clone(), { headers, body })
-    // The signer notes there when it signed.
-    const properties = { ...prepared.signingProperties }
-    const signed = await signer.sign(request, await this.#client.config.credentials(), properties)
-    const { response } = await this.#client.config.requestHandler.handle(signed, { abortSignal: signal })
-    const received = await this.#receive(response, signal)
-    const type = String(response.headers['content-type'] ?? '')
-    if (response.statusCode >= 300) {
-      const fault = faultIn(response, type, received)
-      // Without this, the SDK would go on signing with a clock that is wrong.
-      signer.errorHandler?.(properties)(fault)
-      throw fault
-    }
-    signer.successHandler?.(response, properties)
-    return { contentType: type, body: received }
-  }
-
-  async #receive({ body, headers }: Response, signal: AbortSignal): Promise<Buffer> {
-    if (isBodyStream(body)) return receiveBody(body, Number(headers['content-length'] ?? Number.NaN), signal)
-    const bytes = await this.#client.config.streamCollector(body)
-    return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
-  }
-
-  #prepare(): Promise<Prepared | undefined> {
+  prepared(): Promise<PreparedCall | undefined> {
     const nowMs = this.#clock.monotonicMs()
     if (this.#prepared === undefined || nowMs >= this.#staleAtMs) {
       this.#staleAtMs = nowMs + PREPARED_MS
@@ -118,6 +84,58 @@ export class DirectCalls {
       })
     }
     return this.#prepared
+  }
+
+  /**
+   * Makes one call, and receives the answer. Rejects with a fault that has the name that the service gave it, or as the request
+   * handler does.
+   */
+  async send(prepared: PreparedCall, content: DirectBody, signal: AbortSignal): Promise<DirectAnswer> {
+    try {
+      return await this.#sendOnce(prepared, content, signal)
+    } catch (error) {
+      if (!isClockFault(error)) throw error
+      return this.#sendOnce(prepared, content, signal)
+    }
+  }
+
+  async #sendOnce(
+    prepared: PreparedCall,
+    { contentType, body }: DirectBody,
+    signal: AbortSignal
+  ): Promise<DirectAnswer> {
+    const { signer } = prepared
+    const headers = { ...prepared.request.headers, 'content-type': contentType }
+    headers['content-length'] = String(Buffer.byteLength(body))
+    const request: Request = Object.assign(prepared.request.clone(), { headers, body })
+    // The signer notes there when it signed.
+    const properties = { ...prepared.signingProperties }
+    const signed = await signer.sign(request, await this.#client.config.credentials(), properties)
+    const { response, received } = await this.#exchange(signed, signal)
+    const type = String(response.headers['content-type'] ?? '')
+    if (response.statusCode >= 300) {
+      const fault = faultIn(response, type, received)
+      // Without this, the SDK would go on signing with a clock that is wrong.
+      signer.errorHandler?.(properties)(fault)
+      throw fault
+    }
+    signer.successHandler?.(response, properties)
+    return { contentType: type, body: received }
+  }
+
+  async #exchange(request: Request, signal: AbortSignal): Promise<{ response: Response; received: Buffer }> {
+    const { handler, places } = this.#line ?? { handler: this.#client.config.requestHandler }
+    const exchange = async () => {
+      const { response } = await handler.handle(request, { abortSignal: signal })
+      return { response, received: await this.#receive(response, signal) }
+    }
+    return places === undefined ? exchange() : places.run(exchange, signal)
+  }
+
+  async #receive({ body, headers }: Response, signal: AbortSignal): Promise<Buffer> {
+    if (isBodyStream(body)) return receiveBody(body, Number(headers['content-length'] ?? Number.NaN), signal)
+    const bytes = await this.#client.config.streamCollector(body)
+    return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
   }
 }
 
@@ -134,9 +152,9 @@ function isUntouched(client: KinesisClient): boolean {
 }
 
 /** Has the SDK prepare a request up to where it would be signed. */
-async function preparedBy(client: KinesisClient, streamArn: string | undefined): Promise<Prepared | undefined> {
+async function preparedBy(client: KinesisClient, streamArn: string | undefined): Promise<PreparedCall | undefined> {
   const command = new GetRecordsCommand({ ShardIterator: 'any', ...(streamArn && { StreamARN: streamArn }) })
-  let prepared: Prepared | undefined
+  let prepared: PreparedCall | undefined
   command.middlewareStack.addRelativeTo(
     (_next: unknown, context: object) => async (args: { readonly request: unknown }) => {
       prepared = preparedIn(args.request as Request, context)
@@ -148,7 +166,7 @@ async function preparedBy(client: KinesisClient, streamArn: string | undefined):
   return prepared
 }
 
-function preparedIn(request: Request, context: object): Prepared | undefined {
+function preparedIn(request: Request, context: object): PreparedCall | undefined {
   const { __smithy_context: smithy } = context as { __smithy_context?: Record<string, unknown> }
   const { httpAuthOption: option, signer } = Object(smithy?.selectedHttpAuthScheme) as {
     httpAuthOption?: { schemeId?: string; signingProperties?: object }

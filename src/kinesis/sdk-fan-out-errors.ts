@@ -1,7 +1,8 @@
 // Turns what goes wrong with the calls of enhanced fan-out into our errors: what the SDK throws, what the service says in
 // answers and in the middle of a subscription, and what happens to connections.
 import { ServiceError, type ServiceErrorKind, ThrottledError } from '../model/errors.ts'
-import { type FailedCall, kinesisErrorOf } from './sdk-kinesis-errors.ts'
+import { messageInJson } from './sdk-faults.ts'
+import { callText, type FailedCall, kinesisErrorOf } from './sdk-kinesis-errors.ts'
 
 /** What these kinds mean for a subscription. */
 const OF_SUBSCRIPTION: Partial<Readonly<Record<ServiceErrorKind, string>>> = {
@@ -26,7 +27,7 @@ export function fanOutErrorOf(error: unknown, call: FailedCall): ThrottledError 
   const { kind, retryable } = translated
   const advice = call.name === 'SubscribeToShard' ? OF_SUBSCRIPTION[kind] : OF_CONSUMER[kind]
   if (advice === undefined || !(error instanceof Error) || error instanceof ServiceError) return translated
-  return new ServiceError(kind, `${nameOf(call)}: ${advice} (${error.name}: ${error.message})`, {
+  return new ServiceError(kind, `${callText(call)}: ${advice} (${error.name}: ${error.message})`, {
     retryable,
     cause: error
   })
@@ -37,26 +38,8 @@ export function fanOutErrorOf(error: unknown, call: FailedCall): ThrottledError 
  * that we know.
  */
 export function faultInStream(type: string | undefined, said: Uint8Array | string | undefined): Error {
-  const message = said instanceof Uint8Array ? messageIn(new TextDecoder().decode(said)) : said
+  const message = said instanceof Uint8Array ? messageInJson(said) : said
   // The key of the stream is nothing that passes by itself.
   const httpStatusCode = type?.startsWith('KMS') ? 400 : 500
   return Object.assign(new Error(message), { name: type ?? 'UnknownError', $metadata: { httpStatusCode } })
-}
-
-function messageIn(text: string): string | undefined {
-  const { message, Message = message } = jsonIn(text)
-  return typeof Message === 'string' ? Message : undefined
-}
-
-function nameOf({ name, streamName, shardId }: FailedCall): string {
-  return shardId === undefined ? `${name} of stream ${streamName}` : `${name} of ${shardId} in stream ${streamName}`
-}
-
-function jsonIn(text: string): Record<string, unknown> {
-  try {
-    return Object(JSON.parse(text)) as Record<string, unknown>
-  } catch {
-    // Then its type has to do.
-    return {}
-  }
 }

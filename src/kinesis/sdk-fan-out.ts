@@ -23,11 +23,12 @@ import { FanOutWatchdog } from './fan-out-watchdog.ts'
 import type { FanOutWire } from './fan-out-wire.ts'
 import type { TlsOptions } from './http2-session.ts'
 import { Http2Wire } from './http2-wire.ts'
-import type { CallOptions, IteratorStart } from './kinesis-port.ts'
+import type { CallOptions } from './kinesis-port.ts'
 import { type ClientInUse, clientInUse, type KinesisClientOption, type StreamReference } from './sdk-client.ts'
 import { fanOutErrorOf, faultInStream } from './sdk-fan-out-errors.ts'
 import { sendSubscribe } from './sdk-fan-out-request.ts'
 import { type FailedCall, kinesisTimeout } from './sdk-kinesis-errors.ts'
+import { startingPosition, streamNameOf } from './sdk-parameters.ts'
 
 /** Which stream to call, through which client, and how long to wait. */
 export interface SdkFanOutOptions {
@@ -74,8 +75,6 @@ class SdkFanOut implements FanOutPort {
   readonly #requestTimeoutMs: number
   readonly #http1: FanOutWire
   readonly #http2: FanOutWire
-  /** For subscriptions that nobody wants to end from outside. */
-  readonly #never = new AbortController().signal
   #streamArn: string | undefined
 
   constructor(options: SdkFanOutOptions) {
@@ -84,8 +83,7 @@ class SdkFanOut implements FanOutPort {
     const { windowBytes = 524_288 } = options
     this.#options = options
     this.#streamArn = 'streamArn' in stream ? stream.streamArn : undefined
-    this.streamName =
-      'streamArn' in stream ? stream.streamArn.slice(stream.streamArn.lastIndexOf('/') + 1) : stream.streamName
+    this.streamName = streamNameOf(stream)
     this.#client = clientInUse(client, stream)
     this.#turns = new DecodeTurns(clock)
     this.#requestTimeoutMs = requestTimeoutMs
@@ -125,7 +123,7 @@ class SdkFanOut implements FanOutPort {
     body.follow(signal)
     return subscriptionTo({
       body,
-      inTurn: work => this.#turns.run(work, signal ?? this.#never),
+      inTurn: (work, bytes) => this.#turns.run(work, { bytes, signal }),
       faultOf: faultInStream,
       errorOf: error => (signal?.aborted && error === signal.reason ? error : fanOutErrorOf(error, call))
     })
@@ -134,7 +132,7 @@ class SdkFanOut implements FanOutPort {
   close(): void {
     this.#http1.close()
     this.#http2.close()
-    if (this.#client.isOurs) this.#client.client.destroy()
+    this.#client.destroy()
   }
 
   #wireTo(origin: string): FanOutWire {
@@ -176,19 +174,7 @@ class SdkFanOut implements FanOutPort {
 }
 
 function parametersOf({ consumerArn, shardId, start }: SubscribeInput): SubscribeToShardCommandInput {
-  return { ConsumerARN: consumerArn, ShardId: shardId, StartingPosition: positionOf(start) }
-}
-
-function positionOf(start: IteratorStart): NonNullable<SubscribeToShardCommandInput['StartingPosition']> {
-  switch (start.type) {
-    case 'AT_TIMESTAMP':
-      return { Type: start.type, Timestamp: new Date(start.timestampMs) }
-    case 'AT_SEQUENCE_NUMBER':
-    case 'AFTER_SEQUENCE_NUMBER':
-      return { Type: start.type, SequenceNumber: start.sequenceNumber }
-    default:
-      return { Type: start.type }
-  }
+  return { ConsumerARN: consumerArn, ShardId: shardId, StartingPosition: startingPosition(start) }
 }
 
 function consumerFrom(described: Partial<ConsumerDescription> | undefined): FanOutConsumer {

@@ -19,10 +19,10 @@ export function faultIn(response: RefusingResponse, contentType: string, body: B
   const { statusCode, headers } = response
   const isCbor = contentType.includes('cbor') && body[0] !== OPEN_BRACE
   const said = isCbor ? saidInCbor(body) : saidInJson(body)
-  const type = headers['x-amzn-errortype'] ?? textIn(said.__type) ?? textIn(said.code)
+  const type = headers['x-amzn-errortype'] ?? nonEmpty(said.__type) ?? nonEmpty(said.code)
   // As in `com.amazonaws.kinesis.v20131202#ExpiredIteratorException:http://…`.
   const name = type?.split('#').at(-1)?.split(':')[0] || 'UnknownError'
-  const error = new Error(textIn(said.message) ?? textIn(said.Message) ?? `HTTP status ${statusCode}`)
+  const error = new Error(messageIn(said) ?? `HTTP status ${statusCode}`)
   Object.assign(error, {
     name,
     $metadata: { httpStatusCode: statusCode, requestId: headers['x-amzn-requestid'] }
@@ -31,9 +31,18 @@ export function faultIn(response: RefusingResponse, contentType: string, body: B
   return Object.defineProperty(error, '$response', { value: response, enumerable: false })
 }
 
-function saidInJson(body: Buffer): Record<string, unknown> {
+/** What a fault says in words, in this JSON; undefined if nothing, or if it is none. */
+export function messageInJson(json: Uint8Array): string | undefined {
+  return messageIn(saidInJson(json))
+}
+
+function messageIn({ message, Message }: Record<string, unknown>): string | undefined {
+  return nonEmpty(message) ?? nonEmpty(Message)
+}
+
+function saidInJson(body: Uint8Array): Record<string, unknown> {
   try {
-    return Object(JSON.parse(body.toString())) as Record<string, unknown>
+    return Object(JSON.parse(new TextDecoder().decode(body))) as Record<string, unknown>
   } catch {
     // A proxy or a load balancer answers in HTML. The status has to do.
     return {}
@@ -49,6 +58,6 @@ function saidInCbor(body: Buffer): Record<string, unknown> {
   }
 }
 
-function textIn(value: unknown): string | undefined {
+function nonEmpty(value: unknown): string | undefined {
   return typeof value === 'string' && value !== '' ? value : undefined
 }

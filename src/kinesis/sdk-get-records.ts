@@ -2,25 +2,35 @@
 import { type _Record, GetRecordsCommand, type KinesisClient } from '@aws-sdk/client-kinesis'
 import type { KinesisRecord } from '../model/record.ts'
 import type { RecordsAnswer } from '../model/records-answer.ts'
+import { unlessAborted } from '../runtime/abort.ts'
 import type { Clock } from '../runtime/clock.ts'
 import { cborMap } from '../wire/cbor.ts'
 import { decodeCborAnswer } from '../wire/cbor-answer.ts'
 import { decodeJsonAnswer } from '../wire/json-answer.ts'
-import { malformedAnswer, recordsAnswer } from '../wire/records-answer.ts'
+import { madeRecords, malformedAnswer, memoryOf, recordsAnswer } from '../wire/records-answer.ts'
 import { DecodeTurns } from './decode-turns.ts'
+import type { RecordsLine } from './sdk-client.ts'
 import { DirectCalls } from './sdk-direct-calls.ts'
-import { isEncodingFault } from './sdk-kinesis-errors.ts'
-
-/** How the answers of GetRecords are encoded. */
-export type Wire = 'json' | 'cbor'
+import { isEncodingFault, isUnderstood } from './sdk-kinesis-errors.ts'
+import { type Wire, WireChoice, type WireListener } from './wire-choice.ts'
 
 /** Through which client, of which stream if calls are to say so, and how. */
 export interface GetRecordsOptions {
   readonly client: KinesisClient
+  /** What requests are sent over; absent: the client's own request handler. */
+  readonly line?: RecordsLine | undefined
   /** What each call says beside the iterator, which is of another account then. */
   readonly streamArn?: string | undefined
   readonly clock: Clock
   readonly wire: Wire
+  readonly onWireChange?: WireListener | undefined
+  /**
+   * Makes a request and waits for what comes back, within a time. What becomes of that afterwards is not the service's doing,
+   * and takes as long as it takes.
+   */
+  readonly inTime: <T>(signal: AbortSignal | undefined, request: (signal: AbortSignal) => Promise<T>) => Promise<T>
+  /** The error to throw for an answer that cannot be read. */
+  readonly errorOf: (error: unknown) => unknown
 }
 
 interface Input {
@@ -28,6 +38,20 @@ interface Input {
   readonly Limit: number
   readonly StreamARN?: string
 }
+
+/** What came back: an answer of the client, which decodes by itself, or of the service in JSON. */
+type Received =
+  | { readonly kind: 'decoded'; readonly answer: RecordsAnswer }
+  | { readonly kind: 'json'; readonly body: Buffer }
+
+/** What came back where CBOR was asked for. */
+type ReceivedCbor =
+  | Received
+  | { readonly kind: 'cbor'; readonly body: Buffer }
+  /** Perhaps because of how the request was encoded. */
+  | { readonly kind: 'refused'; readonly fault: Error }
+  /** The answer is in another encoding. */
+  | { readonly kind: 'odd'; readonly because: string }
 
 const JSON_TYPE = 'application/x-amz-json-1.1'
 const CBOR_TYPE = 'application/x-amz-cbor-1.1'
@@ -37,72 +61,118 @@ const SMALL_BYTES = 32_768
 
 /** GetRecords of one stream. */
 export class GetRecords {
-  readonly #client: KinesisClient
-  readonly #streamArn: string | undefined
+  readonly #options: GetRecordsOptions
   readonly #direct: DirectCalls
   readonly #turns: DecodeTurns
-  #wire: Wire
+  readonly #choice: WireChoice
 
-  constructor({ client, streamArn, clock, wire }: GetRecordsOptions) {
-    this.#client = client
-    this.#streamArn = streamArn
-    this.#direct = new DirectCalls(client, streamArn, clock)
+  constructor(options: GetRecordsOptions) {
+    const { client, streamArn, clock, line, wire, onWireChange } = options
+    this.#options = options
+    this.#direct = new DirectCalls(client, streamArn, clock, line)
     this.#turns = new DecodeTurns(clock)
-    this.#wire = wire
+    this.#choice = new WireChoice(wire, clock, onWireChange)
   }
 
-  /** How answers are encoded now: `json` as well after an endpoint turned out not to answer in CBOR. */
+  /** How answers are encoded now: `json` as well for a while after an endpoint turned out not to answer in CBOR. */
   get wire(): Wire {
-    return this.#wire
+    return this.#choice.wire
   }
 
-  /** One call. Rejects with a fault of the service, the SDK or the connection, or with the ServiceError of an odd answer. */
-  async call(iterator: string, limit: number, signal: AbortSignal): Promise<RecordsAnswer> {
-    const arn = this.#streamArn === undefined ? {} : { StreamARN: this.#streamArn }
+  /**
+   * One call. Rejects as `inTime` does, with what `errorOf` makes of an answer that cannot be read, or with the reason of
+   * `signal`.
+   */
+  async call(iterator: string, limit: number, signal?: AbortSignal): Promise<RecordsAnswer> {
+    const { inTime, streamArn } = this.#options
+    const arn = streamArn === undefined ? {} : { StreamARN: streamArn }
     const input: Input = { ShardIterator: iterator, Limit: limit, ...arn }
-    if (!(await this.#direct.isPossible())) return this.#throughClient(input, signal)
-    if (this.#wire === 'json') return this.#inJson(input, signal)
-    const answer = await this.#inCbor(input, signal)
-    if (answer !== undefined) return answer
-    const same = await this.#inJson(input, signal)
-    // Only now: an endpoint that answers neither is not there at all, and may come back.
-    this.#wire = 'json'
-    return same
+    if (this.#choice.wire === 'json') {
+      return this.#answerIn(await inTime(signal, own => this.#receive(input, own)), signal)
+    }
+    const received = await inTime(signal, own => this.#receiveCbor(input, own))
+    switch (received.kind) {
+      case 'cbor': {
+        const answer = await this.#decode(received.body, decodeCborAnswer(received.body), signal)
+        if (answer !== undefined) {
+          this.#choice.cborWorked()
+          return answer
+        }
+        return this.#again(input, 'an answer in CBOR could not be read', signal)
+      }
+      case 'odd':
+        return this.#again(input, received.because, signal)
+      case 'refused':
+        return this.#again(input, received.fault, signal)
+      default:
+        return this.#answerIn(received, signal)
+    }
   }
 
-  async #inJson(input: Input, signal: AbortSignal): Promise<RecordsAnswer> {
-    const { body } = await this.#direct.send({ contentType: JSON_TYPE, body: JSON.stringify(input) }, signal)
-    return this.#decoded(body, decodeJsonAnswer(body), signal)
+  /** The same call in JSON, because it was refused in CBOR, or not answered in it. */
+  async #again(input: Input, because: string | Error, signal: AbortSignal | undefined): Promise<RecordsAnswer> {
+    // At once: should the same call in JSON fail for another reason, the next one must not end up here again.
+    if (typeof because === 'string') this.#choice.cborFailed(because)
+    const refused = (fault: Error): void => this.#choice.cborFailed(`a call in CBOR was refused (${fault.name})`)
+    const same = await this.#options.inTime(signal, async own => {
+      try {
+        return await this.#receive(input, own)
+      } catch (error) {
+        // Only then: an endpoint that understands neither is not there at all, and may come back.
+        if (typeof because !== 'string' && isUnderstood(error, because)) refused(because)
+        throw error
+      }
+    })
+    if (typeof because !== 'string') refused(because)
+    return this.#answerIn(same, signal)
   }
 
-  /** Undefined: the endpoint does not answer in CBOR, or in another one. */
-  async #inCbor(input: Input, signal: AbortSignal): Promise<RecordsAnswer | undefined> {
+  async #receive(input: Input, signal: AbortSignal): Promise<Received> {
+    const prepared = await this.#direct.prepared()
+    if (prepared === undefined) return this.#throughClient(input, signal)
+    const { body } = await this.#direct.send(prepared, { contentType: JSON_TYPE, body: JSON.stringify(input) }, signal)
+    return { kind: 'json', body }
+  }
+
+  async #receiveCbor(input: Input, signal: AbortSignal): Promise<ReceivedCbor> {
+    const prepared = await this.#direct.prepared()
+    if (prepared === undefined) return this.#throughClient(input, signal)
+    const asked = { contentType: CBOR_TYPE, body: cborMap({ ...input }) }
     try {
-      const { contentType, body } = await this.#direct.send(
-        { contentType: CBOR_TYPE, body: cborMap({ ...input }) },
-        signal
-      )
-      if (!contentType.startsWith(CBOR_TYPE)) return undefined
-      return await this.#decoded(body, decodeCborAnswer(body), signal)
+      const { contentType, body } = await this.#direct.send(prepared, asked, signal)
+      if (contentType.startsWith(CBOR_TYPE)) return { kind: 'cbor', body }
+      return { kind: 'odd', because: `a call in CBOR was answered in ${JSON.stringify(contentType)}` }
     } catch (error) {
-      if (isEncodingFault(error)) return undefined
+      if (isEncodingFault(error)) return { kind: 'refused', fault: error }
       throw error
     }
   }
 
-  #decoded<T>(body: Buffer, work: Generator<void, T, void>, signal: AbortSignal): T | Promise<T> {
-    if (body.length > SMALL_BYTES) return this.#turns.run(work, signal)
-    for (;;) {
-      const step = work.next()
-      if (step.done === true) return step.value
+  #answerIn(received: Received, signal: AbortSignal | undefined): RecordsAnswer | Promise<RecordsAnswer> {
+    if (received.kind === 'decoded') return received.answer
+    return this.#decode(received.body, decodeJsonAnswer(received.body), signal)
+  }
+
+  async #decode<T>(body: Buffer, work: Generator<void, T, void>, signal: AbortSignal | undefined): Promise<T> {
+    try {
+      if (body.length > SMALL_BYTES) return await this.#turns.run(work, { bytes: body.length, signal })
+      for (;;) {
+        const step = work.next()
+        if (step.done === true) return step.value
+      }
+    } catch (error) {
+      throw signal?.aborted && error === signal.reason ? error : this.#options.errorOf(error)
     }
   }
 
-  async #throughClient(input: Input, abortSignal: AbortSignal): Promise<RecordsAnswer> {
-    const { Records = [], ...fields } = await this.#client.send(new GetRecordsCommand(input), { abortSignal })
+  async #throughClient(input: Input, abortSignal: AbortSignal): Promise<Received> {
+    const { client, line } = this.#options
+    // A place must not be kept by what the signal does not reach, such as a provider of credentials that hangs.
+    const send = () => unlessAborted(client.send(new GetRecordsCommand(input), { abortSignal }), abortSignal)
+    const { Records, ...fields } = await (line === undefined ? send() : line.places.run(send, abortSignal))
+    if (!Array.isArray(Records)) throw malformedAnswer('it has no list of Records')
     const records = Records.map(recordFrom)
-    const bytes = records.reduce((sum, { data }) => sum + data.length, 0)
-    return recordsAnswer(records, bytes, fields)
+    return { kind: 'decoded', answer: recordsAnswer(madeRecords(records, sizesOf(records)), fields) }
   }
 }
 
@@ -116,4 +186,17 @@ function recordFrom(record: _Record): KinesisRecord {
     ...(ApproximateArrivalTimestamp && { arrivedAtMs: ApproximateArrivalTimestamp.getTime() }),
     ...(EncryptionType && { encryptionType: EncryptionType })
   }
+}
+
+function sizesOf(records: readonly KinesisRecord[]): { bytes: number; memoryBytes: number } {
+  let [bytes, textBytes] = [0, 0]
+  const memories = new Set<ArrayBufferLike>()
+  for (const { data, sequenceNumber, partitionKey } of records) {
+    bytes += data.length
+    textBytes += sequenceNumber.length + partitionKey.length
+    memories.add(data.buffer)
+  }
+  let payloadBytes = 0
+  for (const memory of memories) payloadBytes += memory.byteLength
+  return { bytes, memoryBytes: memoryOf(records.length, payloadBytes, textBytes) }
 }

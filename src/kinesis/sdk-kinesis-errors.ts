@@ -1,5 +1,6 @@
-// Turns what the Kinesis client of the AWS SDK throws into our errors. The only place that looks at the names of its
-// errors. Messages name the call, the shard and the stream and say what to do; they never quote a payload.
+// Turns what goes wrong with a call into our errors, be it the SDK that threw it, the service or a connection. The only place of
+// this folder that judges by names. Messages name the call, the shard and the stream and say what to do; they never quote a
+// payload.
 import { ServiceError, type ServiceErrorKind, ThrottledError } from '../model/errors.ts'
 
 /** Which call failed. */
@@ -8,6 +9,11 @@ export interface FailedCall {
   readonly name: string
   readonly streamName: string
   readonly shardId?: string | undefined
+}
+
+/** The call, in words. */
+export function callText({ name, streamName, shardId }: FailedCall): string {
+  return shardId === undefined ? `${name} of stream ${streamName}` : `${name} of ${shardId} in stream ${streamName}`
 }
 
 interface Rule {
@@ -78,6 +84,11 @@ const unreachable: Rule = {
   advice: () => 'Kinesis could not be reached, or the connection broke'
 }
 
+const UNTRUSTED =
+  'the certificate of what answers is not trusted; if that is a proxy or an emulator with one of its own, name the file with the certificate of its authority in NODE_EXTRA_CA_CERTS, and see that the clock of this machine is right'
+
+const untrusted: Rule = { kind: 'other', retryable: false, advice: () => UNTRUSTED }
+
 const garbled: Rule = { kind: 'other', retryable: true, advice: () => 'the answer could not be read' }
 
 const serverFault: Rule = { kind: 'other', retryable: true, advice: () => 'Kinesis had a fault of its own' }
@@ -130,10 +141,24 @@ const RULES_BY_NAME: ReadonlyMap<string, Rule> = new Map([
   ['SyntaxError', garbled]
 ])
 
-const NETWORK_CODES: ReadonlySet<unknown> = new Set([
-  ...['ECONNRESET', 'ECONNREFUSED', 'ECONNABORTED', 'EPIPE', 'ETIMEDOUT', 'EHOSTUNREACH', 'EHOSTDOWN'],
-  ...['ENETUNREACH', 'ENETDOWN', 'ENETRESET', 'EADDRNOTAVAIL', 'ENOTFOUND', 'EAI_AGAIN', 'EMFILE', 'ENFILE'],
-  ...['ERR_STREAM_PREMATURE_CLOSE', 'ERR_HTTP2_STREAM_ERROR', 'ERR_HTTP2_SESSION_ERROR', 'ERR_SSL_WRONG_VERSION_NUMBER']
+const NETWORK_CODES: ReadonlySet<string> = new Set([
+  ...['ECONNRESET', 'ECONNREFUSED', 'ECONNABORTED', 'EPIPE', 'ETIMEDOUT', 'EHOSTUNREACH', 'EHOSTDOWN', 'ENOTCONN'],
+  ...['ENETUNREACH', 'ENETDOWN', 'ENETRESET', 'EADDRNOTAVAIL', 'ENOTFOUND', 'EAI_AGAIN', 'EMFILE', 'ENFILE', 'ENOBUFS'],
+  ...['ECANCELED', 'EPROTO', 'ERR_STREAM_PREMATURE_CLOSE', 'ERR_STREAM_DESTROYED', 'ERR_SOCKET_CLOSED']
+])
+
+/** What the codes begin with of what is wrong with HTTP/1.1, with HTTP/2 and with TLS. */
+const NETWORK_PREFIXES: readonly string[] = ['HPE_', 'ERR_HTTP2_', 'ERR_SSL_']
+
+/** A connection that was closed while it was not in use, as a request on it shows. The SDK calls it a timeout. */
+const CLOSED_CODES: ReadonlySet<string> = new Set(['ECONNRESET', 'EPIPE'])
+
+/** What Node.js says of certificates. */
+const CERTIFICATE_CODES: ReadonlySet<string> = new Set([
+  ...['CERT_HAS_EXPIRED', 'CERT_NOT_YET_VALID', 'CERT_REJECTED', 'CERT_REVOKED', 'CERT_SIGNATURE_FAILURE'],
+  ...['CERT_UNTRUSTED', 'CERT_CHAIN_TOO_LONG', 'DEPTH_ZERO_SELF_SIGNED_CERT', 'SELF_SIGNED_CERT_IN_CHAIN'],
+  ...['UNABLE_TO_GET_ISSUER_CERT', 'UNABLE_TO_GET_ISSUER_CERT_LOCALLY', 'UNABLE_TO_VERIFY_LEAF_SIGNATURE'],
+  ...['ERR_TLS_CERT_ALTNAME_INVALID', 'HOSTNAME_MISMATCH', 'INVALID_CA', 'INVALID_PURPOSE', 'PATH_LENGTH_EXCEEDED']
 ])
 
 /** What the SDK takes for a sign that a request was not signed at the right time. */
@@ -153,6 +178,9 @@ const ENCODING_FAULTS: ReadonlySet<string> = new Set([
   'UnknownError'
 ])
 
+/** The status where CBOR is not understood. Others are about the request, or of a proxy. */
+const ENCODING_STATUSES: ReadonlySet<number | undefined> = new Set([400, 404, 406, 415])
+
 /** Whether a request was refused for the time at which it was signed, and the SDK has set its clock right since. */
 export function isClockFault(error: unknown): boolean {
   if (!(error instanceof Error)) return false
@@ -161,10 +189,24 @@ export function isClockFault(error: unknown): boolean {
 }
 
 /** Whether a request may have been refused because of how it was encoded. */
-export function isEncodingFault(error: unknown): boolean {
-  if (!(error instanceof Error)) return false
-  const status = httpStatusOf(error) ?? 0
-  return status >= 400 && status < 500 && status !== 429 && ENCODING_FAULTS.has(error.name)
+export function isEncodingFault(error: unknown): error is Error {
+  return error instanceof Error && ENCODING_STATUSES.has(httpStatusOf(error)) && ENCODING_FAULTS.has(error.name)
+}
+
+/**
+ * Whether the same request, encoded in another way, was `refused` for a reason that the service names, and which is not why
+ * it was refused `before`: then it was understood this time.
+ */
+export function isUnderstood(refused: unknown, before: Error): boolean {
+  if (!(refused instanceof Error) || httpStatusOf(refused) === undefined) return false
+  return refused.name !== 'UnknownError' && refused.name !== before.name
+}
+
+/** Whether a connection failed because of a certificate, and so what to say of it; it does not pass by itself. */
+export function certificateFault(error: unknown): ServiceError | undefined {
+  if (!(error instanceof Error) || !CERTIFICATE_CODES.has(codeOf(error))) return undefined
+  const message = `${UNTRUSTED}${saidBy(error)}`
+  return new ServiceError('other', message, { retryable: false, cause: error })
 }
 
 /** The error to throw for what the SDK threw in `call`. What is a ServiceError already is told in which call it happened. */
@@ -172,11 +214,11 @@ export function kinesisErrorOf(error: unknown, call: FailedCall): ThrottledError
   if (error instanceof ServiceError) {
     const { kind, retryable, cause } = error
     const options = { retryable, ...(cause !== undefined && { cause }) }
-    return new ServiceError(kind, `${nameOf(call)}: ${error.message}`, options)
+    return new ServiceError(kind, `${callText(call)}: ${error.message}`, options)
   }
   const rule = ruleFor(error)
   const said = rule === garbled ? '' : saidBy(error)
-  const message = `${nameOf(call)}: ${rule.advice(call)}${said}`
+  const message = `${callText(call)}: ${rule.advice(call)}${said}`
   // What JSON.parse complains about quotes the answer, which is made of payloads.
   const cause = rule === garbled ? {} : { cause: error }
   if (rule.kind === 'throttled') return new ThrottledError(message, cause)
@@ -185,11 +227,7 @@ export function kinesisErrorOf(error: unknown, call: FailedCall): ThrottledError
 
 /** The error to throw when `call` has had no answer for `ms` milliseconds. */
 export function kinesisTimeout(call: FailedCall, ms: number): ServiceError {
-  return new ServiceError('timeout', `${nameOf(call)}: there was no answer within ${ms} ms`, { retryable: true })
-}
-
-function nameOf({ name, streamName, shardId }: FailedCall): string {
-  return shardId === undefined ? `${name} of stream ${streamName}` : `${name} of ${shardId} in stream ${streamName}`
+  return new ServiceError('timeout', `${callText(call)}: there was no answer within ${ms} ms`, { retryable: true })
 }
 
 function saidBy(error: unknown): string {
@@ -199,17 +237,26 @@ function saidBy(error: unknown): string {
 
 function ruleFor(error: unknown): Rule {
   if (!(error instanceof Error)) return unexpected
+  const code = codeOf(error)
+  if (CLOSED_CODES.has(code)) return unreachable
   const byName = RULES_BY_NAME.get(error.name)
   if (byName !== undefined) return byName
   const status = httpStatusOf(error)
   if (status === 429) return throttled
+  if (status === 408) return timeout
   if (status === 401 || status === 403) return denied
   if (status !== undefined && status >= 500) return serverFault
   if (status === 404) return nobodyThere
-  if ('code' in error && NETWORK_CODES.has(error.code)) return unreachable
+  if (CERTIFICATE_CODES.has(code)) return untrusted
+  if (NETWORK_CODES.has(code) || NETWORK_PREFIXES.some(prefix => code.startsWith(prefix))) return unreachable
   if (error.message.includes('Region is missing')) return noRegion
   if (error.message.includes('credential object is not valid')) return noCredentials
   return unexpected
+}
+
+/** What Node.js calls what happened to a connection. Empty: nothing. */
+function codeOf(error: Error): string {
+  return 'code' in error && typeof error.code === 'string' ? error.code : ''
 }
 
 /** The status of the answer, where there was one. The SDK types none of this on the errors it has no class for. */

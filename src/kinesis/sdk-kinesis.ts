@@ -1,9 +1,8 @@
-// The Kinesis port over the AWS SDK: the only file that imports its client. One attempt per call, with a deadline;
-// trying again is for the loops above, which know what is urgent.
+// The Kinesis port over the AWS SDK. One attempt per call, with a deadline; trying again is for the loops above, which know what
+// is urgent.
 import {
   DescribeStreamSummaryCommand,
   GetShardIteratorCommand,
-  type GetShardIteratorCommandInput,
   type KinesisClient,
   ListShardsCommand,
   type ListShardsCommandInput,
@@ -16,8 +15,10 @@ import { withDeadline } from '../runtime/deadline.ts'
 import { hashKeyRangeFrom } from '../wire/records-answer.ts'
 import type { CallOptions, IteratorStart, KinesisPort, ShardFilter, StreamDescription } from './kinesis-port.ts'
 import { type ClientInUse, clientInUse, type KinesisClientOption, type StreamReference } from './sdk-client.ts'
-import { GetRecords, type Wire } from './sdk-get-records.ts'
-import { kinesisErrorOf, kinesisTimeout } from './sdk-kinesis-errors.ts'
+import { GetRecords } from './sdk-get-records.ts'
+import { type FailedCall, kinesisErrorOf, kinesisTimeout } from './sdk-kinesis-errors.ts'
+import { startingPosition, streamNameOf } from './sdk-parameters.ts'
+import type { Wire, WireListener } from './wire-choice.ts'
 
 export type { KinesisClientOption, StreamReference } from './sdk-client.ts'
 
@@ -27,20 +28,22 @@ export interface SdkKinesisOptions {
   /** Absent: a client of our own with what the environment says. A client given here is not destroyed by `close()`. */
   readonly client?: KinesisClientOption | undefined
   readonly clock: Clock
-  /** How long one call may take. Milliseconds; default 10,000. */
+  /** How long one call may take, decoding of the answer not counted. Milliseconds; default 10,000. */
   readonly requestTimeoutMs?: number
   /**
    * How the answers of GetRecords are encoded; default `json`. `cbor` is spoken only where nothing was added to the client, and
-   * only to an endpoint that answers in it: any other is spoken to in JSON from then on.
+   * only to an endpoint that answers in it: any other is spoken to in JSON, and asked again after an hour.
    */
   readonly wire?: Wire
+  /** Told when GetRecords is encoded in another way than before, and why. Must not throw. */
+  readonly onWireChange?: WireListener | undefined
 }
 
 /** The Kinesis port, and how many connections it may open. */
 export interface SdkKinesisPort extends KinesisPort {
   /**
-   * Says how many shards are read: a client of our own opens at most as many connections, but never more than 256, which is the
-   * default as well. At least 1.
+   * Says how many shards are read: a client of our own opens at most as many connections for GetRecords, but never more than
+   * 256, which is the default as well; and 32 more than that for everything else. At least 1. Reads that wait begin when it is raised.
    */
   expectShards(count: number): void
 }
@@ -61,17 +64,22 @@ class SdkKinesis implements SdkKinesisPort {
   readonly #clock: Clock
   readonly #requestTimeoutMs: number
 
-  constructor({ stream, client, clock, requestTimeoutMs = 10_000, wire = 'json' }: SdkKinesisOptions) {
+  constructor(options: SdkKinesisOptions) {
+    const { stream, client, clock, requestTimeoutMs = 10_000, wire = 'json', onWireChange } = options
     const isByArn = 'streamArn' in stream
-    this.streamName = isByArn ? streamNameIn(stream.streamArn) : stream.streamName
+    this.streamName = streamNameOf(stream)
     this.#stream = isByArn ? { StreamARN: stream.streamArn } : { StreamName: stream.streamName }
     this.#inUse = clientInUse(client, stream)
     this.#client = this.#inUse.client
     // GetRecords takes no name. The ARN is what tells Kinesis that the iterator is of another account.
     const streamArn = isByArn ? stream.streamArn : undefined
-    this.#getRecords = new GetRecords({ client: this.#client, streamArn, clock, wire })
     this.#clock = clock
     this.#requestTimeoutMs = requestTimeoutMs
+    this.#getRecords = new GetRecords({
+      ...{ client: this.#client, line: this.#inUse.recordsLine, streamArn, clock, wire, onWireChange },
+      inTime: (signal, request) => this.#call('GetRecords', { signal }, ({ abortSignal }) => request(abortSignal)),
+      errorOf: error => kinesisErrorOf(error, { name: 'GetRecords', streamName: this.streamName })
+    })
   }
 
   async describeStream(options: CallOptions = {}): Promise<StreamDescription> {
@@ -102,16 +110,16 @@ class SdkKinesis implements SdkKinesisPort {
   }
 
   async getShardIterator(shardId: string, start: IteratorStart, options: CallOptions = {}): Promise<string> {
-    const command = new GetShardIteratorCommand({ ...this.#stream, ShardId: shardId, ...startParameters(start) })
+    const { Type: ShardIteratorType, SequenceNumber, ...position } = startingPosition(start)
+    const from = { ...position, ...(SequenceNumber !== undefined && { StartingSequenceNumber: SequenceNumber }) }
+    const command = new GetShardIteratorCommand({ ...this.#stream, ShardId: shardId, ShardIteratorType, ...from })
     const about = { ...options, shardId }
     const answer = await this.#call('GetShardIterator', about, sending => this.#client.send(command, sending))
     return answer.ShardIterator ?? ''
   }
 
-  getRecords(iterator: string, options: CallOptions & { limit: number }): Promise<RecordsAnswer> {
-    return this.#call('GetRecords', options, ({ abortSignal }) =>
-      this.#getRecords.call(iterator, options.limit, abortSignal)
-    )
+  getRecords(iterator: string, { limit, signal }: CallOptions & { limit: number }): Promise<RecordsAnswer> {
+    return this.#getRecords.call(iterator, limit, signal)
   }
 
   expectShards(count: number): void {
@@ -119,7 +127,7 @@ class SdkKinesis implements SdkKinesisPort {
   }
 
   close(): void {
-    if (this.#inUse.isOurs) this.#client.destroy()
+    this.#inUse.destroy()
   }
 
   #arnAlone(): { StreamARN?: string } {
@@ -132,7 +140,7 @@ class SdkKinesis implements SdkKinesisPort {
     { signal, shardId }: CallOptions & { shardId?: string },
     send: (options: { abortSignal: AbortSignal }) => Promise<T>
   ): Promise<T> {
-    const thisCall = { name, streamName: this.streamName, shardId }
+    const thisCall: FailedCall = { name, streamName: this.streamName, shardId }
     return withDeadline(
       this.#clock,
       this.#requestTimeoutMs,
@@ -164,26 +172,8 @@ function keepDate(command: DescribeStreamSummaryCommand): () => { serviceTimeMs?
   return () => (Number.isNaN(serviceTimeMs) ? {} : { serviceTimeMs })
 }
 
-function streamNameIn(streamArn: string): string {
-  return streamArn.slice(streamArn.lastIndexOf('/') + 1)
-}
-
 function filterParameter(filter: ShardFilter | undefined): Pick<ListShardsCommandInput, 'ShardFilter'> {
   return filter === undefined ? {} : { ShardFilter: { Type: filter.type, Timestamp: new Date(filter.timestampMs) } }
-}
-
-function startParameters(
-  start: IteratorStart
-): Pick<GetShardIteratorCommandInput, 'ShardIteratorType' | 'StartingSequenceNumber' | 'Timestamp'> {
-  switch (start.type) {
-    case 'AT_TIMESTAMP':
-      return { ShardIteratorType: start.type, Timestamp: new Date(start.timestampMs) }
-    case 'AT_SEQUENCE_NUMBER':
-    case 'AFTER_SEQUENCE_NUMBER':
-      return { ShardIteratorType: start.type, StartingSequenceNumber: start.sequenceNumber }
-    default:
-      return { ShardIteratorType: start.type }
-  }
 }
 
 function shardFrom(shard: ShardInApi): Shard {

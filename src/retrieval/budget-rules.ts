@@ -17,15 +17,15 @@ const RAMP = 16
 const UNDER_WAY_PER_BYTE = 7 / 3
 /** For each record under way: what is around it in the answer, its numbers and keys, and what is made of them. */
 const UNDER_WAY_PER_RECORD = 512
-/** For each record that was read, beside its payload. */
-const READ_PER_RECORD = 320
+/** For each record that was read, beside its payload: the record, its numbers and keys, and the same taken apart. Measured. */
+const READ_PER_RECORD = 480
 
 /** How many bytes an answer takes while it is under way: its text, and what is decoded out of it. */
 export function underWayBytes(payloadBytes: number, records: number): number {
   return Math.ceil(payloadBytes * UNDER_WAY_PER_BYTE + records * UNDER_WAY_PER_RECORD)
 }
 
-/** How many bytes the records of an answer take once they have been read. */
+/** How many bytes the records of an answer take once they have been read, where nobody has counted them. */
 export function readBytes(payloadBytes: number, records: number): number {
   return payloadBytes + records * READ_PER_RECORD
 }

@@ -56,6 +56,8 @@ export class PollingRetriever implements Retriever {
   #tipAtMs: number | undefined
   /** How long before its start the shard is opened, because that lies in the future of the service. Milliseconds. */
   #earlierMs = 0
+  /** Whether the last answer said, without naming children, that the shard has ended. */
+  #isEndDoubtful = false
   /** What to report once everything read so far has been fetched. */
   #end: Retrieved | undefined
   /** The read under way, or done and not yet fetched. At most one. */
@@ -189,9 +191,9 @@ export class PollingRetriever implements Retriever {
   /** Takes an answer in. From record to record, only here the position moves; `undefined`: nothing to hand on yet. */
   #accept(answer: RecordsAnswer, held: HeldBytes): Retrieved | undefined {
     const { clock, maxRecords, pace, listener } = this.#options
-    const { records, bytes, millisBehindLatest, nextIterator, childShards } = answer
-    const { length } = records
-    held.resize(readBytes(bytes, length))
+    const { bytes, millisBehindLatest, nextIterator, childShards } = answer
+    const length = answer.recordCount ?? answer.records.length
+    held.resize(answer.memoryBytes ?? readBytes(bytes, length))
     // Told before anything moves: if the telling fails, the same is read again rather than skipped.
     listener.onRead({ records: length, bytes, millisBehindLatest })
     const isBehind = millisBehindLatest > 0 || length >= this.#limit
@@ -201,15 +203,35 @@ export class PollingRetriever implements Retriever {
     this.#tipAtMs = isBehind ? undefined : nowMs
     this.#maxRecords = limitAfterAnswer(this.#maxRecords, maxRecords)
     this.#habits = habitsAfter(this.#habits, length, bytes)
-    const newest = records[length - 1]
-    if (newest) this.#position = { type: 'AFTER_SEQUENCE_NUMBER', sequenceNumber: newest.sequenceNumber }
+    const newest = answer.lastSequenceNumber ?? answer.records.at(-1)?.sequenceNumber
+    if (newest !== undefined) this.#position = { type: 'AFTER_SEQUENCE_NUMBER', sequenceNumber: newest }
     this.#iterator = nextIterator
     this.#iteratorAtMs = nowMs
-    if (nextIterator === undefined) this.#end = { kind: 'end', ...(childShards && { childShards }) }
+    if (nextIterator === undefined) this.#endedWith(childShards, length)
+    else this.#isEndDoubtful = false
     if (newest !== undefined)
-      return { kind: 'records', records, bytes, millisBehindLatest, release: () => held.release() }
+      return {
+        kind: 'records',
+        // Asked for, and so made, by whoever has them processed.
+        get records() {
+          return answer.records
+        },
+        bytes,
+        millisBehindLatest,
+        release: () => held.release()
+      }
     held.release()
     return this.#end
+  }
+
+  /**
+   * An answer says that the shard has ended. One that names no children may be no more than an odd answer: it is believed when
+   * a read from the last position, with an iterator that was just opened, brings nothing and says so too.
+   */
+  #endedWith(childShards: RecordsAnswer['childShards'], records: number): void {
+    const isCertain = (childShards ?? []).length > 0 || (this.#isEndDoubtful && records === 0)
+    this.#isEndDoubtful = !isCertain
+    if (isCertain) this.#end = { kind: 'end', ...(childShards && { childShards }) }
   }
 
   async #sleep(ms: number): Promise<void> {

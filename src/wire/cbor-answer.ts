@@ -48,6 +48,7 @@ class CborScan {
   readonly #body: Buffer
   readonly #reader: CborReader
   readonly #table = new RecordTable()
+  #hasRecords = false
 
   constructor(body: Buffer) {
     this.#body = body
@@ -56,7 +57,7 @@ class CborScan {
 
   *answer(): Generator<void, RecordsAnswer, void> {
     const reader = this.#reader
-    const fields: Record<string, unknown> = {}
+    const fields: Record<string, unknown> = Object.create(null)
     const begun = reader.beginMap()
     for (let done = 0; reader.goesOn(begun, done); done++) {
       if (this.#takes(RECORDS)) yield* this.#records()
@@ -67,13 +68,17 @@ class CborScan {
       }
     }
     if (!reader.isOver) throw new CborError('something follows')
-    if (this.#table.count === 0) return recordsAnswer([], 0, fields)
-    return recordsAnswer(this.#table.records(this.#body), this.#table.dataBytes(), fields)
+    // The end of a shard is told by what is missing. Something that is no answer at all must not pass for it.
+    if (!this.#hasRecords) throw new CborError('there is no list of records')
+    const table = this.#table
+    const body = table.count === 0 ? Buffer.alloc(0) : this.#body
+    return recordsAnswer(table.decoded(body), fields)
   }
 
   *#records(): Generator<void, void, void> {
     const reader = this.#reader
     if (this.#table.count > 0) throw new CborError('there are two lists of records')
+    this.#hasRecords = true
     const begun = reader.beginList()
     for (let done = 0; reader.goesOn(begun, done); done++) {
       this.#record()

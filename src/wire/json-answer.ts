@@ -1,12 +1,20 @@
-// Decodes an answer of GetRecords in JSON: from its bytes if they are as the service writes them, through JSON.parse if not.
+// Decodes answers of GetRecords in JSON, and what else has records as these do: from the bytes if they are as the service
+// writes them, through JSON.parse if not.
 import type { KinesisRecord } from '../model/record.ts'
 import type { RecordsAnswer } from '../model/records-answer.ts'
 import { Base64Decoder, base64Bytes } from './base64.ts'
 import { decodePayloads, scanJsonAnswer } from './json-records.ts'
-import { malformedAnswer, recordsAnswer } from './records-answer.ts'
+import { type DecodedRecords, madeRecords, malformedAnswer, memoryOf, recordsAnswer } from './records-answer.ts'
 
 /** After how many records whoever drives the work is asked whether something else is to be done first. */
 const STEP_RECORDS = 256
+
+/** What an answer, or anything like it, says. */
+export interface DecodedJson {
+  readonly decoded: DecodedRecords
+  /** Everything beside `Records`, as the service names it. */
+  readonly fields: Readonly<Record<string, unknown>>
+}
 
 /**
  * Decodes `body`, of which nothing is kept. Yields from time to time, so that the work can be interrupted.
@@ -14,37 +22,50 @@ const STEP_RECORDS = 256
  * @throws ServiceError that is retryable, if it is not an answer of GetRecords
  */
 export function* decodeJsonAnswer(body: Buffer): Generator<void, RecordsAnswer, void> {
-  const scanned = yield* scanJsonAnswer(body)
-  if (scanned === undefined) return yield* parsedAnswer(body)
-  const { table, fields } = scanned
-  if (table.count === 0) return recordsAnswer([], 0, fields)
-  yield
-  const data = yield* decodePayloads(table, body)
-  if (data === undefined) return yield* parsedAnswer(body)
-  return recordsAnswer(table.records(data), data.length, fields)
+  const { decoded, fields } = yield* decodeJsonRecords(body)
+  return recordsAnswer(decoded, fields)
 }
 
-function* parsedAnswer(body: Buffer): Generator<void, RecordsAnswer, void> {
+/**
+ * Decodes the `Records` of `body`, as answers and events have them. Their payloads are in one memory of their own.
+ *
+ * @throws ServiceError that is retryable, if there are none, or one of them is not as it should be
+ */
+export function* decodeJsonRecords(body: Buffer): Generator<void, DecodedJson, void> {
+  const scanned = yield* scanJsonAnswer(body)
+  if (scanned === undefined) return yield* parsedRecords(body)
+  const { table, fields, hasRecords } = scanned
+  // The end of a shard is told by what is missing. Something that is no answer at all must not pass for it.
+  if (!hasRecords) throw malformedAnswer('it has no Records')
+  if (table.count > 0) yield
+  const data = yield* decodePayloads(table, body)
+  if (data === undefined) return yield* parsedRecords(body)
+  return { decoded: table.decoded(data), fields }
+}
+
+function* parsedRecords(body: Buffer): Generator<void, DecodedJson, void> {
   const text = body.toString()
   yield
   const { Records: given, ...fields } = parse(text)
   yield
-  const records: unknown = given ?? []
-  if (!Array.isArray(records)) throw malformedAnswer('Records is not a list')
-  const encoded = records.map(recordIn)
+  if (!Array.isArray(given)) throw malformedAnswer('it has no list of Records')
+  const encoded = given.map(recordIn)
   const total = encoded.reduce((sum, { bytes }) => sum + Math.max(0, bytes), 0)
   // Not out of the pool of Node.js: it is to go when the records go, and may be given to another thread.
   const data = Buffer.allocUnsafeSlow(total)
-  const decoded: KinesisRecord[] = []
+  const records: KinesisRecord[] = []
   let at = 0
+  let textBytes = 0
   for (const { base64, bytes, ...record } of encoded) {
     const isBase64 = bytes >= 0 && new Base64Decoder(base64, data).decode(0, base64.length, at) === bytes
     if (!isBase64) throw malformedAnswer('Data of a record is not base64')
-    decoded.push({ ...record, data: new Uint8Array(data.buffer as ArrayBuffer, at, bytes) })
+    records.push({ ...record, data: new Uint8Array(data.buffer as ArrayBuffer, at, bytes) })
     at += bytes
-    if (decoded.length % STEP_RECORDS === 0) yield
+    textBytes += record.sequenceNumber.length + record.partitionKey.length
+    if (records.length % STEP_RECORDS === 0) yield
   }
-  return recordsAnswer(decoded, total, fields)
+  const memoryBytes = memoryOf(records.length, total, textBytes)
+  return { decoded: madeRecords(records, { bytes: total, memoryBytes }), fields }
 }
 
 function parse(text: string): Record<string, unknown> {

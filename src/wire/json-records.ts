@@ -8,7 +8,9 @@ import { RecordTable } from './record-table.ts'
 export interface ScannedAnswer {
   /** Where the records are. The places of payloads are those of their base64. */
   readonly table: RecordTable
-  /** Everything else. */
+  /** Whether there is a list of records, which may be empty. */
+  readonly hasRecords: boolean
+  /** Everything else. Inherits nothing. */
   readonly fields: Readonly<Record<string, unknown>>
 }
 
@@ -120,12 +122,15 @@ class JsonScan {
   }
 
   *answer(): Generator<void, ScannedAnswer, void> {
-    const fields: Record<string, unknown> = {}
+    // With a prototype, a field called __proto__ would set that.
+    const fields: Record<string, unknown> = Object.create(null)
+    let hasRecords = false
     this.#take(OPEN_BRACE)
     if (!this.#takes(CLOSE_BRACE)) {
       do {
         if (this.#takesText(RECORDS)) {
           this.#take(COLON)
+          hasRecords = true
           yield* this.#records()
         } else {
           const name = this.#parsedString()
@@ -138,7 +143,7 @@ class JsonScan {
       this.#take(CLOSE_BRACE)
     }
     if (this.#next() !== undefined) throw new Unexpected()
-    return { table: this.#table, fields }
+    return { table: this.#table, hasRecords, fields }
   }
 
   *#records(): Generator<void, void, void> {

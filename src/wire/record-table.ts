@@ -1,6 +1,7 @@
 // The records of one answer. Payloads are views on one buffer. Sequence numbers and keys are kept as bytes, apart from the
 // payloads, and made strings when somebody asks.
 import type { KinesisRecord } from '../model/record.ts'
+import { type DecodedRecords, memoryOf } from './records-answer.ts'
 import { WireTexts } from './texts.ts'
 
 /** What a row of the table has, in this order: places among the texts or the payloads, and lengths in bytes. */
@@ -115,8 +116,11 @@ export class RecordTable {
     this.#rows[row + DATA_LENGTH] = length
   }
 
-  /** The records, with their payloads in `data`, which stays in memory as long as one of these is held. */
-  records(data: Buffer): KinesisRecord[] {
+  /**
+   * The records, with their payloads in `data`, which stays in memory as long as one of these is held. They are made when they
+   * are first asked for: until then an answer is a few arrays, and nothing that the garbage collector has to look through.
+   */
+  decoded(data: Buffer): DecodedRecords {
     const kept: KeptRecords = {
       rows: this.#rows.slice(0, this.#count * WIDTH),
       texts: this.texts.bytes(),
@@ -126,10 +130,18 @@ export class RecordTable {
       keys: this.#keys,
       encryptions: this.#encryptions
     }
-    const records = new Array<WireRecord>(this.#count)
-    for (let index = 0; index < this.#count; index++) records[index] = new WireRecord(kept, index)
-    // What a record does not have reads as undefined, although it is there to be read.
-    return records as KinesisRecord[]
+    const recordCount = this.#count
+    let records: KinesisRecord[] | undefined
+    return {
+      get records() {
+        records ??= Array.from({ length: recordCount }, (_, index): KinesisRecord => new WireRecord(kept, index))
+        return records
+      },
+      recordCount,
+      lastSequenceNumber: recordCount === 0 ? '' : new WireRecord(kept, recordCount - 1).sequenceNumber,
+      bytes: this.dataBytes(),
+      memoryBytes: memoryOf(recordCount, data.buffer.byteLength, this.texts.length)
+    }
   }
 
   #makeRoom(records: number): void {

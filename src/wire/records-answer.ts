@@ -11,25 +11,66 @@ export function malformedAnswer(what: string): ServiceError {
   return new ServiceError('other', `the answer could not be read: ${what}`, { retryable: true })
 }
 
+/** The records of an answer, and what they take. */
+export interface DecodedRecords {
+  /** Made when they are first asked for. */
+  readonly records: readonly KinesisRecord[]
+  /** How many there are. */
+  readonly recordCount: number
+  /** The sequence number of the last of them; empty if there are none. */
+  readonly lastSequenceNumber: string
+  /** How long their payloads are together. Bytes. */
+  readonly bytes: number
+  /** How much memory they keep, with what is made of them when they are read. Bytes. */
+  readonly memoryBytes: number
+}
+
+/** Records that are made already. */
+export function madeRecords(
+  records: readonly KinesisRecord[],
+  sizes: Pick<DecodedRecords, 'bytes' | 'memoryBytes'>
+): DecodedRecords {
+  return {
+    records,
+    recordCount: records.length,
+    lastSequenceNumber: records.at(-1)?.sequenceNumber ?? '',
+    ...sizes
+  }
+}
+
+/** What an answer keeps in memory whose records are read, besides payloads and texts. Measured. Bytes. */
+const ANSWER_BYTES = 2_048
+/** The same for each record: the object, its payload as an array of its own, the heads of its strings, a row of a table. */
+const RECORD_BYTES = 288
+
 /**
- * The answer with these records, whose payloads are `bytes` bytes long together, and these fields besides `Records`, as the
- * service names them.
+ * How much memory these many records keep. Bytes.
+ *
+ * @param payloadBytes how large the memory is that their payloads are in, with what else is in it
+ * @param textBytes how long their sequence numbers and keys are together: they are kept twice, as bytes and as strings
+ */
+export function memoryOf(records: number, payloadBytes: number, textBytes: number): number {
+  return ANSWER_BYTES + payloadBytes + 2 * textBytes + records * RECORD_BYTES
+}
+
+/**
+ * The answer with these records, and these fields besides `Records`, as the service names them.
  *
  * @throws ServiceError that is retryable, if one of the fields is not of its type
  */
-export function recordsAnswer(
-  records: readonly KinesisRecord[],
-  bytes: number,
-  fields: Readonly<Record<string, unknown>>
-): RecordsAnswer {
+export function recordsAnswer(decoded: DecodedRecords, fields: Readonly<Record<string, unknown>>): RecordsAnswer {
   const { NextShardIterator: next, MillisBehindLatest: behind = 0, ChildShards: children } = fields
   if (!isAbsent(next) && typeof next !== 'string') throw malformedAnswer('NextShardIterator is not text')
   // The last answer of a shard may say nothing of how far it is behind.
   if (behind !== null && typeof behind !== 'number') throw malformedAnswer('MillisBehindLatest is not a number')
   if (!isAbsent(children) && !Array.isArray(children)) throw malformedAnswer('ChildShards is not a list')
+  const { bytes, memoryBytes, recordCount, lastSequenceNumber } = decoded
   return {
-    records,
-    bytes,
+    get records() {
+      return decoded.records
+    },
+    ...{ bytes, memoryBytes, recordCount },
+    ...(lastSequenceNumber !== '' && { lastSequenceNumber }),
     millisBehindLatest: behind ?? 0,
     ...(next && { nextIterator: next }),
     ...(children && children.length > 0 && { childShards: children.map(childShardFrom) })

@@ -61,7 +61,14 @@ export function openPorts(options: ResolvedOptions, context: PortContext, given:
   const { requestTimeoutMs } = retrieval
   const { wire } = retrieval
   const kinesis: KinesisPort & Partial<SdkKinesisPort> =
-    given.kinesis ?? closedLater(sdkKinesis({ stream, client: options.kinesis, clock, requestTimeoutMs, wire }))
+    given.kinesis ??
+    closedLater(
+      sdkKinesis({
+        ...{ stream, client: options.kinesis, clock, requestTimeoutMs, wire },
+        onWireChange: (encoding, because) =>
+          options.logger.warn({ encoding, because }, 'GetRecords is answered in another encoding from here on')
+      })
+    )
   const windowBytes = windowOf(retrieval.maxBufferedBytes)
   const pushed = retrieval.mode === 'fan-out'
   const fanOut = pushed

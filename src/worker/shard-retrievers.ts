@@ -78,6 +78,17 @@ export class ShardRetrievers {
     const consumer = this.#consumer
     if (fanOut === undefined || consumer === undefined) throw new BugError('Fan-out was not prepared')
     const allowance = this.#budget.open()
-    return new FanOutRetriever({ fanOut, kinesis, consumer, shardId, start, allowance, givesUp, clock, random, listener })
+    return new FanOutRetriever({
+      fanOut,
+      kinesis,
+      consumer,
+      shardId,
+      start,
+      allowance,
+      givesUp,
+      clock,
+      random,
+      listener
+    })
   }
 }

@@ -27,23 +27,35 @@ function* steps(name: string, count: number, journal: string[]): Generator<void,
   return name
 }
 
-const NEVER = new AbortController().signal
+const LONG = { bytes: 10_000_000 }
+const SHORT = { bytes: 100_000 }
 
 describe('DecodeTurns', () => {
   it('lets the event loop run when a slice is over', async () => {
     const clock = slowClock(1)
     const turns = new DecodeTurns(clock)
-    expect(await turns.run(steps('a', 100, []), NEVER)).to.equal('a')
+    expect(await turns.run(steps('a', 100, []), LONG)).to.equal('a')
     expect(clock.sleeps).to.be.within(5, 20)
   })
 
-  it('takes work in the order in which it came, one after the other', async () => {
+  it('takes long work in the order in which it came, one after the other', async () => {
     const journal: string[] = []
     const clock = slowClock(100)
     const turns = new DecodeTurns(clock)
-    const work = ['a', 'b', 'c'].map(name => turns.run(steps(name, 2, journal), NEVER))
+    const work = ['a', 'b', 'c'].map(name => turns.run(steps(name, 2, journal), LONG))
     expect(await Promise.all(work)).to.deep.equal(['a', 'b', 'c'])
     expect(journal).to.deep.equal(['a1', 'a2', 'b1', 'b2', 'c1', 'c2'])
+  })
+
+  it('takes short work before long work that waits, and in turns with it', async () => {
+    const journal: string[] = []
+    const turns = new DecodeTurns(slowClock(100))
+    const work = [
+      ...['a', 'b'].map(name => turns.run(steps(name, 3, journal), LONG)),
+      ...['x', 'y'].map(name => turns.run(steps(name, 2, journal), SHORT))
+    ]
+    await Promise.all(work)
+    expect(journal.join(' ')).to.equal('a1 x1 a2 x2 a3 y1 b1 y2 b2 b3')
   })
 
   it('goes on after work that throws', async () => {
@@ -52,8 +64,8 @@ describe('DecodeTurns', () => {
     const failing = (function* (): Generator<void, never, void> {
       throw new Error('odd')
     })()
-    const failed = turns.run(failing, NEVER).catch((error: unknown) => error)
-    const next = turns.run(steps('b', 1, []), NEVER)
+    const failed = turns.run(failing, LONG).catch((error: unknown) => error)
+    const next = turns.run(steps('b', 1, []), LONG)
     expect(await failed).to.have.property('message', 'odd')
     expect(await next).to.equal('b')
   })
@@ -62,13 +74,32 @@ describe('DecodeTurns', () => {
     const journal: string[] = []
     const turns = new DecodeTurns(slowClock(100))
     const stop = new AbortController()
-    const stopped = turns.run(steps('a', 1_000, journal), stop.signal).catch((error: unknown) => error)
-    const next = turns.run(steps('b', 1, journal), NEVER)
+    const stopped = turns
+      .run(steps('a', 1_000, journal), { ...LONG, signal: stop.signal })
+      .catch((error: unknown) => error)
+    const next = turns.run(steps('b', 1, journal), LONG)
     await new Promise(resolve => setImmediate(resolve))
     const reason = new Error('enough')
     stop.abort(reason)
     expect(await stopped).to.equal(reason)
     expect(await next).to.equal('b')
     expect(journal.length).to.be.below(100)
+  })
+
+  it('lets go of work that waits as soon as its signal aborts', async () => {
+    const journal: string[] = []
+    const turns = new DecodeTurns(slowClock(100))
+    const stop = new AbortController()
+    const first = turns.run(steps('a', 1_000, journal), LONG)
+    const waiting = turns.run(steps('b', 1, journal), { ...LONG, signal: stop.signal }).catch((error: unknown) => error)
+    const reason = new Error('enough')
+    stop.abort(reason)
+    expect(await waiting).to.equal(reason)
+    expect(journal.length).to.be.below(100)
+    expect(await first).to.equal('a')
+    expect(journal).not.to.include('b1')
+    const early = turns.run(steps('c', 1, journal), { ...SHORT, signal: stop.signal }).catch((error: unknown) => error)
+    expect(await early).to.equal(reason)
+    expect(journal).not.to.include('c1')
   })
 })

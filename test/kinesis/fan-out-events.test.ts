@@ -55,12 +55,9 @@ describe('decodeEvent', () => {
     })
   })
 
-  it('takes null, and what is missing, for nothing', () => {
+  it('takes null for nothing', () => {
     const json = '{"Records":[],"ContinuationSequenceNumber":null,"MillisBehindLatest":null,"ChildShards":null}'
     expect(decoded(json)).to.deep.equal({ records: [], millisBehindLatest: 0 })
-    expect(decoded('{"ContinuationSequenceNumber":"7"}')).to.deep.equal({
-      ...{ records: [], millisBehindLatest: 0, continuationSequenceNumber: '7' }
-    })
   })
 
   it('puts the data of all records into one buffer of their own', () => {
@@ -75,6 +72,8 @@ describe('decodeEvent', () => {
 
   it('does not take for the end of a shard, or for anything, what is no event', () => {
     const nonsense = ['', '{', '[]', '7', 'null', '{}', '{"Records":null}', '{"Records":7}', '{"message":"secret"}']
+    const odd = ['"ContinuationSequenceNumber":7', '"ContinuationSequenceNumber":false', '"MillisBehindLatest":"0"']
+    nonsense.push('{"ContinuationSequenceNumber":"7"}', ...[...odd, '"ChildShards":7'].map(x => `{"Records":[],${x}}`))
     for (const json of [...nonsense, '{"Records":[{}]}', '{"Records":[{"Data":"secret"}]}', '{"Records":[null]}']) {
       try {
         decoded(json)
@@ -84,6 +83,13 @@ describe('decodeEvent', () => {
         expect(error).to.include({ kind: 'other', retryable: true })
         expect(String(error)).not.to.include('secret')
       }
+    }
+  })
+
+  it('refuses payloads that are not base64, as for answers', () => {
+    for (const data of ['"YWJj!!ZGVm"', '"YWJj\\nZGVm"', '"Y"', '17', '"Y==="']) {
+      const json = JSON.stringify(EVENT).replace('"aGVsbG8="', data)
+      expect(() => decoded(json), data).to.throw(ServiceError, 'the answer could not be read')
     }
   })
 

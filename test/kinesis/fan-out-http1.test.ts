@@ -1,8 +1,11 @@
 import { expect } from 'chai'
+import { Http1Wire } from '../../src/kinesis/fan-out-http1.ts'
+import { FanOutWatchdog } from '../../src/kinesis/fan-out-watchdog.ts'
 import { systemClock } from '../../src/runtime/clock.ts'
 import * as faults from '../support/fan-out-server-faults.ts'
 import { pollUntil } from '../support/poll.ts'
 import { type FanOutWorld, FIRST, failureOf, fanOutWorld, STREAM, take } from './fan-out-world.ts'
+import { ScriptedServer } from './scripted-server.ts'
 
 describe('Http1Wire', () => {
   let world: FanOutWorld
@@ -38,6 +41,24 @@ describe('Http1Wire', () => {
     world.port.close()
     expect(await failureOf(events)).to.include({ kind: 'other', retryable: true })
     await untilFree()
+  })
+
+  it('opens no connection for a signal that has aborted, or once it is closed', async () => {
+    const server = new ScriptedServer()
+    await server.listen()
+    await make()
+    const wire = new Http1Wire({ watchdog: new FanOutWatchdog(systemClock, 5_000), idleMs: 20_000 })
+    const request = { origin: server.endpoint, path: '/', headers: {}, body: '{}' }
+    const reason = new Error('enough')
+    expect(await failureOf(wire.send(request, AbortSignal.abort(reason)))).to.equal(reason)
+    const never = new AbortController().signal
+    const early = failureOf(wire.send(request, never))
+    wire.close()
+    for (const failing of [early, failureOf(wire.send(request, never))]) {
+      expect(await failing).to.include({ kind: 'other', retryable: false })
+    }
+    expect(server.connections).to.equal(0)
+    await server.close()
   })
 
   it('ends without an error when the server ends it, and with one when the connection breaks', async () => {

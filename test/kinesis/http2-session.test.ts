@@ -200,8 +200,9 @@ describe('Http2Session', () => {
     it('trusts nobody else', async () => {
       await make({ http2: undefined }, { tls: { key, cert } })
       const failure = await failureOf(world.subscribe())
-      expect(failure).to.include({ kind: 'other', retryable: true })
+      expect(failure).to.include({ kind: 'other', retryable: false })
       expect(String(failure)).to.match(/self.signed certificate/)
+      expect(String(failure)).to.include('NODE_EXTRA_CA_CERTS')
     })
   })
 })

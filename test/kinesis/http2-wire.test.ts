@@ -1,5 +1,7 @@
 import { expect } from 'chai'
 import type { SubscriptionEvent } from '../../src/kinesis/fan-out-port.ts'
+import { FanOutWatchdog } from '../../src/kinesis/fan-out-watchdog.ts'
+import { Http2Wire } from '../../src/kinesis/http2-wire.ts'
 import type { SdkFanOutOptions } from '../../src/kinesis/sdk-fan-out.ts'
 import { systemClock } from '../../src/runtime/clock.ts'
 import { seededRandom } from '../../src/runtime/random.ts'
@@ -8,6 +10,11 @@ import { quickFault } from '../support/fan-out-server-faults.ts'
 import { pollUntil } from '../support/poll.ts'
 import { seedOr } from '../support/seeds.ts'
 import { type FanOutWorld, FIRST, fanOutWorld, STREAM, textsOf } from './fan-out-world.ts'
+
+const LIMITS = {
+  ...{ maxStreams: 100, connectTimeoutMs: 5_000, pingEveryMs: 15_000, pingTimeoutMs: 10_000, idleMs: 20_000 },
+  windowBytes: 65_536
+}
 
 describe('Http2Wire', () => {
   let world: FanOutWorld
@@ -56,6 +63,19 @@ describe('Http2Wire', () => {
     await systemClock.sleep(60)
     await world.subscribe()
     expect(world.server.sessionsEver).to.equal(1)
+  })
+
+  it('opens no session for a signal that has aborted, or once it is closed', async () => {
+    world = await fanOutWorld({})
+    const wire = new Http2Wire({ limits: LIMITS, watchdog: new FanOutWatchdog(systemClock, 5_000) })
+    const request = { origin: world.server.endpoint, path: '/', headers: {}, body: '{}' }
+    const reason = new Error('enough')
+    const failureOf = (signal: AbortSignal) => wire.send(request, signal).catch((error: unknown) => error)
+    expect(await failureOf(AbortSignal.abort(reason))).to.equal(reason)
+    wire.close()
+    expect(await failureOf(new AbortController().signal)).to.include({ kind: 'other', retryable: false })
+    await systemClock.sleep(20)
+    expect(world.server.sessionsEver).to.equal(0)
   })
 
   it('loses nothing and repeats nothing through random faults, read on from the last continuation', async function () {

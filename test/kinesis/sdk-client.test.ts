@@ -1,4 +1,5 @@
 import { KinesisClient } from '@aws-sdk/client-kinesis'
+import { NodeHttpHandler } from '@smithy/node-http-handler'
 import { expect } from 'chai'
 import { clientInUse } from '../../src/kinesis/sdk-client.ts'
 import { ScriptedServer } from './scripted-server.ts'
@@ -25,16 +26,12 @@ describe('clientInUse', () => {
     }
   })
 
-  it('opens a connection at least, and 256 at most', async () => {
+  it('opens a connection for GetRecords at least, and 256 at most', async () => {
+    const { recordsLine, expectShards, destroy } = clientInUse({ region: 'us-east-1' }, { streamName: 'o' })
+    if (recordsLine === undefined) return expect.fail('there is no line')
     const server = new ScriptedServer()
     await server.listen()
-    const credentials = { accessKeyId: 'AKID', secretAccessKey: 'secret' }
-    const { client, expectShards } = clientInUse(
-      { endpoint: server.endpoint, credentials, region: 'us-east-1' },
-      { streamName: 'o' }
-    )
-    const config = client.config.requestHandler as { httpHandlerConfigs(): { httpsAgent?: { maxSockets: number } } }
-    await client.config.requestHandler.handle({
+    await recordsLine.handler.handle({
       protocol: 'http:',
       hostname: '127.0.0.1',
       port: Number(new URL(server.endpoint).port),
@@ -43,6 +40,9 @@ describe('clientInUse', () => {
       query: {},
       headers: {}
     } as never)
+    const config = recordsLine.handler as unknown as {
+      httpHandlerConfigs(): { httpsAgent?: { maxSockets: number } }
+    }
     for (const [count, expected] of [
       [0, 1],
       [7, 7],
@@ -51,7 +51,19 @@ describe('clientInUse', () => {
       expectShards(count)
       expect(config.httpHandlerConfigs().httpsAgent?.maxSockets).to.equal(expected)
     }
-    client.destroy()
+    destroy()
     await server.close()
+  })
+
+  it('leaves a request handler that was given alone', () => {
+    const requestHandler = new NodeHttpHandler()
+    const { client, recordsLine, expectShards, destroy } = clientInUse(
+      { requestHandler, region: 'us-east-1' },
+      { streamName: 'orders' }
+    )
+    expect(recordsLine).to.equal(undefined)
+    expectShards(1)
+    expect(client.config.requestHandler).to.equal(requestHandler)
+    destroy()
   })
 })

@@ -4,7 +4,7 @@ import { HttpRequest } from '@smithy/core/protocols'
 import { NodeHttpHandler } from '@smithy/node-http-handler'
 import { SignatureV4 } from '@smithy/signature-v4'
 import { expect } from 'chai'
-import { type DirectBody, DirectCalls } from '../../src/kinesis/sdk-direct-calls.ts'
+import { type DirectAnswer, type DirectBody, DirectCalls } from '../../src/kinesis/sdk-direct-calls.ts'
 import { systemClock } from '../../src/runtime/clock.ts'
 import { VirtualClock } from '../../src/testing/virtual-clock.ts'
 import { refusal, ScriptedServer, type SeenRequest } from './scripted-server.ts'
@@ -18,6 +18,12 @@ async function failureOf(call: Promise<unknown>): Promise<Error> {
     () => expect.fail('did not fail'),
     (error: Error) => error
   )
+}
+
+async function send(calls: DirectCalls, signal = NEVER): Promise<DirectAnswer> {
+  const prepared = await calls.prepared()
+  if (prepared === undefined) return expect.fail('cannot be sent')
+  return calls.send(prepared, BODY, signal)
 }
 
 /** The signature that the request should have, made by the library from what arrived of what it says it signed. */
@@ -76,7 +82,7 @@ describe('DirectCalls', () => {
       ['with a key of a session', { ...KEYS, sessionToken: 'a token' }]
     ] as const) {
       it(title, async () => {
-        await callsOf(clientWith({ credentials })).send(BODY, NEVER)
+        await send(callsOf(clientWith({ credentials })), NEVER)
         const [request] = server.requests
         if (request === undefined) return expect.fail('nothing came')
         expect(request.headers.authorization).to.include('Credential=AKID/')
@@ -92,7 +98,7 @@ describe('DirectCalls', () => {
     }
 
     it('with the path of an endpoint that has one', async () => {
-      await callsOf(clientWith({ endpoint: `${server.endpoint}/some/gateway` })).send(BODY, NEVER)
+      await send(callsOf(clientWith({ endpoint: `${server.endpoint}/some/gateway` })), NEVER)
       const [request] = server.requests
       if (request === undefined) return expect.fail('nothing came')
       expect(request.path).to.equal('/some/gateway/')
@@ -110,7 +116,7 @@ describe('DirectCalls', () => {
         }
       }
       const calls = callsOf(clientWith({ credentials }))
-      for (let call = 0; call < 3; call++) await calls.send(BODY, NEVER)
+      for (let call = 0; call < 3; call++) await send(calls)
       const keys = server.requests.map(({ headers }) => /Credential=(\w+)/.exec(String(headers.authorization))?.[1])
       expect(keys.at(-1)).to.equal('AKID2')
     })
@@ -127,19 +133,16 @@ describe('DirectCalls', () => {
       }
       const client = clientWith()
       const calls = callsOf(client)
-      await calls.send(BODY, NEVER)
+      await send(calls)
       expect(server.requests).to.have.length(2)
-      await calls.send(BODY, NEVER)
+      await send(calls)
       expect(server.requests).to.have.length(3)
       expect(client.config.systemClockOffset).to.be.closeTo(3_600_000, 10_000)
     })
 
     it('once only if the service refuses for another reason', async () => {
       server.answer = () => refusal(400, 'InvalidSignatureException')
-      expect(await failureOf(callsOf(clientWith()).send(BODY, NEVER))).to.have.property(
-        'name',
-        'InvalidSignatureException'
-      )
+      expect(await failureOf(send(callsOf(clientWith()), NEVER))).to.have.property('name', 'InvalidSignatureException')
       expect(server.requests).to.have.length(1)
     })
   })
@@ -159,7 +162,7 @@ describe('DirectCalls', () => {
       } as unknown as NonNullable<KinesisClientConfig['requestHandler']>
       const client = new KinesisClient({ region: 'eu-west-3', credentials: KEYS, ...config, requestHandler })
       clients.push(client)
-      await failureOf(callsOf(client, arn).send(BODY, NEVER))
+      await failureOf(send(callsOf(client, arn)))
       return seen.join()
     }
 
@@ -175,7 +178,7 @@ describe('DirectCalls', () => {
 
   describe('is possible', () => {
     it('with a client to which nothing was added', async () => {
-      expect(await callsOf(clientWith()).isPossible()).to.equal(true)
+      expect(await callsOf(clientWith()).prepared()).not.to.equal(undefined)
     })
 
     const ADDITIONS: readonly [title: string, add: (client: KinesisClient) => void][] = [
@@ -193,7 +196,7 @@ describe('DirectCalls', () => {
       it(`not with ${title}`, async () => {
         const client = clientWith()
         add(client)
-        expect(await callsOf(client).isPossible()).to.equal(false)
+        expect(await callsOf(client).prepared()).to.equal(undefined)
         expect(server.requests).to.have.length(0)
       })
     }
@@ -209,21 +212,21 @@ describe('DirectCalls', () => {
           }
         ]
       } as unknown as KinesisClientConfig
-      expect(await callsOf(clientWith(token)).isPossible()).to.equal(false)
+      expect(await callsOf(clientWith(token)).prepared()).to.equal(undefined)
     })
 
     it('not with what only looks like a client', async () => {
-      expect(await callsOf({ send: async () => ({}) } as unknown as KinesisClient).isPossible()).to.equal(false)
+      expect(await callsOf({ send: async () => ({}) } as unknown as KinesisClient).prepared()).to.equal(undefined)
     })
 
     it('no longer a minute after middleware was added', async () => {
       const client = clientWith()
       const clock = new VirtualClock()
       const calls = new DirectCalls(client, undefined, clock)
-      expect(await calls.isPossible()).to.equal(true)
+      expect(await calls.prepared()).not.to.equal(undefined)
       client.middlewareStack.add(next => args => next(args), { step: 'build', name: 'tracing' })
       await clock.advance(60_000)
-      expect(await calls.isPossible()).to.equal(false)
+      expect(await calls.prepared()).to.equal(undefined)
     })
 
     it('again after credentials were missing', async () => {
@@ -233,9 +236,9 @@ describe('DirectCalls', () => {
         return KEYS
       }
       const calls = callsOf(clientWith({ credentials }))
-      expect(await failureOf(calls.isPossible())).to.have.property('name', 'CredentialsProviderError')
+      expect(await failureOf(calls.prepared())).to.have.property('name', 'CredentialsProviderError')
       isMissing = false
-      expect(await calls.isPossible()).to.equal(true)
+      expect(await calls.prepared()).not.to.equal(undefined)
     })
   })
 
@@ -251,14 +254,14 @@ describe('DirectCalls', () => {
       updateHttpClientConfig: () => {},
       httpHandlerConfigs: () => ({})
     } as unknown as NonNullable<KinesisClientConfig['requestHandler']>
-    await callsOf(clientWith({ requestHandler })).send(BODY, NEVER)
+    await send(callsOf(clientWith({ requestHandler })), NEVER)
     expect(handled).to.equal(1)
     inner.destroy()
   })
 
   it('tells a fault by its name, and how the service put it', async () => {
     server.answer = () => refusal(400, 'com.amazonaws.kinesis#ExpiredIteratorException', 'Iterator expired.')
-    expect(await failureOf(callsOf(clientWith()).send(BODY, NEVER))).to.include({
+    expect(await failureOf(send(callsOf(clientWith()), NEVER))).to.include({
       name: 'ExpiredIteratorException',
       message: 'Iterator expired.'
     })
@@ -266,13 +269,13 @@ describe('DirectCalls', () => {
 
   it('fails as a broken connection does if an answer breaks off', async () => {
     server.answer = () => ({ body: 'x'.repeat(100), breakOff: { after: 10, destroy: true } })
-    expect(await failureOf(callsOf(clientWith()).send(BODY, NEVER))).to.have.property('code', 'ECONNRESET')
+    expect(await failureOf(send(callsOf(clientWith()), NEVER))).to.have.property('code', 'ECONNRESET')
   })
 
   it('stops receiving when its signal aborts', async () => {
     server.answer = () => ({ body: 'x'.repeat(100), breakOff: { after: 10, destroy: false } })
     const stop = new AbortController()
-    const failing = failureOf(callsOf(clientWith()).send(BODY, stop.signal))
+    const failing = failureOf(send(callsOf(clientWith()), stop.signal))
     while (server.requests.length === 0) await new Promise(resolve => setImmediate(resolve))
     stop.abort(new Error('enough'))
     expect(await failing).to.be.instanceOf(Error)

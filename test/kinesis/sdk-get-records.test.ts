@@ -1,9 +1,11 @@
 import { KinesisClient } from '@aws-sdk/client-kinesis'
 import { NodeHttpHandler } from '@smithy/node-http-handler'
 import { expect } from 'chai'
-import { GetRecords, type Wire } from '../../src/kinesis/sdk-get-records.ts'
+import { GetRecords, type GetRecordsOptions } from '../../src/kinesis/sdk-get-records.ts'
+import type { Wire } from '../../src/kinesis/wire-choice.ts'
 import { ServiceError } from '../../src/model/errors.ts'
 import { systemClock } from '../../src/runtime/clock.ts'
+import { VirtualClock } from '../../src/testing/virtual-clock.ts'
 import { cborOf, inCbor, type MadeAnswer } from '../wire/random-answers.ts'
 import { EMPTY_ANSWER, refusal, type ScriptedAnswer, ScriptedServer } from './scripted-server.ts'
 
@@ -40,8 +42,18 @@ describe('GetRecords', () => {
     await server.close()
   })
 
-  const calls = (wire: Wire = 'json', streamArn?: string): GetRecords =>
-    new GetRecords({ client, clock: systemClock, wire, streamArn })
+  let changes: [wire: Wire, because: string][]
+
+  const calls = (wire: Wire = 'json', options: Partial<GetRecordsOptions> = {}): GetRecords => {
+    changes = []
+    return new GetRecords({
+      ...{ client, clock: systemClock, wire },
+      inTime: (signal, request) => request(signal ?? NEVER),
+      errorOf: error => error,
+      onWireChange: (...change) => changes.push(change),
+      ...options
+    })
+  }
 
   async function textsOf(getRecords: GetRecords): Promise<string[]> {
     const { records } = await getRecords.call('it', 10, NEVER)
@@ -53,7 +65,7 @@ describe('GetRecords', () => {
 
   it('asks with the iterator, the limit, and the ARN of a stream that is known by it', async () => {
     await calls().call('it', 10, NEVER)
-    await calls('json', ARN).call('it', 10, NEVER)
+    await calls('json', { streamArn: ARN }).call('it', 10, NEVER)
     expect(server.requests.map(({ body }) => JSON.parse(body.toString()))).to.deep.equal([
       { ShardIterator: 'it', Limit: 10 },
       { ShardIterator: 'it', Limit: 10, StreamARN: ARN }
@@ -116,6 +128,8 @@ describe('GetRecords', () => {
         expect(await textsOf(getRecords)).to.deep.equal(['abc'])
         expect(typesOf()).to.deep.equal(['cbor', 'json', 'json'])
         expect(getRecords.wire).to.equal('json')
+        expect(changes.map(([wire]) => wire)).to.deep.equal(['json'])
+        expect(changes[0]?.[1]).to.match(/^an? (call|answer) in CBOR /)
       })
     }
 
@@ -134,7 +148,10 @@ describe('GetRecords', () => {
           'ExpiredIteratorException'
         ],
         [refusal(400, 'ProvisionedThroughputExceededException'), 'ProvisionedThroughputExceededException'],
-        [{ status: 503, body: '<html>' }, 'UnknownError']
+        ...[403, 407, 408, 413, 429, 503].map((status): [ScriptedAnswer, string] => [
+          { status, body: '<html>' },
+          'UnknownError'
+        ])
       ]
       const getRecords = calls('cbor')
       for (const [answer, name] of failures) {
@@ -142,7 +159,7 @@ describe('GetRecords', () => {
         const failure = await getRecords.call('it', 10, NEVER).catch((error: unknown) => error)
         expect(failure).to.have.property('name', name)
       }
-      expect(typesOf()).to.deep.equal(['cbor', 'cbor', 'cbor'])
+      expect(typesOf()).to.deep.equal(failures.map(() => 'cbor'))
       expect(getRecords.wire).to.equal('cbor')
     })
 
@@ -155,5 +172,103 @@ describe('GetRecords', () => {
       expect(await textsOf(getRecords)).to.deep.equal(['abc'])
       expect(typesOf()).to.deep.equal(['cbor', 'json', 'cbor'])
     })
+
+    it('is given up at once for an endpoint whose answers in it cannot be read, even if JSON is throttled then', async () => {
+      const odd = { body: inCbor(ONE, { dataOf: data => cborOf(data.toString('base64')) }) }
+      for (const [answer, json, name] of [
+        [odd, refusal(400, 'ProvisionedThroughputExceededException'), 'ProvisionedThroughputExceededException'],
+        [odd, { status: 500 }, 'UnknownError'],
+        [
+          refusal(404, 'UnknownOperationException'),
+          refusal(400, 'ProvisionedThroughputExceededException'),
+          'ProvisionedThroughputExceededException'
+        ],
+        [{ status: 415 }, refusal(400, 'ExpiredIteratorException'), 'ExpiredIteratorException']
+      ] satisfies [ScriptedAnswer, ScriptedAnswer, string][]) {
+        server.answer = ({ headers }) => (headers['content-type'] === CBOR ? answer : json)
+        const getRecords = calls('cbor')
+        const failure = await getRecords.call('it', 10, NEVER).catch((error: unknown) => error)
+        expect(failure).to.have.property('name', name)
+        expect(getRecords.wire, name).to.equal('json')
+      }
+    })
+
+    it('stays where a call was refused and the connection broke when it was made in JSON', async () => {
+      server.answer = ({ headers }) =>
+        headers['content-type'] === CBOR ? { status: 415 } : { body: 'x', breakOff: { after: 0, destroy: true } }
+      const getRecords = calls('cbor')
+      await getRecords.call('it', 10, NEVER).catch(() => {})
+      expect(getRecords.wire).to.equal('cbor')
+    })
+
+    it('is tried again after an hour', async () => {
+      const clock = new VirtualClock()
+      let isNew = false
+      server.answer = ({ headers }) => {
+        if (headers['content-type'] !== CBOR) return { body: ONE_IN_JSON }
+        return isNew ? { body: inCbor(ONE) } : { status: 415 }
+      }
+      const getRecords = calls('cbor', { clock })
+      for (const isReplaced of [false, false, true]) {
+        isNew = isReplaced
+        await getRecords.call('it', 10, NEVER)
+        await getRecords.call('it', 10, NEVER)
+        await clock.advance(3_600_000)
+      }
+      expect(typesOf().join(' ')).to.equal('cbor json json cbor json json cbor cbor')
+      expect(changes.map(([wire]) => wire)).to.deep.equal(['json', 'cbor'])
+    })
+  })
+
+  it('goes through the client when something was added to it while a call was under way', async () => {
+    const clock = new VirtualClock()
+    server.answer = async ({ headers }) => {
+      client.middlewareStack.add(next => args => next(args), { step: 'initialize', name: 'tracing', override: true })
+      await clock.advance(61_000)
+      return headers['content-type'] === CBOR ? { status: 415 } : { body: ONE_IN_JSON }
+    }
+    expect(await textsOf(calls('cbor', { clock }))).to.deep.equal(['abc'])
+  })
+
+  it('decodes outside of the time that the request has, and under the signal of the caller', async () => {
+    const stop = new AbortController()
+    const inTime: GetRecordsOptions['inTime'] = async (signal, request) => {
+      const own = new AbortController()
+      const received = await request(own.signal)
+      expect(signal).to.equal(stop.signal)
+      own.abort(new Error('the time is over'))
+      return received
+    }
+    const Data = Buffer.alloc(60_000).toString('base64')
+    server.answer = () => ({ body: JSON.stringify({ Records: [{ SequenceNumber: '1', Data }] }) })
+    expect((await calls('json', { inTime }).call('it', 10, stop.signal)).bytes).to.equal(60_000)
+  })
+
+  it('rejects with the reason of the signal that aborts while an answer waits to be decoded', async () => {
+    const Data = Buffer.alloc(60_000).toString('base64')
+    server.answer = () => ({ body: JSON.stringify({ Records: [{ SequenceNumber: '1', Data }] }) })
+    const stop = new AbortController()
+    const reason = new Error('enough')
+    const inTime: GetRecordsOptions['inTime'] = async (_, request) => {
+      const received = await request(NEVER)
+      stop.abort(reason)
+      return received
+    }
+    const errorOf = () => new Error('another one')
+    const failure = await calls('json', { inTime, errorOf })
+      .call('it', 10, stop.signal)
+      .catch((error: unknown) => error)
+    expect(failure).to.equal(reason)
+  })
+
+  it('refuses what is no answer of GetRecords, in words of the caller', async () => {
+    server.answer = () => ({ body: '{"message":"ok"}' })
+    const errorOf = (error: unknown) => new Error(`in our words: ${(error as Error).message}`)
+    const failure = await calls('json', { errorOf })
+      .call('it', 10)
+      .catch((error: unknown) => error)
+    expect(failure)
+      .to.have.property('message')
+      .that.matches(/^in our words: the answer could not be read: /)
   })
 })

@@ -1,12 +1,13 @@
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import type { KinesisClient } from '@aws-sdk/client-kinesis'
+import { KinesisClient } from '@aws-sdk/client-kinesis'
 import { expect } from 'chai'
 import type { KinesisPort } from '../../src/kinesis/kinesis-port.ts'
 import { type StreamReference, sdkKinesis } from '../../src/kinesis/sdk-kinesis.ts'
 import { ServiceError, ThrottledError } from '../../src/model/errors.ts'
-import { systemClock } from '../../src/runtime/clock.ts'
+import { type Clock, systemClock } from '../../src/runtime/clock.ts'
 import { VirtualClock } from '../../src/testing/virtual-clock.ts'
+import { memoryOf } from '../../src/wire/records-answer.ts'
 
 const ARN = 'arn:aws:kinesis:eu-west-3:123456789012:stream/orders'
 const BY_NAME: StreamReference = { streamName: 'orders' }
@@ -64,7 +65,7 @@ function sdkError(name: string, fields: object = {}): Error {
 describe('sdkKinesis', () => {
   describe('names the stream', () => {
     it('by name, in every call that takes one', async () => {
-      const { port, calls } = onStub(() => ({}))
+      const { port, calls } = onStub(() => ({ Records: [] }))
       await makeEveryCall(port)
       expect(port.streamName).to.equal('orders')
       expect(calls).to.deep.equal([
@@ -79,7 +80,7 @@ describe('sdkKinesis', () => {
     })
 
     it('by ARN, in every call', async () => {
-      const { port, calls } = onStub(() => ({}), BY_ARN)
+      const { port, calls } = onStub(() => ({ Records: [] }), BY_ARN)
       await makeEveryCall(port)
       expect(port.streamName).to.equal('orders')
       expect(calls.map(({ input }) => input.StreamARN)).to.deep.equal([ARN, ARN, ARN, ARN])
@@ -119,7 +120,10 @@ describe('sdkKinesis', () => {
       const answer = await port.getRecords('an-iterator', { limit: 1 })
       expect(answer).to.deep.equal({
         records: [{ sequenceNumber: '7', partitionKey: 'key', data: Data, arrivedAtMs: 1_234 }],
+        recordCount: 1,
+        lastSequenceNumber: '7',
         bytes: 20,
+        memoryBytes: memoryOf(1, 100, 4),
         millisBehindLatest: 5,
         nextIterator: 'next'
       })
@@ -130,9 +134,20 @@ describe('sdkKinesis', () => {
       it(`takes ${JSON.stringify(nothing) ?? 'a missing'} next iterator for the end`, async () => {
         const { port } = onStub(() => ({ Records: [], NextShardIterator: nothing }))
         const answer = await port.getRecords('an-iterator', { limit: 1 })
-        expect(answer).to.deep.equal({ records: [], bytes: 0, millisBehindLatest: 0 })
+        const nothingRead = { records: [], recordCount: 0, bytes: 0, memoryBytes: memoryOf(0, 0, 0) }
+        expect(answer).to.deep.equal({ ...nothingRead, millisBehindLatest: 0 })
       })
     }
+
+    it('takes an answer without records for a failure that passes, rather than for the end', async () => {
+      for (const answer of [{}, { Records: null }, { Records: [], NextShardIterator: 7 }]) {
+        const { port } = onStub(() => answer)
+        expect(await failureOf(port.getRecords('an-iterator', { limit: 1 }))).to.include({
+          kind: 'other',
+          retryable: true
+        })
+      }
+    })
 
     it('turns the children into ours', async () => {
       const child = {
@@ -165,6 +180,7 @@ describe('sdkKinesis', () => {
       [sdkError('ThrottlingException'), { code: 'THROTTLED', retryable: true }],
       [sdkError('KMSThrottlingException'), { code: 'THROTTLED', retryable: true }],
       [sdkError('Unknown', { $metadata: { httpStatusCode: 429 } }), { code: 'THROTTLED', retryable: true }],
+      [sdkError('Unknown', { $metadata: { httpStatusCode: 408 } }), { kind: 'timeout', retryable: true }],
       [sdkError('ResourceNotFoundException'), { kind: 'not-found', retryable: false }],
       [sdkError('ExpiredIteratorException'), { kind: 'expired-iterator', retryable: false }],
       [sdkError('InvalidArgumentException'), { kind: 'invalid-argument', retryable: false }],
@@ -185,6 +201,13 @@ describe('sdkKinesis', () => {
       [sdkError('Unknown', { $metadata: { httpStatusCode: 404 } }), { kind: 'other', retryable: false }],
       [sdkError('Error', { code: 'ECONNRESET' }), { kind: 'other', retryable: true }],
       [sdkError('Error', { code: 'ENOTFOUND' }), { kind: 'other', retryable: true }],
+      ...['EPROTO', 'HPE_INVALID_CONSTANT', 'ECANCELED', 'ENOBUFS', 'ERR_STREAM_DESTROYED', 'ERR_HTTP2_STREAM_CANCEL']
+        .concat(['ERR_HTTP2_GOAWAY_SESSION', 'ERR_SSL_SSLV3_ALERT_HANDSHAKE_FAILURE'])
+        .map((code): [Error, object] => [sdkError('Error', { code }), { kind: 'other', retryable: true }]),
+      // A connection that was closed while nobody used it; for the SDK a timeout.
+      [sdkError('TimeoutError', { code: 'ECONNRESET' }), { kind: 'other', retryable: true }],
+      [sdkError('TimeoutError', { code: 'ETIMEDOUT' }), { kind: 'timeout', retryable: true }],
+      [sdkError('Error', { code: 'CERT_HAS_EXPIRED' }), { kind: 'other', retryable: false }],
       [sdkError('SomethingNewException', { $metadata: { httpStatusCode: 400 } }), { kind: 'other', retryable: false }]
     ]
     for (const [failure, expected] of table) {
@@ -210,6 +233,17 @@ describe('sdkKinesis', () => {
       expect(await failureOf(port.listShards()))
         .to.have.property('message')
         .that.includes('kinesis:ListShards')
+    })
+
+    it('and says how to trust a certificate', async () => {
+      for (const code of ['DEPTH_ZERO_SELF_SIGNED_CERT', 'SELF_SIGNED_CERT_IN_CHAIN', 'ERR_TLS_CERT_ALTNAME_INVALID']) {
+        const { port } = onStub(() => {
+          throw sdkError('Error', { code })
+        })
+        expect(await failureOf(port.describeStream()))
+          .to.have.property('message')
+          .that.includes('NODE_EXTRA_CA_CERTS')
+      }
     })
 
     it('and says where to look if what answers is not Kinesis', async () => {
@@ -290,14 +324,20 @@ describe('sdkKinesis', () => {
     let connections: number
     let authorizations: string[]
     let answer: { status: number; body: string }
+    let isHanging: boolean
+    let isClosing: boolean
 
     beforeEach(async () => {
       connections = 0
       authorizations = []
+      isHanging = false
+      isClosing = false
       answer = { status: 200, body: '{"Records":[],"NextShardIterator":"next","MillisBehindLatest":0}' }
       server = createServer((request, response) => {
         authorizations.push(request.headers.authorization ?? '')
         request.resume().on('end', () => {
+          if (isClosing) return void response.destroy()
+          if (isHanging) return
           response.writeHead(answer.status, { 'content-type': 'application/x-amz-json-1.1' }).end(answer.body)
         })
       })
@@ -311,10 +351,10 @@ describe('sdkKinesis', () => {
       await new Promise(resolve => server.close(resolve))
     })
 
-    const ownClient = (stream: StreamReference, region?: string) =>
+    const ownClient = (stream: StreamReference, region?: string, clock: Clock = systemClock) =>
       sdkKinesis({
         stream,
-        clock: systemClock,
+        clock,
         client: {
           endpoint,
           credentials: { accessKeyId: 'AKID', secretAccessKey: 'secret' },
@@ -336,6 +376,74 @@ describe('sdkKinesis', () => {
       expect((await Promise.all(reads)).map(({ nextIterator }) => nextIterator)).to.have.length(1_000)
       port.close()
       expect(connections).to.equal(4)
+    })
+
+    it('keeps no other call waiting behind a read that hangs, and begins reads that wait when more shards come', async () => {
+      const port = ownClient(BY_NAME, 'us-east-1')
+      port.expectShards(1)
+      isHanging = true
+      const stop = new AbortController()
+      const hanging = failureOf(port.getRecords('an-iterator', { limit: 1, signal: stop.signal }))
+      while (authorizations.length === 0) await new Promise(resolve => setImmediate(resolve))
+      isHanging = false
+      await port.listShards()
+      let isWaiting = true
+      const waiting = port.getRecords('an-iterator', { limit: 1 }).finally(() => {
+        isWaiting = false
+      })
+      await port.listShards()
+      expect(isWaiting).to.equal(true)
+      port.expectShards(2)
+      expect((await waiting).nextIterator).to.equal('next')
+      stop.abort(new Error('enough'))
+      expect(await hanging).to.have.property('message', 'enough')
+      port.close()
+    })
+
+    it('does the same where the client is traced, so that GetRecords goes through it', async () => {
+      const port = ownClient(BY_NAME, 'us-east-1')
+      const { prototype } = KinesisClient
+      const { send } = prototype
+      prototype.send = function (this: KinesisClient, ...given: unknown[]) {
+        return (send as (...all: unknown[]) => unknown).apply(this, given)
+      } as typeof send
+      try {
+        port.expectShards(2)
+        await Promise.all(Array.from({ length: 30 }, () => port.getRecords('an-iterator', { limit: 1 })))
+        expect(connections).to.be.at.most(4)
+      } finally {
+        Reflect.deleteProperty(prototype, 'send')
+      }
+      port.close()
+    })
+
+    it('takes a connection that was closed while it was idle for a failure that passes', async () => {
+      const port = ownClient(BY_NAME, 'us-east-1')
+      await port.getRecords('an-iterator', { limit: 1 })
+      isClosing = true
+      expect(await failureOf(port.getRecords('an-iterator', { limit: 1 }))).to.include({
+        kind: 'other',
+        retryable: true
+      })
+      isClosing = false
+      await port.getRecords('an-iterator', { limit: 1 })
+      port.close()
+    })
+
+    it('does not count decoding as waiting for an answer', async () => {
+      const Data = Buffer.alloc(1_000).toString('base64')
+      const Records = Array.from({ length: 2_000 }, (_, index) => ({ SequenceNumber: `${index}`, Data }))
+      answer = { status: 200, body: JSON.stringify({ Records }) }
+      const clock = new VirtualClock()
+      // Whenever decoding lets the event loop run, more time passes than a call may take.
+      const slow: Clock = {
+        epochMs: () => systemClock.epochMs(),
+        monotonicMs: () => systemClock.monotonicMs() * 1_000,
+        sleep: (ms, signal) => (ms === 0 ? clock.advance(20_000) : clock.sleep(ms, signal))
+      }
+      const port = ownClient(BY_NAME, 'us-east-1', slow)
+      expect((await port.getRecords('an-iterator', { limit: 1 })).records).to.have.length(2_000)
+      port.close()
     })
 
     it('takes the region of the ARN if there is no other', async () => {

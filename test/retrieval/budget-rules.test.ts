@@ -16,7 +16,7 @@ describe('underWayBytes and readBytes', () => {
   it('count the text of an answer beside what is decoded out of it, and what is around each record', () => {
     expect(underWayBytes(3_000, 0)).to.equal(7_000)
     expect(underWayBytes(3_000, 10)).to.equal(7_000 + 5_120)
-    expect(readBytes(3_000, 10)).to.equal(3_000 + 3_200)
+    expect(readBytes(3_000, 10)).to.equal(3_000 + 4_800)
   })
 })
 

@@ -72,6 +72,15 @@ describe('PollingRetriever, within a budget of bytes', () => {
     expect(world.budget.heldBytes).to.equal(0)
   })
 
+  it('holds as much memory as an answer is said to keep', async () => {
+    const options = { isSettledAtOnce: false }
+    const world = new RetrieverWorld(HORIZON, options, undefined, answer => ({ ...answer, memoryBytes: 5 * MIB }))
+    world.put('a')
+    await world.next()
+    await world.clock.advance(1_500)
+    expect(world.budget.heldBytes).to.equal(5 * MIB)
+  })
+
   it('gives back what a read that failed has held', async () => {
     const world = aBacklog(1, KIB)
     let failures = 0

@@ -106,6 +106,41 @@ describe('PollingRetriever', () => {
       expect(await world.retriever.next(new AbortController().signal)).to.deep.equal({ kind: 'end' })
     })
 
+    it('without children is believed only when a read from the last position, opened anew, says so too', async () => {
+      const world = new RetrieverWorld({ type: 'TRIM_HORIZON' }, {}, { sendChildShards: false })
+      const [, b = ''] = world.put('a', 'b')
+      world.kinesis.split(STREAM, SHARD)
+      expect(await world.next()).to.equal('a b')
+      expect(await world.next()).to.equal('end')
+      expect(world.starts()).to.deep.equal([
+        { type: 'TRIM_HORIZON' },
+        { type: 'AFTER_SEQUENCE_NUMBER', sequenceNumber: b }
+      ])
+      expect(world.retries).to.deep.equal([])
+    })
+
+    it('that an odd answer says skips nothing, be it with records or without', async () => {
+      let odd = 0
+      const world = new RetrieverWorld({ type: 'TRIM_HORIZON' }, { maxRecords: 1 }, undefined, answer => {
+        if (odd++ % 2 === 1) return answer
+        const { nextIterator: _, ...end } = answer
+        return end
+      })
+      world.put('a', 'b', 'c', 'd')
+      for (const text of ['a', 'b', 'c', 'd']) expect(await world.next()).to.equal(text)
+      const later = world.next()
+      await world.clock.advance(10_000)
+      world.put('e')
+      expect(await later).to.equal('e')
+    })
+
+    it('with children is believed at once', async () => {
+      const world = new RetrieverWorld()
+      world.kinesis.split(STREAM, SHARD)
+      expect(await world.next()).to.equal('end')
+      expect(world.names()).to.deep.equal(['getShardIterator', 'getRecords'])
+    })
+
     it('is reported for a shard, or a stream, that does not exist any more', async () => {
       const world = new RetrieverWorld()
       world.put('a')

@@ -14,6 +14,8 @@ import { type FanOutServer, type FanOutServerOptions, startFanOutServer } from '
 /** The stream of these tests. */
 export const STREAM = 'orders'
 
+const CLOSED_WITHIN_MS = 1_000
+
 /** A clock that runs so many times faster than the world, and can be made to run at another speed. */
 export class WireClock implements Clock {
   #times: number
@@ -73,6 +75,16 @@ export function startWireServer(
   return startFanOutServer({ clock, ...options, ...(tls && { tls: certificate() }) })
 }
 
+/**
+ * Closes a server, but does not wait for ever: of a session over TLS whose connection broke at a certain moment, Node never
+ * tells the end, though nothing is open any more, and its server then never says that it is closed.
+ */
+export async function closeWireServer(server: FanOutServer): Promise<void> {
+  const closed = new AbortController()
+  const closing = server.close().finally(() => closed.abort())
+  await Promise.race([closing, systemClock.sleep(CLOSED_WITHIN_MS, closed.signal)])
+}
+
 /** A client for ordinary calls to a server, and a port for subscriptions to its stream, by HTTP/2. To be closed. */
 export function connectTo(
   server: FanOutServer,
@@ -87,7 +99,7 @@ export function connectTo(
 }
 
 /** What a worker of these tests is told. */
-export interface WireWorkerOptions extends Pick<WorkerOptions, 'handler' | 'retrieval'> {
+export interface WireWorkerOptions extends Pick<WorkerOptions, 'handler' | 'threads' | 'retrieval'> {
   readonly store: LeaseStore
 }
 
@@ -101,21 +113,20 @@ export interface WireWorker {
 export async function startWireWorker(
   server: FanOutServer,
   clock: Clock,
-  { store, retrieval, handler }: WireWorkerOptions
+  { store, ...others }: WireWorkerOptions
 ): Promise<WireWorker> {
   const { client, fanOut } = connectTo(server, clock)
   const options = {
     streamName: STREAM,
     applicationName: 'fan-out-wire',
     startAt: 'TRIM_HORIZON',
-    retrieval,
     // So long that none is lost where this process has no time for it.
     leases: { store, durationMs: 300_000 },
     onProcessorError: { backoffMs: 100 },
     shardSyncIntervalMs: 10_000,
     kinesis: client,
     logger: silentLogger,
-    handler
+    ...others
   } as WorkerOptions
   const worker = new Worker(options, { clock, fanOut })
   await worker.start()

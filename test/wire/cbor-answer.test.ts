@@ -22,7 +22,11 @@ function plain(answer: RecordsAnswer | undefined): object | undefined {
     arrivedAtMs,
     encryptionType
   }))
-  return { ...answer, records }
+  const { memoryBytes, recordCount, lastSequenceNumber, ...rest } = answer
+  expect(memoryBytes).to.be.at.least(rest.bytes)
+  expect(recordCount).to.equal(records.length)
+  expect(lastSequenceNumber).to.equal(records.at(-1)?.sequenceNumber)
+  return { ...rest, records }
 }
 
 function expected({ records, fields }: MadeAnswer): object {
@@ -115,6 +119,29 @@ describe('decodeCborAnswer', () => {
     ]) {
       expect(decoded(body)).to.equal(undefined)
     }
+  })
+
+  it('does not take an answer without records, or with an odd iterator, for the end of a shard', () => {
+    for (const fields of [
+      {},
+      { Records: null },
+      { message: 'ok', NextShardIterator: null },
+      { Records: [], NextShardIterator: 7 },
+      { Records: [], NextShardIterator: Buffer.from('next') },
+      { Records: [], NextShardIterator: false }
+    ]) {
+      expect(decoded(cborOf(fields)), JSON.stringify(fields)).to.equal(undefined)
+    }
+    expect(decoded(cborOf({ Records: [], NextShardIterator: null }))).to.have.property('millisBehindLatest', 0)
+  })
+
+  it('takes a field that is called as what objects inherit for any other', () => {
+    const body = Buffer.concat([
+      Buffer.from([0xa2]),
+      ...[cborOf('Records'), cborOf([]), cborOf('__proto__'), cborOf({ NextShardIterator: 'odd' })]
+    ])
+    expect(decoded(body)).not.to.equal(undefined)
+    expect(decoded(body)).not.to.have.property('nextIterator')
   })
 
   it('does not take a record without a sequence number', () => {

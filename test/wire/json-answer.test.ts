@@ -19,7 +19,11 @@ function plain({ sequenceNumber, partitionKey, data, arrivedAtMs, encryptionType
   return { sequenceNumber, partitionKey, data: Buffer.from(data).toString('hex'), arrivedAtMs, encryptionType }
 }
 
-function plainAnswer({ records, ...rest }: RecordsAnswer): object {
+function plainAnswer({ records, memoryBytes, recordCount, lastSequenceNumber, ...rest }: RecordsAnswer): object {
+  expect(memoryBytes).to.be.at.least(rest.bytes)
+  // What is known before the records are made is true of them.
+  expect(recordCount).to.equal(records.length)
+  expect(lastSequenceNumber).to.equal(records.at(-1)?.sequenceNumber)
   return { records: records.map(plain), ...rest }
 }
 
@@ -38,15 +42,14 @@ function reference(body: Buffer): object | undefined {
     MillisBehindLatest: behind,
     ChildShards: children
   } = parsed as Record<string, unknown>
-  const list = Records ?? []
   const isTyped = (value: unknown, type: string): boolean =>
     value === undefined || value === null || typeof value === type
-  if (!Array.isArray(list) || !isTyped(next, 'string') || !isTyped(behind, 'number')) return undefined
+  if (!Array.isArray(Records) || !isTyped(next, 'string') || !isTyped(behind, 'number')) return undefined
   const shards = childrenIn(children)
   if (shards === undefined) return undefined
   const records: object[] = []
   let bytes = 0
-  for (const record of list as unknown[]) {
+  for (const record of Records as unknown[]) {
     const {
       SequenceNumber: number,
       PartitionKey: key,
@@ -134,14 +137,18 @@ describe('decodeJsonAnswer', () => {
     ['a record without a sequence number', '{"Records":[{"Data":"c2VjcmV0"}]}'],
     ['a record that is null', '{"Records":[null]}'],
     ['records that are no list', '{"Records":{"0":1}}'],
+    ['records that are null', '{"Records":null,"NextShardIterator":"next"}'],
+    ['an empty object, which would be the end of a shard', '{}'],
+    ['what else is in JSON', '{"message":"ok","NextShardIterator":null}'],
     ['a sequence number that is a number', '{"Records":[{"SequenceNumber":7}]}'],
     ['a payload that is not base64', '{"Records":[{"SequenceNumber":"1","Data":"secret*"}]}'],
     ['a payload that is not text', '{"Records":[{"SequenceNumber":"1","Data":{}}]}'],
     ['a time that is text', '{"Records":[{"SequenceNumber":"1","ApproximateArrivalTimestamp":"now"}]}'],
     ['a control character in a key', '{"Records":[{"SequenceNumber":"1","PartitionKey":"a\nb"}]}'],
-    ['an iterator that is a number', '{"NextShardIterator":7}'],
-    ['children that are no list', '{"ChildShards":7}'],
-    ['a hash key that is no number', '{"ChildShards":[{"HashKeyRange":{"StartingHashKey":"secret"}}]}'],
+    ['an iterator that is a number', '{"Records":[],"NextShardIterator":7}'],
+    ['an iterator that is false', '{"Records":[],"NextShardIterator":false}'],
+    ['children that are no list', '{"Records":[],"ChildShards":7}'],
+    ['a hash key that is no number', '{"Records":[],"ChildShards":[{"HashKeyRange":{"StartingHashKey":"secret"}}]}'],
     ['numbers that are none', '{"Records":[{"SequenceNumber":"1","ApproximateArrivalTimestamp":01.5}]}'],
     ['nesting without end', `{"x":${'['.repeat(200_000)}`]
   ]
@@ -178,7 +185,7 @@ describe('decodeJsonAnswer', () => {
     ],
     [
       'nothing in place of everything',
-      '{"Records":null,"NextShardIterator":null,"MillisBehindLatest":null,"ChildShards":null}'
+      '{"Records":[],"NextShardIterator":null,"MillisBehindLatest":null,"ChildShards":null}'
     ],
     [
       'payloads of which one has the length of another, and a quotation mark before it',
@@ -191,7 +198,8 @@ describe('decodeJsonAnswer', () => {
     ['times before 1970', '{"Records":[{"SequenceNumber":"1","ApproximateArrivalTimestamp":-1.5}]}'],
     ['times in whole seconds', '{"Records":[{"SequenceNumber":"1","ApproximateArrivalTimestamp":1700000000}]}'],
     ['the beginning of 1970', '{"Records":[{"SequenceNumber":"1","ApproximateArrivalTimestamp":0}]}'],
-    ['an empty answer', '{}']
+    ['a field that is called as what objects inherit', '{"Records":[],"__proto__":{"NextShardIterator":"odd"}}'],
+    ['a list that is empty', '{"Records":[]}']
   ]
   for (const [title, body] of FORMS) {
     it(`reads ${title} as JSON.parse does`, () => {

@@ -25,7 +25,7 @@ describe('RecordTable', () => {
     table.begin()
     table.keyIs('tab\t')
     const data = Buffer.from('.abc.').subarray(1)
-    const records = table.records(data)
+    const records = table.decoded(data).records
     expect(records.map(({ sequenceNumber, partitionKey }) => [sequenceNumber, partitionKey])).to.deep.equal([
       ['17', 'key'],
       ['1', 'ключ'],
@@ -51,7 +51,7 @@ describe('RecordTable', () => {
       table.numberIsAt(take(table, from, to))
       table.keyIsAt(take(table, from, to))
     }
-    const [record] = table.records(Buffer.alloc(0))
+    const [record] = table.decoded(Buffer.alloc(0)).records
     expect([record?.sequenceNumber, record?.partitionKey]).to.deep.equal(['17', '17'])
   })
 
@@ -59,7 +59,7 @@ describe('RecordTable', () => {
     const table = new RecordTable()
     table.begin()
     table.dataIsAt(0, 2)
-    const [record] = table.records(Buffer.from('abc'))
+    const [record] = table.decoded(Buffer.from('abc')).records
     expect(record?.data).to.equal(record?.data)
   })
 
@@ -68,7 +68,7 @@ describe('RecordTable', () => {
     table.begin()
     table.numberIsAt(take(table, 0, 2))
     const memory = new ArrayBuffer(3)
-    const [record] = table.records(Buffer.from(memory))
+    const [record] = table.decoded(Buffer.from(memory)).records
     structuredClone(memory, { transfer: [memory] })
     expect(record?.sequenceNumber).to.equal('17')
   })
@@ -81,8 +81,17 @@ describe('RecordTable', () => {
       table.numberIsAt(take(table, 0, 2))
       table.dataIsAt(index % 3, 1)
     }
-    const records = table.records(Buffer.from('abc'))
+    const records = table.decoded(Buffer.from('abc')).records
     expect(records.map(({ data }) => data[0])).to.deep.equal(records.map((_, index) => 97 + (index % 3)))
     expect(records.at(-1)?.sequenceNumber).to.equal('17')
+  })
+
+  it('counts what the records keep: all of the memory that the payloads are in, and texts', () => {
+    const table = new RecordTable()
+    const empty = table.decoded(Buffer.alloc(0)).memoryBytes
+    table.begin()
+    table.numberIsAt(take(table, 0, 2))
+    const memory = Buffer.from(new ArrayBuffer(10_000), 0, 3)
+    expect(table.decoded(memory).memoryBytes - empty).to.be.within(10_000 + 200, 10_000 + 600)
   })
 })

@@ -1,12 +1,26 @@
 import { expect } from 'chai'
 import { ServiceError } from '../../src/model/errors.ts'
-import { childShardFrom, hashKeyRangeFrom, recordsAnswer } from '../../src/wire/records-answer.ts'
+import {
+  childShardFrom,
+  hashKeyRangeFrom,
+  madeRecords,
+  memoryOf,
+  recordsAnswer
+} from '../../src/wire/records-answer.ts'
+
+const NONE = madeRecords([], { bytes: 0, memoryBytes: 2_048 })
 
 describe('recordsAnswer', () => {
   for (const nothing of [undefined, null, '']) {
     it(`takes ${JSON.stringify(nothing) ?? 'a missing'} next iterator for the end`, () => {
-      const answer = recordsAnswer([], 0, { NextShardIterator: nothing, MillisBehindLatest: null, ChildShards: [] })
-      expect(answer).to.deep.equal({ records: [], bytes: 0, millisBehindLatest: 0 })
+      const answer = recordsAnswer(NONE, { NextShardIterator: nothing, MillisBehindLatest: null, ChildShards: [] })
+      expect({ ...answer }).to.deep.equal({
+        records: [],
+        recordCount: 0,
+        bytes: 0,
+        memoryBytes: 2_048,
+        millisBehindLatest: 0
+      })
     })
   }
 
@@ -14,14 +28,14 @@ describe('recordsAnswer', () => {
     const ChildShards = [
       { ShardId: 'b', ParentShards: ['a'], HashKeyRange: { StartingHashKey: '1', EndingHashKey: '2' } }
     ]
-    expect(recordsAnswer([], 0, { ChildShards }).childShards).to.deep.equal([
+    expect(recordsAnswer(NONE, { ChildShards }).childShards).to.deep.equal([
       { shardId: 'b', parentShardIds: ['a'], hashKeyRange: { start: 1n, end: 2n } }
     ])
   })
 
   it('refuses fields of another type, and quotes nothing of them', () => {
     for (const fields of [{ NextShardIterator: 7 }, { MillisBehindLatest: 'secret' }, { ChildShards: 'secret' }]) {
-      expect(() => recordsAnswer([], 0, fields)).to.throw(ServiceError, /^the answer could not be read: (?!.*secret)/)
+      expect(() => recordsAnswer(NONE, fields)).to.throw(ServiceError, /^the answer could not be read: (?!.*secret)/)
     }
   })
 })
@@ -41,5 +55,15 @@ describe('hashKeyRangeFrom', () => {
     for (const key of ['', 'x', '-1', 7, {}]) {
       expect(() => hashKeyRangeFrom({ StartingHashKey: key })).to.throw(ServiceError, 'a hash key is not a number')
     }
+  })
+})
+
+describe('memoryOf', () => {
+  it('counts the memory of payloads, texts twice, and what is around each record', () => {
+    expect(memoryOf(0, 0, 0)).to.be.within(1, 4_096)
+    expect(memoryOf(10, 5_000, 600) - memoryOf(0, 0, 0)).to.be.within(
+      5_000 + 1_200 + 10 * 200,
+      5_000 + 1_200 + 10 * 400
+    )
   })
 })
