@@ -1,6 +1,7 @@
 // Receives the body of an answer into one buffer with a memory of its own: what is decoded from it may be views on it.
 import type { ServiceError } from '../model/errors.ts'
 import { malformedAnswer } from '../wire/records-answer.ts'
+import type { BodyMemory } from './body-memory.ts'
 
 /** A body as node:http and its like give it out. */
 export interface BodyStream {
@@ -32,10 +33,17 @@ export function isBodyStream(body: unknown): body is BodyStream {
  * Receives the whole of `stream`, which is `expectedBytes` long as far as it says; NaN if it does not. Rejects with the error of
  * the stream, with one of code ECONNRESET if it breaks off, with a ServiceError if it is longer than any answer, or with the
  * reason of `signal`. In all cases the stream is destroyed.
+ *
+ * @param memory where the body is to be received into; to be given back there. Absent: memory of its own, and no more than it needs
  */
-export function receiveBody(stream: BodyStream, expectedBytes: number, signal: AbortSignal): Promise<Buffer> {
+export function receiveBody(
+  stream: BodyStream,
+  expectedBytes: number,
+  signal: AbortSignal,
+  memory?: BodyMemory
+): Promise<Buffer> {
   return new Promise((resolve, reject) => {
-    const body = new GrowingBody(expectedBytes <= MAX_TRUSTED_BYTES ? expectedBytes : FIRST_BYTES)
+    const body = new GrowingBody(expectedBytes <= MAX_TRUSTED_BYTES ? expectedBytes : FIRST_BYTES, memory)
     let isOver = false
     const finish = (): void => {
       isOver = true
@@ -80,16 +88,21 @@ class GrowingBody {
   #buffer: Buffer
   #length = 0
 
-  constructor(firstBytes: number) {
-    this.#buffer = Buffer.allocUnsafeSlow(firstBytes)
+  readonly #memory: BodyMemory | undefined
+
+  constructor(firstBytes: number, memory: BodyMemory | undefined) {
+    this.#memory = memory
+    this.#buffer = memory?.take(firstBytes) ?? Buffer.allocUnsafeSlow(firstBytes)
   }
 
   add(piece: Uint8Array): void {
     const length = this.#length + piece.length
     if (length > MAX_BYTES) throw tooLong()
     if (length > this.#buffer.length) {
-      const larger = Buffer.allocUnsafeSlow(Math.max(length, this.#buffer.length * 2))
+      const bytes = Math.max(length, this.#buffer.length * 2)
+      const larger = this.#memory?.take(bytes) ?? Buffer.allocUnsafeSlow(bytes)
       larger.set(this.#buffer.subarray(0, this.#length))
+      this.#memory?.giveBack(this.#buffer)
       this.#buffer = larger
     }
     this.#buffer.set(piece, this.#length)
@@ -99,7 +112,7 @@ class GrowingBody {
   /** As long as somebody has a view on it, its memory is kept: much that is not used is not worth the copy it spares. */
   whole(): Buffer {
     const used = this.#buffer.subarray(0, this.#length)
-    if (used.length >= this.#buffer.length * WELL_USED) return used
+    if (this.#memory !== undefined || used.length >= this.#buffer.length * WELL_USED) return used
     const trimmed = Buffer.allocUnsafeSlow(used.length)
     trimmed.set(used)
     return trimmed

@@ -3,6 +3,7 @@
 // the client's own request handler. Only for clients to which nothing was added that would have a say in each call.
 import { GetRecordsCommand, KinesisClient } from '@aws-sdk/client-kinesis'
 import type { Clock } from '../runtime/clock.ts'
+import type { BodyMemory } from './body-memory.ts'
 import { isBodyStream, receiveBody } from './response-body.ts'
 import type { RecordsLine } from './sdk-client.ts'
 import { faultIn } from './sdk-faults.ts'
@@ -12,12 +13,14 @@ import { isClockFault } from './sdk-kinesis-errors.ts'
 export interface DirectBody {
   readonly contentType: string
   readonly body: string | Uint8Array
+  /** Where the answer is to be received into. Absent: memory of its own. */
+  readonly memory?: BodyMemory
 }
 
 /** An answer that is not a fault. */
 export interface DirectAnswer {
   readonly contentType: string
-  /** A buffer that has a memory of its own, and is nobody else's. */
+  /** A buffer that has a memory of its own, and is nobody else's; or in the memory that was given. */
   readonly body: Buffer
 }
 
@@ -101,7 +104,7 @@ export class DirectCalls {
 
   async #sendOnce(
     prepared: PreparedCall,
-    { contentType, body }: DirectBody,
+    { contentType, body, memory }: DirectBody,
     signal: AbortSignal
   ): Promise<DirectAnswer> {
     const { signer } = prepared
@@ -111,7 +114,7 @@ export class DirectCalls {
     // The signer notes there when it signed.
     const properties = { ...prepared.signingProperties }
     const signed = await signer.sign(request, await this.#client.config.credentials(), properties)
-    const { response, received } = await this.#exchange(signed, signal)
+    const { response, received } = await this.#exchange(signed, signal, memory)
     const type = String(response.headers['content-type'] ?? '')
     if (response.statusCode >= 300) {
       const fault = faultIn(response, type, received)
@@ -123,17 +126,21 @@ export class DirectCalls {
     return { contentType: type, body: received }
   }
 
-  async #exchange(request: Request, signal: AbortSignal): Promise<{ response: Response; received: Buffer }> {
+  async #exchange(
+    request: Request,
+    signal: AbortSignal,
+    memory: BodyMemory | undefined
+  ): Promise<{ response: Response; received: Buffer }> {
     const { handler, places } = this.#line ?? { handler: this.#client.config.requestHandler }
     const exchange = async () => {
       const { response } = await handler.handle(request, { abortSignal: signal })
-      return { response, received: await this.#receive(response, signal) }
+      return { response, received: await this.#receive(response, signal, memory) }
     }
     return places === undefined ? exchange() : places.run(exchange, signal)
   }
 
-  async #receive({ body, headers }: Response, signal: AbortSignal): Promise<Buffer> {
-    if (isBodyStream(body)) return receiveBody(body, Number(headers['content-length'] ?? Number.NaN), signal)
+  async #receive({ body, headers }: Response, signal: AbortSignal, memory?: BodyMemory): Promise<Buffer> {
+    if (isBodyStream(body)) return receiveBody(body, Number(headers['content-length'] ?? Number.NaN), signal, memory)
     const bytes = await this.#client.config.streamCollector(body)
     return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
   }

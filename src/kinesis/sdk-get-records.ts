@@ -8,6 +8,7 @@ import { cborMap } from '../wire/cbor.ts'
 import { decodeCborAnswer } from '../wire/cbor-answer.ts'
 import { decodeJsonAnswer } from '../wire/json-answer.ts'
 import { madeRecords, malformedAnswer, memoryOf, recordsAnswer } from '../wire/records-answer.ts'
+import { BodyMemory } from './body-memory.ts'
 import { DecodeTurns } from './decode-turns.ts'
 import type { RecordsLine } from './sdk-client.ts'
 import { DirectCalls } from './sdk-direct-calls.ts'
@@ -63,6 +64,7 @@ const SMALL_BYTES = 32_768
 export class GetRecords {
   readonly #options: GetRecordsOptions
   readonly #direct: DirectCalls
+  readonly #memory = new BodyMemory()
   readonly #turns: DecodeTurns
   readonly #choice: WireChoice
 
@@ -130,7 +132,8 @@ export class GetRecords {
   async #receive(input: Input, signal: AbortSignal): Promise<Received> {
     const prepared = await this.#direct.prepared()
     if (prepared === undefined) return this.#throughClient(input, signal)
-    const { body } = await this.#direct.send(prepared, { contentType: JSON_TYPE, body: JSON.stringify(input) }, signal)
+    const asked = { contentType: JSON_TYPE, body: JSON.stringify(input), memory: this.#memory }
+    const { body } = await this.#direct.send(prepared, asked, signal)
     return { kind: 'json', body }
   }
 
@@ -148,9 +151,12 @@ export class GetRecords {
     }
   }
 
-  #answerIn(received: Received, signal: AbortSignal | undefined): RecordsAnswer | Promise<RecordsAnswer> {
+  async #answerIn(received: Received, signal: AbortSignal | undefined): Promise<RecordsAnswer> {
     if (received.kind === 'decoded') return received.answer
-    return this.#decode(received.body, decodeJsonAnswer(received.body), signal)
+    const answer = await this.#decode(received.body, decodeJsonAnswer(received.body), signal)
+    // An answer in JSON keeps nothing of its body. One that could not be decoded may still be looked at by whoever was at it.
+    this.#memory.giveBack(received.body)
+    return answer
   }
 
   async #decode<T>(body: Buffer, work: Generator<void, T, void>, signal: AbortSignal | undefined): Promise<T> {

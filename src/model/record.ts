@@ -49,7 +49,6 @@ export class ConsumedRecord implements ExtendedSequenceNumber {
   readonly #whole: ConsumedRecordFields | KinesisRecord
   /** Absent: the record is all of {@link #whole}. */
   readonly #members: AggregateMembers | undefined
-  #data: Uint8Array | undefined
 
   /** A record with these fields. Keeps `fields` and does not copy them. */
   constructor(fields: ConsumedRecordFields | KinesisRecord)
@@ -88,10 +87,12 @@ export class ConsumedRecord implements ExtendedSequenceNumber {
     return this.#members.explicitHashKeyOf(this.#subSequenceNumber)
   }
 
-  /** The payload, always as the same object. A view on the whole response: {@link copy} the record to keep it for long. */
+  /**
+   * The payload: a view on the whole response, so {@link copy} the record to keep it for long. Out of an aggregate it is a new
+   * view each time, on the same bytes: there may be 100,000 in a batch, and one that is not kept costs the least.
+   */
   get data(): Uint8Array {
-    this.#data ??= this.#members === undefined ? this.#whole.data : this.#members.dataOf(this.#subSequenceNumber)
-    return this.#data
+    return this.#members === undefined ? this.#whole.data : this.#members.dataOf(this.#subSequenceNumber)
   }
 
   /** Length of the payload in bytes. Does not make {@link data}. */

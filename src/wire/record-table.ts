@@ -134,7 +134,7 @@ export class RecordTable {
     let records: KinesisRecord[] | undefined
     return {
       get records() {
-        records ??= Array.from({ length: recordCount }, (_, index): KinesisRecord => new WireRecord(kept, index))
+        records ??= recordsIn(kept, recordCount)
         return records
       },
       recordCount,
@@ -166,6 +166,12 @@ interface KeptRecords {
   readonly arrivals: Float64Array
   readonly keys: ReadonlyMap<number, string>
   readonly encryptions: ReadonlyMap<number, string>
+}
+
+function recordsIn(kept: KeptRecords, count: number): KinesisRecord[] {
+  const records = new Array<KinesisRecord>(count)
+  for (let index = 0; index < count; index++) records[index] = new WireRecord(kept, index)
+  return records
 }
 
 /** One record. There may be 10,000 in an answer, so nothing is made before somebody asks, and then only once. */

@@ -45,10 +45,12 @@ describe('ConsumedRecord', () => {
       expect(asked.slice(1)).to.deep.equal(['partitionKey 3', 'explicitHashKey 3'])
     })
 
-    it('has the same data each time', () => {
+    it('makes a view of its data each time, on the same bytes', () => {
       const { record, asked } = aMember()
-      expect(record.data).to.equal(record.data)
-      expect(asked).to.deep.equal(['data 3'])
+      const { data } = record
+      expect(record.data.buffer).to.equal(data.buffer)
+      expect(record.data).to.deep.equal(data)
+      expect(asked).to.deep.equal(['data 3', 'data 3', 'data 3'])
     })
 
     it('does without its aggregate once it is copied', () => {
