@@ -66,7 +66,7 @@ describe('checkpoints', () => {
             outcomes.table = await askForAll(records, checkpointer)
             const last = records.at(-1) ?? aPosition('none')
             const next = [
-              { ...last, subSequenceNumber: last.subSequenceNumber + 1 },
+              aPosition(last.sequenceNumber, last.subSequenceNumber + 1),
               aPosition(BigInt(last.sequenceNumber) + 1n)
             ]
             outcomes.ahead = await Promise.all(next.map(at => outcomeOf(checkpointer.checkpoint(at))))
