@@ -6,10 +6,10 @@ import type { CaseName, CaseRounds, DeaggregationQuestions } from '../subjects/d
 
 /** The cases, as they are called in the ratios, and what they are. */
 export const DEAGGREGATION_CASES: Readonly<Record<CaseName, string>> = {
-  deaggregate100Base64: 'records of 100 B, one aggregate, from base64',
-  deaggregate100Bytes: 'records of 100 B, one aggregate, from bytes',
-  deaggregate1000: 'records of 1,000 B, one aggregate, from base64',
-  deaggregate100Batch: 'records of 100 B, 8 aggregates at once, from base64'
+  deaggregate100Base64: 'records of 100 B, one aggregate; aws-kinesis-agg from base64',
+  deaggregate100Bytes: 'records of 100 B, one aggregate; aws-kinesis-agg from bytes',
+  deaggregate1000: 'records of 1,000 B, one aggregate; aws-kinesis-agg from base64',
+  deaggregate100Batch: 'records of 100 B, 4 aggregates at once; aws-kinesis-agg from base64'
 }
 
 /** Processes that each case is measured in: what the compiler of one makes of the code is partly luck. */
