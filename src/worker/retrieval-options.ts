@@ -22,7 +22,7 @@ interface CommonRetrievalOptions {
   readonly otherApplications?: number
   /**
    * How the answers of GetRecords are encoded. `json` (default) is what AWS documents for JavaScript; `cbor` is what its SDK for
-   * Java speaks, and takes about half of the CPU. An endpoint that does not answer in CBOR is spoken to in JSON for an hour.
+   * Java speaks, and takes less CPU. An endpoint that does not answer in CBOR is spoken to in JSON for an hour.
    */
   readonly wire?: WireFormat
   /**
