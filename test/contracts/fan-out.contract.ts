@@ -3,8 +3,9 @@
 import { AssertionError, expect } from 'chai'
 import type { FanOutPort, SubscriptionEvent } from '../../src/kinesis/fan-out-port.ts'
 import type { IteratorStart } from '../../src/kinesis/kinesis-port.ts'
-import { ConsumerError, ServiceError, type ServiceErrorKind } from '../../src/model/errors.ts'
+import { ServiceError, type ServiceErrorKind } from '../../src/model/errors.ts'
 import type { KinesisRecord } from '../../src/model/record.ts'
+import { DeviatingChecks, type Deviations } from './deviations.ts'
 
 /** The first shard of every stream. */
 export const FIRST = 'shardId-000000000000'
@@ -22,9 +23,6 @@ export interface FanOutContractWorld {
   pass(ms: number): Promise<void>
 }
 
-/** Ids of the checks that a service is known to fail, and how it differs. */
-export type FanOutDeviations = Readonly<Record<string, string>>
-
 type Check = (id: string, title: string, body: (world: FanOutContractWorld) => Promise<void>) => void
 
 /** How long `setup` may take. An emulator may have to be started more than once. */
@@ -39,14 +37,14 @@ const MAX_EVENTS = 3
 export function describeFanOutPort(
   name: string,
   setup: () => Promise<FanOutContractWorld>,
-  deviations: FanOutDeviations,
+  deviations: Deviations,
   { together = false } = {}
 ): void {
   describe(`FanOutPort on ${name}`, () => {
     let world: FanOutContractWorld
     const begun = new Map<string, Promise<void>>()
     const bodies = new Map<string, (world: FanOutContractWorld) => Promise<void>>()
-    const unknown = new Set(Object.keys(deviations))
+    const checks = new DeviatingChecks(deviations)
     before(async function () {
       this.timeout(SETUP_MS)
       world = await setup()
@@ -58,28 +56,12 @@ export function describeFanOutPort(
       }
     })
     const check: Check = (id, title, body) => {
-      unknown.delete(id)
       bodies.set(id, body)
-      const run = (): Promise<void> => begun.get(id) ?? body(world)
-      const deviation = deviations[id]
-      if (deviation === undefined) it(`${title} [${id}]`, run)
-      else it(`deviates: ${deviation} [${id}]`, () => stillFails(id, run))
+      checks.check(id, title, () => begun.get(id) ?? body(world))
     }
     for (const part of [consumers, starting, delivering, ending, refusing]) part(check)
-    it('declares deviations only of checks that exist', () => {
-      expect([...unknown]).to.deep.equal([])
-    })
+    checks.end()
   })
-}
-
-async function stillFails(id: string, body: () => Promise<void>): Promise<void> {
-  try {
-    await body()
-  } catch (error) {
-    if (error instanceof AssertionError || error instanceof ConsumerError) return
-    throw error
-  }
-  throw new Error(`${id} no longer deviates: remove it from the deviations`)
 }
 
 function consumers(check: Check): void {

@@ -1,10 +1,10 @@
 // What every implementation of the Kinesis port has to do, on whatever service is behind it. Where an emulator is wrong,
 // the run says so by the check's id, and the check then holds that it still is.
-import { AssertionError, expect } from 'chai'
+import { expect } from 'chai'
 import type { IteratorStart, KinesisPort } from '../../src/kinesis/kinesis-port.ts'
-import { ConsumerError } from '../../src/model/errors.ts'
 import { findHoles } from '../../src/model/hash-key-range.ts'
 import { isClosed, parentsOf } from '../../src/model/shard.ts'
+import { DeviatingChecks, type Deviations } from './deviations.ts'
 import { readingParts } from './kinesis-port-reading.contract.ts'
 import {
   type Check,
@@ -21,9 +21,6 @@ import {
   threeRecords
 } from './kinesis-world.ts'
 
-/** Ids of the checks that a service is known to fail, and how it differs. */
-export type Deviations = Readonly<Record<string, string>>
-
 /** How long `setup` may take. */
 const SETUP_MS = 90_000
 
@@ -33,7 +30,7 @@ const PARTS = [describing, listing, filtering, starting, startingElsewhere, refu
 export function describeKinesisPort(name: string, setup: () => Promise<KinesisWorld>, deviations: Deviations): void {
   describe(`KinesisPort on ${name}`, () => {
     let world: KinesisWorld
-    const unknown = new Set(Object.keys(deviations))
+    const checks = new DeviatingChecks(deviations)
 
     before(async function () {
       // An emulator may have to be started more than once.
@@ -41,29 +38,11 @@ export function describeKinesisPort(name: string, setup: () => Promise<KinesisWo
       world = await setup()
     })
 
-    const check: Check = (id, title, body) => {
-      unknown.delete(id)
-      const deviation = deviations[id]
-      if (deviation === undefined) it(`${title} [${id}]`, () => body(world))
-      else it(`deviates: ${deviation} [${id}]`, () => stillFails(id, () => body(world)))
-    }
+    const check: Check = (id, title, body) => checks.check(id, title, () => body(world))
 
     for (const part of PARTS) part(check)
-    it('declares deviations only of checks that exist', () => {
-      expect([...unknown]).to.deep.equal([])
-    })
+    checks.end()
   })
-}
-
-async function stillFails(id: string, body: () => Promise<void>): Promise<void> {
-  try {
-    await body()
-  } catch (error) {
-    // Anything else has failed in the preparations, which says nothing about the service.
-    if (error instanceof AssertionError || error instanceof ConsumerError) return
-    throw error
-  }
-  throw new Error(`${id} no longer deviates: remove it from the deviations`)
 }
 
 function describing(check: Check): void {
