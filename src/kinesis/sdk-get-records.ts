@@ -7,6 +7,7 @@ import type { Clock } from '../runtime/clock.ts'
 import { cborMap } from '../wire/cbor.ts'
 import { decodeCborAnswer } from '../wire/cbor-answer.ts'
 import { decodeJsonAnswer } from '../wire/json-answer.ts'
+import { RecordScanner } from '../wire/record-scanner.ts'
 import { madeRecords, malformedAnswer, memoryOf, recordsAnswer } from '../wire/records-answer.ts'
 import { BodyMemory } from './body-memory.ts'
 import { DecodeTurns } from './decode-turns.ts'
@@ -65,6 +66,7 @@ export class GetRecords {
   readonly #options: GetRecordsOptions
   readonly #direct: DirectCalls
   readonly #memory = new BodyMemory()
+  readonly #scanner = new RecordScanner()
   readonly #turns: DecodeTurns
   readonly #choice: WireChoice
 
@@ -153,7 +155,7 @@ export class GetRecords {
 
   async #answerIn(received: Received, signal: AbortSignal | undefined): Promise<RecordsAnswer> {
     if (received.kind === 'decoded') return received.answer
-    const answer = await this.#decode(received.body, decodeJsonAnswer(received.body), signal)
+    const answer = await this.#decode(received.body, decodeJsonAnswer(received.body, this.#scanner), signal)
     // An answer in JSON keeps nothing of its body. One that could not be decoded may still be looked at by whoever was at it.
     this.#memory.giveBack(received.body)
     return answer

@@ -95,7 +95,6 @@ export class Deaggregator {
    * delivered as they are, with sub-sequence number 0 and whatever their hash key. Never throws on bad input.
    */
   deaggregate(records: readonly KinesisRecord[]): Deaggregated {
-    const batch: Batch = { records: [], outOfRange: 0, corrupt: 0 }
     const candidates: number[] = []
     const payloads: Uint8Array[] = []
     records.forEach(({ data }, i) => {
@@ -104,49 +103,65 @@ export class Deaggregator {
       payloads.push(data)
     })
     const intact = payloads.length === 0 ? [] : this.#digests.intact(payloads)
-    let subSequenceNumber = 0
+    const odd = { outOfRange: 0, corrupt: 0 }
+    const aggregates = payloads.map((payload, i) => (intact[i] === true ? this.#judge(payload, odd) : undefined))
+    // As long as it is going to be: one that grows is copied many times, and more of it is old when it has been used.
+    const delivered = new Array<ConsumedRecord>(
+      aggregates.reduce((sum, each) => sum + (each?.size ?? 1) - 1, records.length)
+    )
+    let to = 0
     let next = 0
+    let subSequenceNumber = 0
     records.forEach((record, i) => {
-      if (i !== candidates[next]) subSequenceNumber = addWhole(record, batch)
-      else {
-        const payload = payloads[next] as Uint8Array
-        const columns = intact[next] === true ? this.#reader.read(payload) : undefined
-        subSequenceNumber = columns ? this.#addAggregate(record, payload, columns, batch) : addWhole(record, batch)
-        next++
-      }
+      const aggregate = i === candidates[next] ? aggregates[next++] : undefined
+      if (aggregate === undefined) delivered[to++] = new ConsumedRecord(record)
+      else to = this.#addMembers(record, aggregate, delivered, to)
+      subSequenceNumber = aggregate === undefined ? 0 : Math.max(0, aggregate.columns.count - 1)
     })
     const last = records.at(-1)
-    if (last !== undefined) batch.last = { sequenceNumber: last.sequenceNumber, subSequenceNumber }
-    return batch
+    return {
+      records: delivered,
+      ...odd,
+      ...(last !== undefined && { last: { sequenceNumber: last.sequenceNumber, subSequenceNumber } })
+    }
   }
 
-  /** Returns the sub-sequence number of the last user record, delivered or not. */
-  #addAggregate(record: KinesisRecord, payload: Uint8Array, columns: AggregateColumns, batch: Batch): number {
-    const { count } = columns
+  /** What of an intact aggregate is delivered; `undefined`: all of it, not taken apart. */
+  #judge(payload: Uint8Array, odd: { outOfRange: number; corrupt: number }): JudgedAggregate | undefined {
+    const columns = this.#reader.read(payload)
+    if (columns === undefined) return undefined
     const { usable, outside } = this.#places.judge(payload, columns, this.#range)
-    if (usable < count) {
-      batch.corrupt++
-      if (this.#onCorrupt === 'passthrough') return addWhole(record, batch)
+    if (usable < columns.count) {
+      odd.corrupt++
+      if (this.#onCorrupt === 'passthrough') return undefined
     }
-    batch.outOfRange += outside
-    if (outside === 0 || this.#onOutOfRange !== 'drop-aggregate') {
-      const members = new MembersOfAggregate(payload, columns)
-      const isChecked = outside > 0 && this.#onOutOfRange === 'drop-record'
-      for (let i = 0; i < usable; i++) {
-        if (isChecked && this.#places.placeOf(columns, i) !== Place.inside) continue
-        batch.records.push(new ConsumedRecord(record, members, i))
-      }
+    odd.outOfRange += outside
+    const dropped = outside > 0 ? this.#onOutOfRange : 'deliver'
+    const size = dropped === 'deliver' ? usable : dropped === 'drop-record' ? usable - outside : 0
+    return { payload, columns, usable, size }
+  }
+
+  /** Returns where the next record goes. */
+  #addMembers(record: KinesisRecord, aggregate: JudgedAggregate, delivered: ConsumedRecord[], from: number): number {
+    const { payload, columns, usable, size } = aggregate
+    if (size === 0) return from
+    const members = new MembersOfAggregate(payload, columns)
+    let to = from
+    for (let i = 0; i < usable; i++) {
+      if (size < usable && this.#places.placeOf(columns, i) !== Place.inside) continue
+      delivered[to++] = new ConsumedRecord(record, members, i)
     }
-    return Math.max(0, count - 1)
+    return to
   }
 }
 
-/** What has been found in a batch so far. */
-type Batch = { -readonly [Name in keyof Deaggregated]: Deaggregated[Name] }
-
-function addWhole(record: KinesisRecord, batch: Batch): number {
-  batch.records.push(new ConsumedRecord(record))
-  return 0
+/** An aggregate of which it is known what is delivered: of the first `usable` user records all, or those that are inside. */
+interface JudgedAggregate {
+  readonly payload: Uint8Array
+  readonly columns: AggregateColumns
+  readonly usable: number
+  /** How many are delivered. */
+  readonly size: number
 }
 
 /**

@@ -6,7 +6,7 @@ import { type AggregateColumns, ROW } from './aggregate-columns.ts'
 import { spanOfPartitionKeys, textAt } from './aggregate-members.ts'
 import { NO_INDEX } from './aggregated-record.ts'
 import { PartitionKeyRange, parseExplicitHashKey } from './hash-key.ts'
-import { SHORT_SPAN_BYTES, SHORT_TEXTS } from './md5-lanes.ts'
+import { type Md5Lanes, SHORT_SPAN_BYTES, SHORT_TEXTS } from './md5-lanes.ts'
 import { ONE_BLOCK_BYTES } from './md5-wasm.ts'
 import type { MessageDigests } from './message-digests.ts'
 import { behindVarint, varintAt } from './protobuf.ts'
@@ -40,9 +40,8 @@ export interface Judgement {
 export class KeyPlaces {
   readonly #digests: MessageDigests
   #range = new PartitionKeyRange(FULL_HASH_KEY_RANGE)
-  /** Partition keys to be hashed together: slot; offset and length. */
-  readonly #slots: number[] = []
-  #list = new Int32Array(0)
+  /** The slots of partition keys that are hashed together. */
+  readonly #slots = new Int32Array(SHORT_TEXTS)
   #bytes: Buffer = NOTHING
   #areAscii = true
 
@@ -58,21 +57,22 @@ export class KeyPlaces {
     if (isAllInside && maxPartitionKey < partitionKeys) return { usable: count, outside: 0 }
     this.#bytes = Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength)
     if (!this.#range.isFull) this.#hashUsedKeys(columns)
-    let outside = 0
-    let usable = count
-    for (let i = 0; i < count; i++) {
-      const place = this.placeOf(columns, i)
-      if (place === Place.outside) outside++
-      else if (place === Place.broken) {
-        usable = i
-        break
-      }
-    }
+    const judgement = hasExplicitHashKeys ? this.#judgeEach(columns) : judgeByPartitionKeys(columns)
     this.#bytes = NOTHING // it must not keep the response alive until the next one comes
-    return { usable, outside }
+    return judgement
   }
 
-  /** The place of a user record of the aggregate judged last. An explicit hash key, if there is one, decides. */
+  #judgeEach(columns: AggregateColumns): Judgement {
+    let outside = 0
+    for (let i = 0; i < columns.count; i++) {
+      const place = this.placeOf(columns, i)
+      if (place === Place.broken) return { usable: i, outside }
+      if (place === Place.outside) outside++
+    }
+    return { usable: columns.count, outside }
+  }
+
+  /** The place of a usable user record of an aggregate that was judged. An explicit hash key, if there is one, decides. */
   placeOf(columns: AggregateColumns, member: number): Place {
     const partitionKeyIndex = columns.partitionKeyOf(member)
     const explicitHashKeyIndex = columns.explicitHashKeyOf(member)
@@ -95,19 +95,23 @@ export class KeyPlaces {
   }
 
   #hashUsedKeys(columns: AggregateColumns): void {
-    const { partitionKeys } = columns
-    const wanted = markUsedKeys(columns)
+    const { count, partitionKeys } = columns
+    if (partitionKeys === 0) return
+    // A table with no more entries than there are user records hardly has one that none of them uses.
+    const isSelective = partitionKeys > count
+    const wanted = isSelective ? markUsedKeys(columns) : partitionKeys
     if (wanted === 0) return
     const [from, to] = spanOfPartitionKeys(this.#bytes, columns)
     this.#areAscii = isAscii(this.#bytes.subarray(from, to))
-    const isOneByOne = wanted < FEW_KEYS || this.#digests.lanes === undefined
+    const lanes = wanted < FEW_KEYS ? undefined : this.#digests.lanes
+    if (lanes !== undefined) {
+      this.#hashTogether(columns, isSelective, lanes)
+      return
+    }
     for (let index = 0; index < partitionKeys; index++) {
       const slot = columns.partitionKeySlot(index)
-      if (columns.noteOf(slot) !== WANTED) continue
-      if (isOneByOne) this.#hashAlone(columns, slot)
-      else this.#hashWithOthers(columns, slot)
+      if (!isSelective || columns.noteOf(slot) === WANTED) this.#hashAlone(columns, slot)
     }
-    this.#hashCollected(columns)
   }
 
   /** Whether a key is UTF-8. One by one: what follows a key can complete its last character. */
@@ -130,40 +134,58 @@ export class KeyPlaces {
     columns.note(slot, isInside ? Place.inside : Place.outside)
   }
 
-  #hashWithOthers(columns: AggregateColumns, slot: number): void {
+  #hashTogether(columns: AggregateColumns, isSelective: boolean, lanes: Md5Lanes): void {
     const bytes = this.#bytes
-    const lengthAt = columns.keyAt(slot)
-    const from = behindVarint(bytes, lengthAt)
-    const length = varintAt(bytes, lengthAt)
-    if (length > ONE_BLOCK_BYTES || !this.#isValid(from, from + length)) {
-      this.#hashAlone(columns, slot)
-      return
+    const slots = this.#slots
+    const texts = lanes.shortTexts
+    let collected = 0
+    let first = 0
+    let end = 0
+    for (let index = 0; index < columns.partitionKeys; index++) {
+      const slot = columns.partitionKeySlot(index)
+      if (isSelective && columns.noteOf(slot) !== WANTED) continue
+      const lengthAt = columns.keyAt(slot)
+      // If this is not all of the length, it is more than goes into a block.
+      const length = bytes[lengthAt] as number
+      const from = lengthAt + 1
+      if (length > ONE_BLOCK_BYTES || !this.#isValid(from, from + length)) {
+        this.#hashAlone(columns, slot)
+        continue
+      }
+      if (collected === SHORT_TEXTS || (collected > 0 && from + length - first > SHORT_SPAN_BYTES)) {
+        this.#noteHashes(columns, collected, lanes.hashShort(bytes, first, end, collected))
+        collected = 0
+      }
+      if (collected === 0) first = from
+      end = from + length
+      texts[2 * collected] = from
+      texts[2 * collected + 1] = length
+      slots[collected++] = slot
     }
-    const span = from + length - (this.#list[0] as number)
-    if (this.#slots.length === SHORT_TEXTS || (this.#slots.length > 0 && span > SHORT_SPAN_BYTES))
-      this.#hashCollected(columns)
-    const count = this.#slots.push(slot)
-    if (this.#list.length === 0) this.#list = new Int32Array(2 * SHORT_TEXTS)
-    this.#list[2 * count - 2] = from
-    this.#list[2 * count - 1] = length
+    if (collected > 0) this.#noteHashes(columns, collected, lanes.hashShort(bytes, first, end, collected))
   }
 
-  #hashCollected(columns: AggregateColumns): void {
-    const slots = this.#slots
-    const { lanes } = this.#digests
-    if (slots.length === 0 || lanes === undefined) return
-    const list = this.#list
-    const last = 2 * slots.length - 2
-    const end = (list[last] as number) + (list[last + 1] as number)
-    const words = lanes.hashShort(this.#bytes, list[0] as number, end, list, slots.length)
-    for (let i = 0; i < slots.length; i++) {
-      const slot = slots[i] as number
+  #noteHashes(columns: AggregateColumns, count: number, words: Int32Array): void {
+    for (let i = 0; i < count; i++) {
+      const slot = this.#slots[i] as number
       const isInside = this.#range.containsWord(words[i] as number)
       if (isInside === undefined) this.#hashAlone(columns, slot)
       else columns.note(slot, isInside ? Place.inside : Place.outside)
     }
-    slots.length = 0
   }
+}
+
+/** The judgement where partition keys decide, of which notes have been made if the shard has not every hash key. */
+function judgeByPartitionKeys(columns: AggregateColumns): Judgement {
+  const { values, count, partitionKeys } = columns
+  const firstSlot = columns.partitionKeySlot(0)
+  let outside = 0
+  for (let i = 0; i < count; i++) {
+    const key = values[ROW * i] as number
+    if (key >= partitionKeys) return { usable: i, outside }
+    if (columns.noteOf(firstSlot - key) === Place.outside) outside++
+  }
+  return { usable: count, outside }
 }
 
 /** Notes which partition keys have to be hashed, and returns how many. */

@@ -1,7 +1,8 @@
 // Runs the WebAssembly module of md5-wasm.ts: streams messages of any length through a small memory of fixed size, four
 // at a time, each time one ends the next in its place.
+
+import { PAGE_BYTES } from '../wire/wasm-assembler.ts'
 import { BLOCK_BYTES, FREE_AT, INITIAL_STATE, LANES, md5Module, ONE_BLOCK_BYTES, STATE_AT } from './md5-wasm.ts'
-import { PAGE_BYTES } from './wasm-assembler.ts'
 
 /** Bytes of a digest. */
 export const DIGEST_BYTES = 16
@@ -29,7 +30,7 @@ declare const WebAssembly:
 interface Exports {
   readonly memory: { readonly buffer: ArrayBuffer }
   readonly mix: (blocks: number, at0: number, at1: number, at2: number, at3: number) => void
-  readonly hashShort: (groups: number, at: number, to: number) => void
+  readonly hashShort: (groups: number, at: number, to: number, base: number) => void
 }
 
 /** Four messages at once, by WebAssembly. Takes 128 KiB for as long as it lives. */
@@ -38,11 +39,19 @@ export class Md5Lanes {
   readonly #bytes: Uint8Array
   readonly #words: Int32Array
   readonly #lanes: readonly Lane[]
+  readonly #shortHashes: Int32Array
+  /**
+   * Offset and length of up to {@link SHORT_TEXTS} texts, for {@link hashShort}. In the memory of the module, which
+   * {@link hash} needs as well.
+   */
+  readonly shortTexts: Int32Array
 
   private constructor(exports: Exports) {
     this.#exports = exports
     this.#bytes = new Uint8Array(exports.memory.buffer)
     this.#words = new Int32Array(exports.memory.buffer)
+    this.shortTexts = new Int32Array(exports.memory.buffer, SHORT_LIST_AT, 2 * SHORT_TEXTS)
+    this.#shortHashes = new Int32Array(exports.memory.buffer, SHORT_HASHES_AT, SHORT_TEXTS)
     this.#lanes = Array.from({ length: LANES }, (_, i) => new Lane(this.#bytes, FREE_AT + i * CHUNK_BYTES))
   }
 
@@ -87,22 +96,21 @@ export class Md5Lanes {
   }
 
   /**
-   * Hashes texts of at most {@link ONE_BLOCK_BYTES} bytes that are parts of `bytes`: `count` of them, at most
-   * {@link SHORT_TEXTS}, the first beginning at `from` and the last ending at `to`, at most {@link SHORT_SPAN_BYTES}
-   * further. `list` has offset and length of each. Returns the first four bytes of each digest as a number with a sign,
-   * the first byte highest; valid until the next call.
+   * Hashes texts of at most {@link ONE_BLOCK_BYTES} bytes that are parts of `bytes`: the first `count` of
+   * {@link shortTexts}, the first beginning at `from` and the last ending at `to`, at most {@link SHORT_SPAN_BYTES}
+   * further. Returns the first four bytes of each digest as a number with a sign, the first byte highest; what is there
+   * beyond `count` means nothing. Valid until the next call.
    */
-  hashShort(bytes: Uint8Array, from: number, to: number, list: Int32Array, count: number): Int32Array {
-    this.#bytes.set(bytes.subarray(from, to), SHORT_BYTES_AT)
-    const words = this.#words
+  hashShort(bytes: Uint8Array, from: number, to: number, count: number): Int32Array {
+    const texts = this.shortTexts
     const padded = Math.ceil(count / LANES) * LANES
-    for (let i = 0, at = SHORT_LIST_AT / 4; i < padded; i++, at += 2) {
-      const isText = i < count
-      words[at] = isText ? (list[2 * i] as number) - from + SHORT_BYTES_AT : SHORT_BYTES_AT
-      words[at + 1] = isText ? (list[2 * i + 1] as number) : 0
+    for (let i = 2 * count; i < 2 * padded; i += 2) {
+      texts[i] = from
+      texts[i + 1] = 0
     }
-    if (count > 0) this.#exports.hashShort(padded / LANES, SHORT_LIST_AT, SHORT_HASHES_AT)
-    return words.subarray(SHORT_HASHES_AT / 4, SHORT_HASHES_AT / 4 + count)
+    this.#bytes.set(bytes.subarray(from, to), SHORT_BYTES_AT)
+    if (count > 0) this.#exports.hashShort(padded / LANES, SHORT_LIST_AT, SHORT_HASHES_AT, SHORT_BYTES_AT - from)
+    return this.#shortHashes
   }
 
   #resetState(lane: number): void {

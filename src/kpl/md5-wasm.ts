@@ -1,6 +1,6 @@
 // The source of the WebAssembly module that works out four MD5 digests (RFC 1321) at once: one vector of four 32-bit
 // words holds the same word of four messages. How messages get there is known to md5-lanes.ts.
-import { assembleModule, FunctionBody, V128 } from './wasm-assembler.ts'
+import { assembleModule, FunctionBody, V128 } from '../wire/wasm-assembler.ts'
 
 /** How many messages are hashed side by side. */
 export const LANES = 4
@@ -58,14 +58,14 @@ const ROUNDS: readonly Round[] = [
  * The module. It exports `memory` (of `pages` pages of 64 KiB) and
  *
  * - `mix(blocks, at0, at1, at2, at3)`: takes `blocks` blocks, at least one, of each of four messages into the state.
- * - `hashShort(groups, at, to)`: for groups of four texts of at most {@link ONE_BLOCK_BYTES} bytes: from `at`, each text
- *   has its address and its length; from `to`, each gets the first four bytes of its digest, as a big-endian word. Reads
- *   a whole block from the address of each text.
+ * - `hashShort(groups, at, to, base)`: for groups of four texts of at most {@link ONE_BLOCK_BYTES} bytes: from `at`, each
+ *   text has its address less `base` and its length; from `to`, each gets the first four bytes of its digest, as a
+ *   big-endian word. Reads a whole block from the address of each text.
  */
 export function md5Module(pages: number): Uint8Array<ArrayBuffer> {
   return assembleModule(pages, [
     { name: 'mix', parameters: 1 + LANES, body: mixFunction() },
-    { name: 'hashShort', parameters: 3, body: hashShortFunction() }
+    { name: 'hashShort', parameters: 4, body: hashShortFunction() }
   ])
 }
 
@@ -116,8 +116,8 @@ function mixFunction(): FunctionBody {
 }
 
 function hashShortFunction(): FunctionBody {
-  const code = new FunctionBody(3)
-  const [groups, at, to] = [0, 1, 2]
+  const code = new FunctionBody(4)
+  const [groups, at, to, base] = [0, 1, 2, 3]
   const state = vectors(code, 4)
   const words = vectors(code, 16)
   const rows = vectors(code, LANES)
@@ -135,6 +135,8 @@ function hashShortFunction(): FunctionBody {
       code
         .get(at)
         .load32(8 * lane)
+        .get(base)
+        .op('i32.add')
         .load(16 * quarter)
       code.v128(PLACES).get(left).op('i8x16.lt_s', 'v128.and')
       code.v128(PLACES).get(left).op('i8x16.eq').v128(ONE_BITS).op('v128.and', 'v128.or').set(row)

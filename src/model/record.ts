@@ -88,8 +88,8 @@ export class ConsumedRecord implements ExtendedSequenceNumber {
   }
 
   /**
-   * The payload: a view on the whole response, so {@link copy} the record to keep it for long. Out of an aggregate it is a new
-   * view each time, on the same bytes: there may be 100,000 in a batch, and one that is not kept costs the least.
+   * The payload: a view on the whole response, so {@link copy} the record to keep it for long. Mostly it is a new view each
+   * time, on the same bytes: there may be 100,000 in a batch, and one that is not kept costs the least.
    */
   get data(): Uint8Array {
     return this.#members === undefined ? this.#whole.data : this.#members.dataOf(this.#subSequenceNumber)
@@ -98,6 +98,11 @@ export class ConsumedRecord implements ExtendedSequenceNumber {
   /** Length of the payload in bytes. Does not make {@link data}. */
   get byteLength(): number {
     return this.#members === undefined ? this.data.length : this.#members.byteLengthOf(this.#subSequenceNumber)
+  }
+
+  /** The byte of the payload at `index`, from 0; `undefined` behind its end. Does not make {@link data}, if it can. */
+  byteAt(index: number): number | undefined {
+    return this.data[index]
   }
 
   /** When Kinesis received the record, in epoch milliseconds. `undefined` where the service does not say. */

@@ -3,7 +3,9 @@
 import type { KinesisRecord } from '../model/record.ts'
 import type { RecordsAnswer } from '../model/records-answer.ts'
 import { Base64Decoder, base64Bytes } from './base64.ts'
-import { decodePayloads, scanJsonAnswer } from './json-records.ts'
+import { scanJsonAnswer } from './json-records.ts'
+import { decodePayloads } from './payloads.ts'
+import type { RecordScanner } from './record-scanner.ts'
 import { type DecodedRecords, madeRecords, malformedAnswer, memoryOf, recordsAnswer } from './records-answer.ts'
 
 /** After how many records whoever drives the work is asked whether something else is to be done first. */
@@ -19,26 +21,28 @@ export interface DecodedJson {
 /**
  * Decodes `body`, of which nothing is kept. Yields from time to time, so that the work can be interrupted.
  *
+ * @param scanner makes it quicker; the result is the same
  * @throws ServiceError that is retryable, if it is not an answer of GetRecords
  */
-export function* decodeJsonAnswer(body: Buffer): Generator<void, RecordsAnswer, void> {
-  const { decoded, fields } = yield* decodeJsonRecords(body)
+export function* decodeJsonAnswer(body: Buffer, scanner?: RecordScanner): Generator<void, RecordsAnswer, void> {
+  const { decoded, fields } = yield* decodeJsonRecords(body, scanner)
   return recordsAnswer(decoded, fields)
 }
 
 /**
  * Decodes the `Records` of `body`, as answers and events have them. Their payloads are in one memory of their own.
  *
+ * @param scanner makes it quicker; the result is the same
  * @throws ServiceError that is retryable, if there are none, or one of them is not as it should be
  */
-export function* decodeJsonRecords(body: Buffer): Generator<void, DecodedJson, void> {
-  const scanned = yield* scanJsonAnswer(body)
+export function* decodeJsonRecords(body: Buffer, scanner?: RecordScanner): Generator<void, DecodedJson, void> {
+  const scanned = yield* scanJsonAnswer(body, scanner)
   if (scanned === undefined) return yield* parsedRecords(body)
   const { table, fields, hasRecords } = scanned
   // The end of a shard is told by what is missing. Something that is no answer at all must not pass for it.
   if (!hasRecords) throw malformedAnswer('it has no Records')
   if (table.count > 0) yield
-  const data = yield* decodePayloads(table, body)
+  const data = yield* decodePayloads(table, body, scanner)
   if (data === undefined) return yield* parsedRecords(body)
   return { decoded: table.decoded(data), fields }
 }

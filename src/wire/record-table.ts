@@ -1,10 +1,10 @@
 // The records of one answer. Payloads are views on one buffer. Sequence numbers and keys are kept as bytes, apart from the
 // payloads, and made strings when somebody asks.
-import type { KinesisRecord } from '../model/record.ts'
+import { ConsumedRecord, type KinesisRecord } from '../model/record.ts'
 import { type DecodedRecords, memoryOf } from './records-answer.ts'
-import { WireTexts } from './texts.ts'
+import { WELL_USED, WireTexts } from './texts.ts'
 
-/** What a row of the table has, in this order: places among the texts or the payloads, and lengths in bytes. */
+/** What a row of the table has, in this order, as in scanner-memory.ts: places among the texts or the payloads, and lengths in bytes. */
 const NUMBER_AT = 0
 const NUMBER_LENGTH = 1
 const KEY_AT = 2
@@ -41,6 +41,16 @@ export class RecordTable {
     const index = this.#count++
     if (index === this.#room) this.#makeRoom(Math.max(FIRST_ROOM, index * 2))
     this.#arrivals[index] = Number.NaN
+  }
+
+  /** Adds records by their rows, whose places among the texts count from where `texts` will be, and when they arrived. */
+  add(rows: Int32Array, arrivals: Float64Array, texts: Uint8Array): void {
+    const first = this.#count
+    this.#count += arrivals.length
+    if (this.#count > this.#room) this.#makeRoom(Math.max(FIRST_ROOM, this.#count, first * 2))
+    this.#rows.set(rows, first * WIDTH)
+    this.#arrivals.set(arrivals, first)
+    this.texts.append(texts)
   }
 
   /** Makes room for so many records in all, of texts like those that there are. More or fewer may come. */
@@ -88,8 +98,13 @@ export class RecordTable {
   }
 
   /** How the record is encrypted. Empty: it does not say. */
-  encryptedWith(type: string): void {
-    this.#encryptions.set(this.#count - 1, type)
+  encryptedWith(type: string, index = this.#count - 1): void {
+    this.#encryptions.set(index, type)
+  }
+
+  /** The rows of `count` records from the one at `index` on, to be read and written. */
+  rowsAt(index: number, count: number): Int32Array {
+    return this.#rows.subarray(index * WIDTH, (index + count) * WIDTH)
   }
 
   /** Where the payload of the record at `index` is. */
@@ -118,24 +133,25 @@ export class RecordTable {
 
   /**
    * The records, with their payloads in `data`, which stays in memory as long as one of these is held. They are made when they
-   * are first asked for: until then an answer is a few arrays, and nothing that the garbage collector has to look through.
+   * are asked for: until then an answer is a few arrays, and nothing that the garbage collector has to look through. They are
+   * made each time: were they kept here, an answer that has waited long enough to count as old would keep all of them, dead or
+   * not, through each collection of what is new.
    */
   decoded(data: Buffer): DecodedRecords {
     const kept: KeptRecords = {
-      rows: this.#rows.slice(0, this.#count * WIDTH),
-      texts: this.texts.bytes(),
+      rows: trimmed(this.#rows, this.#count * WIDTH),
+      texts: this.texts.bytes() as Buffer & Texts,
+      bytes: data,
       data: data.buffer as ArrayBuffer,
       dataFrom: data.byteOffset,
-      arrivals: this.#arrivals.slice(0, this.#count),
+      arrivals: trimmed(this.#arrivals, this.#count),
       keys: this.#keys,
       encryptions: this.#encryptions
     }
     const recordCount = this.#count
-    let records: KinesisRecord[] | undefined
     return {
       get records() {
-        records ??= recordsIn(kept, recordCount)
-        return records
+        return recordsIn(kept, recordCount)
       },
       recordCount,
       lastSequenceNumber: recordCount === 0 ? '' : new WireRecord(kept, recordCount - 1).sequenceNumber,
@@ -155,11 +171,20 @@ export class RecordTable {
   }
 }
 
+/** A buffer, with methods that Node.js has and does not tell of: half as long a way to a short string as `toString()`. */
+interface Texts {
+  latin1Slice(from: number, to: number): string
+  utf8Slice(from: number, to: number): string
+}
+
 /** What the records of an answer share. */
 interface KeptRecords {
   readonly rows: Int32Array
   /** Not beside the payloads: those may be moved to another thread, which leaves nothing behind. */
-  readonly texts: Buffer
+  readonly texts: Texts
+  /** The payloads, one behind the other. */
+  readonly bytes: Uint8Array
+  /** The memory that they are in. */
   readonly data: ArrayBuffer
   /** What the places of payloads count from. */
   readonly dataFrom: number
@@ -168,64 +193,78 @@ interface KeptRecords {
   readonly encryptions: ReadonlyMap<number, string>
 }
 
+/** The first `length` numbers: the array itself, if little of it is left out. */
+function trimmed<T extends Int32Array | Float64Array>(numbers: T, length: number): T {
+  return (length >= numbers.length * WELL_USED ? numbers : numbers.slice(0, length)) as T
+}
+
 function recordsIn(kept: KeptRecords, count: number): KinesisRecord[] {
   const records = new Array<KinesisRecord>(count)
   for (let index = 0; index < count; index++) records[index] = new WireRecord(kept, index)
   return records
 }
 
-/** One record. There may be 10,000 in an answer, so nothing is made before somebody asks, and then only once. */
-class WireRecord {
+/** What a record of the wire has instead of fields. */
+const NO_FIELDS: KinesisRecord = { sequenceNumber: '', partitionKey: '', data: Uint8Array.of() }
+
+/**
+ * One record, as the user is given it unless it is an aggregate. There may be 10,000 in an answer, so it knows no more than its
+ * place, and what it is asked for is made each time: what is not kept costs the garbage collector nothing.
+ */
+class WireRecord extends ConsumedRecord {
   readonly #kept: KeptRecords
   readonly #index: number
-  #sequenceNumber: string | undefined
-  #partitionKey: string | undefined
-  #data: Uint8Array | undefined
 
   constructor(kept: KeptRecords, index: number) {
+    super(NO_FIELDS)
     this.#kept = kept
     this.#index = index
   }
 
   // The strings are copies of their bytes: a part of a longer string would keep all of that in memory.
-  get sequenceNumber(): string {
-    if (this.#sequenceNumber === undefined) {
-      const { rows, texts } = this.#kept
-      const row = this.#index * WIDTH
-      const at = rows[row + NUMBER_AT] as number
-      this.#sequenceNumber = texts.toString('latin1', at, at + (rows[row + NUMBER_LENGTH] as number))
-    }
-    return this.#sequenceNumber
+  override get sequenceNumber(): string {
+    const { rows, texts } = this.#kept
+    const row = this.#index * WIDTH
+    const at = rows[row + NUMBER_AT] as number
+    return texts.latin1Slice(at, at + (rows[row + NUMBER_LENGTH] as number))
   }
 
-  get partitionKey(): string {
-    if (this.#partitionKey === undefined) {
-      const { rows, texts, keys } = this.#kept
-      const row = this.#index * WIDTH
-      const at = rows[row + KEY_AT] as number
-      const length = rows[row + KEY_LENGTH] as number
-      if (length > 0) this.#partitionKey = texts.toString('latin1', at, at + length)
-      else if (length < 0) this.#partitionKey = texts.toString('utf8', at, at - length)
-      else this.#partitionKey = keys.get(this.#index) ?? ''
-    }
-    return this.#partitionKey
+  override get partitionKey(): string {
+    const { rows, texts, keys } = this.#kept
+    const row = this.#index * WIDTH
+    const at = rows[row + KEY_AT] as number
+    const length = rows[row + KEY_LENGTH] as number
+    if (length > 0) return texts.latin1Slice(at, at + length)
+    if (length < 0) return texts.utf8Slice(at, at - length)
+    return keys.get(this.#index) ?? ''
   }
 
-  get data(): Uint8Array {
-    if (this.#data === undefined) {
-      const { rows, data, dataFrom } = this.#kept
-      const row = this.#index * WIDTH
-      this.#data = new Uint8Array(data, dataFrom + (rows[row + DATA_AT] as number), rows[row + DATA_LENGTH])
-    }
-    return this.#data
+  override get data(): Uint8Array {
+    const { rows, bytes, data, dataFrom } = this.#kept
+    const row = this.#index * WIDTH
+    const length = rows[row + DATA_LENGTH] as number
+    // What has gone to another thread is empty from then on.
+    if (length > bytes.length) return bytes
+    return new Uint8Array(data, dataFrom + (rows[row + DATA_AT] as number), length)
   }
 
-  get arrivedAtMs(): number | undefined {
+  override get byteLength(): number {
+    return this.#kept.rows[this.#index * WIDTH + DATA_LENGTH] as number
+  }
+
+  override byteAt(index: number): number | undefined {
+    const { rows, bytes } = this.#kept
+    const row = this.#index * WIDTH
+    if (!(index >= 0 && index < (rows[row + DATA_LENGTH] as number))) return undefined
+    return bytes[(rows[row + DATA_AT] as number) + index]
+  }
+
+  override get arrivedAtMs(): number | undefined {
     const ms = this.#kept.arrivals[this.#index] as number
     return Number.isNaN(ms) ? undefined : ms
   }
 
-  get encryptionType(): string | undefined {
+  override get encryptionType(): string | undefined {
     return this.#kept.encryptions.get(this.#index) || undefined
   }
 }

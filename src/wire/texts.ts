@@ -4,6 +4,9 @@
 /** How many bytes there is room for at first. */
 const FIRST_ROOM = 4_096
 
+/** The part of a memory that is used at least, or what is in it is copied to one that is no larger. */
+export const WELL_USED = 7 / 8
+
 const WORD = 4
 
 const QUOTE = 34
@@ -59,6 +62,14 @@ export class WireTexts {
     this.#isAscii = (bits & HIGH) === 0
   }
 
+  /** Takes texts as they are, one behind the other. */
+  append(texts: Uint8Array): void {
+    const length = this.#length + texts.length
+    if (length > this.#room) this.reserve(Math.max(length, this.#room * 2))
+    new Uint8Array(this.#view.buffer).set(texts, this.#length)
+    this.#length = length
+  }
+
   /**
    * Takes the text of the JSON string in `source` whose first character is at `from`. Returns where the quotation mark is that
    * ends it; -1, and nothing is taken, if there is none before something that has to be decoded, or may not be in a string.
@@ -110,8 +121,9 @@ export class WireTexts {
     return this.#view
   }
 
-  /** All of them, in memory of their own that is no larger. */
+  /** All of them, in memory of their own that is hardly larger. None may be taken afterwards. */
   bytes(): Buffer {
+    if (this.#length >= this.#room * WELL_USED) return Buffer.from(this.#view.buffer, 0, this.#length)
     const bytes = Buffer.allocUnsafeSlow(this.#length)
     bytes.set(new Uint8Array(this.#view.buffer, 0, this.#length))
     return bytes

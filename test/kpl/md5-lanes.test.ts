@@ -52,7 +52,8 @@ describe('Md5Lanes', () => {
         list.set([at, length], 2 * i)
         at += length
       }
-      const words = [...lanes.hashShort(bytes, 6, at, list, count)]
+      lanes.shortTexts.set(list)
+      const words = [...lanes.hashShort(bytes, 6, at, count).subarray(0, count)]
       expect(words, `SEED=${SEED}, ${count}`).to.deep.equal(
         texts.map(text => Buffer.from(md5(text), 'hex').readInt32BE())
       )

@@ -21,6 +21,11 @@ describe('ConsumedRecord', () => {
     expect(() => aRecord(Buffer.from('{')).json()).to.throw(SyntaxError)
   })
 
+  it('tells a byte of its payload', () => {
+    const record = aRecord(Uint8Array.of(5, 6))
+    expect([record.byteAt(0), record.byteAt(1), record.byteAt(2)]).to.deep.equal([5, 6, undefined])
+  })
+
   it('copies itself off the buffer it is a view on', () => {
     const whole = Buffer.from('abcdef')
     const record = aRecord(whole.subarray(2, 4))

@@ -1,6 +1,5 @@
 import { expect } from 'chai'
-import { decodePayloads, scanJsonAnswer } from '../../src/wire/json-records.ts'
-import { RecordTable } from '../../src/wire/record-table.ts'
+import { scanJsonAnswer } from '../../src/wire/json-records.ts'
 import { Chance, randomAnswer } from './random-answers.ts'
 
 function finish<T>(work: Generator<void, T, void>): T {
@@ -35,32 +34,5 @@ describe('scanJsonAnswer', () => {
     ]) {
       expect(finish(scanJsonAnswer(Buffer.from(body)))).to.equal(undefined)
     }
-  })
-})
-
-describe('decodePayloads', () => {
-  const body = Buffer.from('"YWJj" "ZGU=" "no base64!"')
-
-  it('puts payloads one after the other into a memory of their own, and says where they are', () => {
-    const table = new RecordTable()
-    for (const [at, length] of [
-      [1, 4],
-      [8, 4]
-    ] as const) {
-      table.begin()
-      table.dataIsAt(at, length)
-    }
-    expect(finish(decodePayloads(table, body))?.toString()).to.equal('abcde')
-    expect([0, 1].map(index => [table.dataAt(index), table.dataLength(index)])).to.deep.equal([
-      [0, 3],
-      [3, 2]
-    ])
-  })
-
-  it('refuses what is not base64', () => {
-    const table = new RecordTable()
-    table.begin()
-    table.dataIsAt(15, 10)
-    expect(finish(decodePayloads(table, body))).to.equal(undefined)
   })
 })

@@ -1,4 +1,5 @@
 import { expect } from 'chai'
+import { ConsumedRecord } from '../../src/model/record.ts'
 import { RecordTable } from '../../src/wire/record-table.ts'
 
 const source = Buffer.from('17 key ключ')
@@ -55,12 +56,48 @@ describe('RecordTable', () => {
     expect([record?.sequenceNumber, record?.partitionKey]).to.deep.equal(['17', '17'])
   })
 
-  it('has one payload and one key for each record, however often it is asked', () => {
+  it('has records that make a view of their payload each time, and know its length and its bytes without', () => {
     const table = new RecordTable()
     table.begin()
-    table.dataIsAt(0, 2)
+    table.dataIsAt(1, 2)
     const [record] = table.decoded(Buffer.from('abc')).records
-    expect(record?.data).to.equal(record?.data)
+    expect(record).to.be.instanceOf(ConsumedRecord)
+    const { data, byteLength, byteAt, aggregated, subSequenceNumber } = record as ConsumedRecord
+    expect([Buffer.from(data).toString(), byteLength, aggregated, subSequenceNumber]).to.deep.equal(['bc', 2, false, 0])
+    expect(record?.data).not.to.equal(data)
+    expect(record?.data.buffer).to.equal(data.buffer)
+    expect([0, 1, 2, -1].map(index => byteAt.call(record, index))).to.deep.equal([98, 99, undefined, undefined])
+  })
+
+  it('makes its records anew each time that they are asked for', () => {
+    const table = new RecordTable()
+    table.begin()
+    const decoded = table.decoded(Buffer.alloc(0))
+    expect(decoded.records).not.to.equal(decoded.records)
+    expect(decoded.records).to.have.length(1)
+  })
+
+  it('takes many records at once, behind those that there are', () => {
+    const table = new RecordTable()
+    table.begin()
+    table.numberIsAt(take(table, 0, 2))
+    const at = table.texts.length
+    table.add(
+      Int32Array.of(at, 2, at + 2, 1, 0, 3, at + 3, 1, at + 4, 0, 1, 1),
+      Float64Array.of(5, 6),
+      Buffer.from('42k7')
+    )
+    table.encryptedWith('KMS', 2)
+    const records = table.decoded(Buffer.from('abc')).records as ConsumedRecord[]
+    expect(table.count).to.equal(3)
+    expect(records.map(record => [record.sequenceNumber, record.partitionKey, record.text()])).to.deep.equal([
+      ['17', '', ''],
+      ['42', 'k', 'abc'],
+      ['7', '', 'b']
+    ])
+    expect(records.map(({ arrivedAtMs }) => arrivedAtMs)).to.deep.equal([undefined, 5, 6])
+    expect(records.map(({ encryptionType }) => encryptionType)).to.deep.equal([undefined, undefined, 'KMS'])
+    expect([...table.rowsAt(2, 1)]).to.deep.equal([at + 3, 1, at + 4, 0, 1, 1])
   })
 
   it('keeps keys and numbers where the payloads go to another thread', () => {
@@ -71,6 +108,16 @@ describe('RecordTable', () => {
     const [record] = table.decoded(Buffer.from(memory)).records
     structuredClone(memory, { transfer: [memory] })
     expect(record?.sequenceNumber).to.equal('17')
+  })
+
+  it('has empty payloads once they have gone to another thread', () => {
+    const table = new RecordTable()
+    table.begin()
+    table.dataIsAt(0, 3)
+    const memory = new ArrayBuffer(3)
+    const [record] = table.decoded(Buffer.from(memory)).records
+    structuredClone(memory, { transfer: [memory] })
+    expect(record?.data).to.have.length(0)
   })
 
   it('holds 10,000 records and more', () => {

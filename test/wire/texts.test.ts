@@ -52,4 +52,14 @@ describe('WireTexts', () => {
       expect(texts.isAscii, text).to.equal(isAscii)
     }
   })
+
+  it('takes texts in one piece, and hands on its memory where that is hardly larger', () => {
+    const texts = new WireTexts()
+    texts.append(Buffer.from('abc'))
+    texts.append(Buffer.alloc(10_000, 'x'))
+    texts.append(Buffer.alloc(0))
+    expect(texts.length).to.equal(10_003)
+    expect(texts.bytes().toString()).to.equal(`abc${'x'.repeat(10_000)}`)
+    expect(texts.bytes().buffer.byteLength).to.be.at.most((10_003 * 8) / 7)
+  })
 })

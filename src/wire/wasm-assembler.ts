@@ -1,8 +1,9 @@
-// The bytes of a small WebAssembly module, from readable source: as much of the binary format as md5-wasm.ts needs.
+// The bytes of a small WebAssembly module, from readable source: as much of the binary format as is needed here.
 // Instructions are written in the order in which the stack machine runs them.
 
 /** Types of values: their bytes in the binary format. */
 export const I32 = 0x7f
+export const I64 = 0x7e
 /** A vector of 128 bits. */
 export const V128 = 0x7b
 
@@ -12,7 +13,26 @@ export const PAGE_BYTES = 65_536
 const OP = {
   loop: [0x03, 0x40],
   end: [0x0b],
+  return: [0x0f],
+  'i32.eqz': [0x45],
+  'i32.eq': [0x46],
+  'i32.ne': [0x47],
+  'i32.lt_s': [0x48],
+  'i32.lt_u': [0x49],
+  'i32.gt_s': [0x4a],
+  'i32.gt_u': [0x4b],
+  'i32.ge_u': [0x4f],
+  'i32.ctz': [0x68],
   'i32.add': [0x6a],
+  'i32.mul': [0x6c],
+  'i32.and': [0x71],
+  'i32.or': [0x72],
+  'i32.shr_u': [0x76],
+  'i64.add': [0x7c],
+  'i64.mul': [0x7e],
+  'i64.extend_i32_u': [0xad],
+  'f64.convert_i64_u': [0xba],
+  'f64.store': [0x39, 0, 0],
   'i32.sub': [0x6b],
   'i32.shl': [0x74],
   'v128.not': [0xfd, 0x4d],
@@ -20,13 +40,23 @@ const OP = {
   'v128.andnot': [0xfd, 0x4f],
   'v128.or': [0xfd, 0x50],
   'v128.xor': [0xfd, 0x51],
+  'v128.bitselect': [0xfd, 0x52],
+  'v128.any_true': [0xfd, 0x53],
+  'i8x16.swizzle': [0xfd, 0x0e],
   'i8x16.splat': [0xfd, 0x0f],
+  'i8x16.lt_u': [0xfd, 0x26],
+  'i8x16.all_true': [0xfd, 0x63],
+  'i8x16.bitmask': [0xfd, 0x64],
+  'i8x16.add': [0xfd, 0x6e],
   'i8x16.eq': [0xfd, 0x23],
   'i8x16.lt_s': [0xfd, 0x25],
   'i32x4.shl': [0xfd, 0xab, 0x01],
   'i32x4.shr_u': [0xfd, 0xad, 0x01],
   'i32x4.add': [0xfd, 0xae, 0x01]
 } as const
+
+/** Where a jump goes: how many blocks and loops were open where it was made. */
+export type Label = number & { readonly isLabel: never }
 
 /** An instruction without operands of its own. */
 export type Instruction = keyof typeof OP
@@ -36,6 +66,7 @@ export class FunctionBody {
   readonly #bytes: number[] = []
   readonly #locals: number[] = []
   readonly #parameters: number
+  #depth = 0
 
   /** @param parameters how many parameters there are, all of type {@link I32}. They are the first locals. */
   constructor(parameters: number) {
@@ -65,6 +96,11 @@ export class FunctionBody {
   /** Sets a local and leaves the value on the stack. */
   tee(local: number): this {
     this.#bytes.push(0x22, ...unsigned(local))
+    return this
+  }
+
+  i64(value: number): this {
+    this.#bytes.push(0x42, ...signed(value))
     return this
   }
 
@@ -106,6 +142,66 @@ export class FunctionBody {
   /** Loads a number of 32 bits from the address on the stack plus `offset`. */
   load32(offset: number): this {
     this.#bytes.push(0x28, 0, ...unsigned(offset))
+    return this
+  }
+
+  /** Loads a byte from the address on the stack plus `offset`. */
+  load8(offset: number): this {
+    this.#bytes.push(0x2d, 0, ...unsigned(offset))
+    return this
+  }
+
+  /** Loads a number of 16 bits from the address on the stack plus `offset`. */
+  load16(offset: number): this {
+    this.#bytes.push(0x2f, 0, ...unsigned(offset))
+    return this
+  }
+
+  /** Stores the number of 32 bits on the stack at the address under it plus `offset`. */
+  store32(offset: number): this {
+    this.#bytes.push(0x36, 0, ...unsigned(offset))
+    return this
+  }
+
+  /** Stores the byte on the stack at the address under it plus `offset`. */
+  store8(offset: number): this {
+    this.#bytes.push(0x3a, 0, ...unsigned(offset))
+    return this
+  }
+
+  /** A block: jumps to its label go on behind it. */
+  block(inside: (label: Label) => void): this {
+    return this.#nested(0x02, inside)
+  }
+
+  /** A loop: jumps to its label go on at its beginning. Without one it ends. */
+  loop(inside: (label: Label) => void): this {
+    return this.#nested(0x03, inside)
+  }
+
+  /** What is done if the number on the stack is not 0. */
+  when(inside: () => void): this {
+    return this.#nested(0x04, inside)
+  }
+
+  /** Goes on at a label. */
+  jump(label: Label): this {
+    this.#bytes.push(0x0c, ...unsigned(this.#depth - label))
+    return this
+  }
+
+  /** Goes on at a label if the number on the stack is not 0. */
+  jumpIf(label: Label): this {
+    this.#bytes.push(0x0d, ...unsigned(this.#depth - label))
+    return this
+  }
+
+  #nested(kind: number, inside: (label: Label) => void): this {
+    this.#bytes.push(kind, 0x40)
+    this.#depth += 1
+    inside(this.#depth as Label)
+    this.#depth -= 1
+    this.#bytes.push(...OP.end)
     return this
   }
 

@@ -1,5 +1,5 @@
 import { expect } from 'chai'
-import { assembleModule, FunctionBody, V128 } from '../../src/kpl/wasm-assembler.ts'
+import { assembleModule, FunctionBody, I32, V128 } from '../../src/wire/wasm-assembler.ts'
 
 declare const WebAssembly: {
   readonly Module: new (bytes: Uint8Array) => object
@@ -41,5 +41,26 @@ describe('assembleModule', () => {
     new Int32Array(memory.buffer).set([1, 2, 3, -4], 8)
     run(5, 32)
     expect([...new Int32Array(memory.buffer, 48, 4)]).to.deep.equal([5, 10, 15, -20])
+  })
+
+  it('jumps out of blocks and back to the beginning of loops, however deep', () => {
+    const body = new FunctionBody(1)
+    const [sum, at] = [body.local(I32), body.local(I32)]
+    // Adds up bytes from address 64 on, up to one that is 0; those that are 7 count for nothing.
+    body.block(over =>
+      body.loop(again => {
+        body.get(at).load8(64).op('i32.eqz').jumpIf(over)
+        body.get(at).load8(64).i32(7).op('i32.ne')
+        body.when(() => {
+          body.get(sum, at).load8(64).op('i32.add').set(sum)
+        })
+        body.get(at).i32(1).op('i32.add').set(at).jump(again)
+      })
+    )
+    body.get(0, sum).store32(4)
+    const { memory, run } = exportsOf(1, body)
+    new Uint8Array(memory.buffer).set([1, 7, 200, 7, 30], 64)
+    run(16)
+    expect(new Int32Array(memory.buffer)[5]).to.equal(231)
   })
 })
