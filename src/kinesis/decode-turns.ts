@@ -5,6 +5,13 @@ import type { Clock } from '../runtime/clock.ts'
 /** How long one slice may take, and one step more. Milliseconds. */
 const SLICE_MS = 8
 
+/**
+ * Where the event loop took longer than this for everything else, a slice may take longer too: a turn of it may receive two
+ * megabytes from each of many connections, so that more and more answers would be there, and none be decoded. Milliseconds.
+ */
+const LONG_TURN_MS = 50
+const LONG_SLICE_MS = 24
+
 /** What is shorter takes a slice or two. Bytes. */
 const SHORT_BYTES = 1_048_576
 
@@ -26,6 +33,7 @@ export class DecodeTurns {
   readonly #long = new Set<Slice>()
   #isLongDue = false
   #isRunning = false
+  #sliceMs = SLICE_MS
 
   constructor(clock: Clock) {
     this.#clock = clock
@@ -66,9 +74,14 @@ export class DecodeTurns {
 
   async #run(): Promise<void> {
     this.#isRunning = true
+    this.#sliceMs = SLICE_MS
     for (let slice = this.#next(); slice !== undefined; slice = this.#next()) {
       slice()
-      if (this.#short.size + this.#long.size > 0) await this.#clock.sleep(0)
+      if (this.#short.size + this.#long.size === 0) continue
+      const fromMs = this.#clock.monotonicMs()
+      await this.#clock.sleep(0)
+      const othersMs = this.#clock.monotonicMs() - fromMs
+      this.#sliceMs = othersMs > LONG_TURN_MS ? LONG_SLICE_MS : SLICE_MS
     }
     this.#isRunning = false
   }
@@ -82,7 +95,7 @@ export class DecodeTurns {
   }
 
   #sliceOf<T>(work: Generator<void, T, void>): { readonly value: T } | undefined {
-    const endMs = this.#clock.monotonicMs() + SLICE_MS
+    const endMs = this.#clock.monotonicMs() + this.#sliceMs
     do {
       const step = work.next()
       if (step.done === true) return { value: step.value }

@@ -18,65 +18,59 @@ export interface ClientInUse {
   readonly isOurs: boolean
   /** What GetRecords is sent over. Absent: what the client sends everything over, because the user brought that. */
   readonly recordsLine?: RecordsLine
-  /** Lets GetRecords open as many connections as there are shards to read, and no more. Does nothing to what the user brought. */
+  /** Lets calls open as many connections as these shards need, and no more. Does nothing to what the user brought. */
   expectShards(count: number): void
   /** Lets connections go, if the client is ours. */
   destroy(): void
 }
 
-/** Connections for GetRecords alone: a read that hangs keeps no other call waiting, and many other calls keep no read. */
+/**
+ * How GetRecords is sent: so many at a time, over the connections of the client. A shard is either read or about to be, so what
+ * opens shards uses the connections that nobody reads over yet.
+ */
 export interface RecordsLine {
   readonly handler: KinesisClient['config']['requestHandler']
-  /** As many as there are connections. */
+  /** Fewer than there are connections: a read that hangs keeps no other call waiting. */
   readonly places: CallPlaces
 }
 
-/** Connections for GetRecords, however many shards there are: a call takes a small part of a second. */
+/** Connections, however many shards there are: a call takes a small part of a second. */
 const MAX_SOCKETS = 256
-/** Connections for all other calls, besides as many as there are shards: where the client is traced, GetRecords uses these too. */
-const OTHER_SOCKETS = 32
+/** Connections that are left to other calls. */
+const OTHER_SOCKETS = 2
+/** With fewer shards, those come on top. */
+const MANY_SHARDS = 10
 
 /** The client that was given, or one of our own: as configured, otherwise with what the environment says. */
 export function clientInUse(given: KinesisClientOption | undefined, stream: StreamReference): ClientInUse {
   if (isClient(given)) return { client: given, isOurs: false, expectShards: () => {}, destroy: () => {} }
-  const others = agentsFor(MAX_SOCKETS + OTHER_SOCKETS)
-  const client = clientOfOurs(given ?? {}, stream, new NodeHttpHandler(others))
+  const settings = { keepAlive: true, maxSockets: MAX_SOCKETS }
+  const [httpAgent, httpsAgent] = [new HttpAgent(settings), new HttpsAgent(settings)]
+  const handler = new NodeHttpHandler({ httpAgent, httpsAgent })
+  const client = clientOfOurs(given ?? {}, stream, handler)
   if (given?.requestHandler !== undefined) {
     return { client, isOurs: true, expectShards: () => {}, destroy: () => client.destroy() }
   }
-  const agents = agentsFor(MAX_SOCKETS)
-  const recordsLine = { handler: new NodeHttpHandler(agents), places: new CallPlaces(MAX_SOCKETS) }
+  const places = new CallPlaces(MAX_SOCKETS - OTHER_SOCKETS)
   return {
     client,
     isOurs: true,
-    recordsLine,
+    recordsLine: { handler, places },
     expectShards: count => {
-      const maxSockets = Math.min(Math.max(1, count), MAX_SOCKETS)
-      limit(agents, maxSockets)
-      limit(others, maxSockets + OTHER_SOCKETS)
+      const sockets = socketsFor(count)
+      httpAgent.maxSockets = sockets
+      httpsAgent.maxSockets = sockets
       // Last: an agent does not look again at what waits for a connection already.
-      recordsLine.places.resize(maxSockets)
+      places.resize(sockets - OTHER_SOCKETS)
     },
-    destroy: () => {
-      client.destroy()
-      recordsLine.handler.destroy()
-    }
+    destroy: () => client.destroy()
   }
 }
 
-interface Agents {
-  readonly httpAgent: HttpAgent
-  readonly httpsAgent: HttpsAgent
-}
-
-function agentsFor(maxSockets: number): Agents {
-  const settings = { keepAlive: true, maxSockets }
-  return { httpAgent: new HttpAgent(settings), httpsAgent: new HttpsAgent(settings) }
-}
-
-function limit({ httpAgent, httpsAgent }: Agents, maxSockets: number): void {
-  httpAgent.maxSockets = maxSockets
-  httpsAgent.maxSockets = maxSockets
+/** One for each shard, and with few shards what other calls need on top. */
+function socketsFor(shards: number): number {
+  const least = Math.min(Math.max(1, shards) + OTHER_SOCKETS, MANY_SHARDS)
+  return Math.min(Math.max(shards, least), MAX_SOCKETS)
 }
 
 function isClient(given: KinesisClientOption | undefined): given is KinesisClient {

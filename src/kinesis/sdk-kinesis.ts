@@ -42,8 +42,9 @@ export interface SdkKinesisOptions {
 /** The Kinesis port, and how many connections it may open. */
 export interface SdkKinesisPort extends KinesisPort {
   /**
-   * Says how many shards are read: a client of our own opens at most as many connections for GetRecords, but never more than
-   * 256, which is the default as well; and 32 more than that for everything else. At least 1. Reads that wait begin when it is raised.
+   * Says how many shards are read: a client of our own opens at most as many connections, but never more than 256, which is the
+   * default as well. With fewer than ten shards there may be two more, for what is not GetRecords. Reads that wait begin when
+   * it is raised.
    */
   expectShards(count: number): void
 }

@@ -38,6 +38,27 @@ describe('DecodeTurns', () => {
     expect(clock.sleeps).to.be.within(5, 20)
   })
 
+  it('takes longer slices where the event loop takes long for everything else', async () => {
+    for (const [othersMs, slices] of [
+      [0, 12],
+      [40, 12],
+      [1_000, 5]
+    ] as const) {
+      let nowMs = 0
+      let count = 0
+      const clock: Clock = {
+        monotonicMs: () => (nowMs += 1),
+        epochMs: () => 0,
+        sleep: async () => {
+          nowMs += othersMs
+          count += 1
+        }
+      }
+      await new DecodeTurns(clock).run(steps('a', 100, []), LONG)
+      expect(count).to.be.within(slices - 1, slices + 2)
+    }
+  })
+
   it('takes long work in the order in which it came, one after the other', async () => {
     const journal: string[] = []
     const clock = slowClock(100)

@@ -26,7 +26,7 @@ describe('clientInUse', () => {
     }
   })
 
-  it('opens a connection for GetRecords at least, and 256 at most', async () => {
+  it('opens a connection for each shard, but for few shards two more, and 256 at most', async () => {
     const { recordsLine, expectShards, destroy } = clientInUse({ region: 'us-east-1' }, { streamName: 'o' })
     if (recordsLine === undefined) return expect.fail('there is no line')
     const server = new ScriptedServer()
@@ -44,8 +44,12 @@ describe('clientInUse', () => {
       httpHandlerConfigs(): { httpsAgent?: { maxSockets: number } }
     }
     for (const [count, expected] of [
-      [0, 1],
-      [7, 7],
+      [0, 3],
+      [1, 3],
+      [7, 9],
+      [8, 10],
+      [10, 10],
+      [64, 64],
       [1_000, 256]
     ] as const) {
       expectShards(count)

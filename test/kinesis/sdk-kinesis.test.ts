@@ -378,6 +378,18 @@ describe('sdkKinesis', () => {
       expect(connections).to.equal(4)
     })
 
+    it('opens no more for all calls together where there are ten shards or more', async () => {
+      const port = ownClient(BY_NAME, 'us-east-1')
+      port.expectShards(10)
+      const opened = Array.from({ length: 30 }, () =>
+        port.getShardIterator('shardId-000000000000', { type: 'TRIM_HORIZON' })
+      )
+      const reads = Array.from({ length: 300 }, () => port.getRecords('an-iterator', { limit: 1 }))
+      await Promise.all([...opened, ...reads, port.listShards()])
+      port.close()
+      expect(connections).to.equal(10)
+    })
+
     it('keeps no other call waiting behind a read that hangs, and begins reads that wait when more shards come', async () => {
       const port = ownClient(BY_NAME, 'us-east-1')
       port.expectShards(1)
