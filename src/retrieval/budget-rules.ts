@@ -20,14 +20,26 @@ const UNDER_WAY_PER_RECORD = 512
 /** For each record that was read, beside its payload: the record, its numbers and keys, and the same taken apart. Measured. */
 const READ_PER_RECORD = 480
 
-/** How many bytes an answer takes while it is under way: its text, and what is decoded out of it. */
-export function underWayBytes(payloadBytes: number, records: number): number {
-  return Math.ceil(payloadBytes * UNDER_WAY_PER_BYTE + records * UNDER_WAY_PER_RECORD)
+/** For each user record, beside its payload: the object, its places in two arrays, its row of the columns. Measured. */
+const USER_RECORD_BYTES = 96
+
+/**
+ * How many bytes an answer takes while it is under way: its text, and what is decoded out of it; or the same with its user
+ * records, which come when the text has gone, if that is more.
+ */
+export function underWayBytes(payloadBytes: number, records: number, userBytesPerByte = 0): number {
+  const perByte = Math.max(UNDER_WAY_PER_BYTE, 1 + userBytesPerByte)
+  return Math.ceil(payloadBytes * perByte + records * UNDER_WAY_PER_RECORD)
 }
 
 /** How many bytes the records of an answer take once they have been read, where nobody has counted them. */
 export function readBytes(payloadBytes: number, records: number): number {
   return payloadBytes + records * READ_PER_RECORD
+}
+
+/** How many bytes these many user records take, beside the records that they were made of. */
+export function userRecordBytes(userRecords: number): number {
+  return userRecords * USER_RECORD_BYTES
 }
 
 /** What the answers of a shard have been like. Forgets slowly what was large, and at once what was small. */
@@ -38,6 +50,8 @@ export interface AnswerHabits {
   readonly records: number
   /** Bytes of payload that came at once. */
   readonly bytes: number
+  /** Bytes that user records take for each byte of payload that they were made of. Absent: none were made. */
+  readonly userBytesPerByte?: number
 }
 
 /** Nothing has been read. */
@@ -47,8 +61,19 @@ export const NO_HABITS: AnswerHabits = { records: 0, bytes: 0 }
 export function habitsAfter(habits: AnswerHabits, records: number, bytes: number): AnswerHabits {
   const { recordBytes = 0 } = habits
   const most = { records: Math.max(records, habits.records >> 1), bytes: Math.max(bytes, Math.floor(habits.bytes / 2)) }
-  if (records === 0) return habits.recordBytes === undefined ? habits : { recordBytes, ...most }
-  return { recordBytes: Math.max(1, bytes / records, recordBytes / 2), ...most }
+  if (records === 0) return habits.recordBytes === undefined ? habits : { ...habits, ...most }
+  return { ...habits, recordBytes: Math.max(1, bytes / records, recordBytes / 2), ...most }
+}
+
+/** What answers are like after `bytes` bytes of payload were taken apart into user records. */
+export function habitsAfterTaking(habits: AnswerHabits, bytes: number, userRecords: number): AnswerHabits {
+  if (bytes === 0) return habits
+  return { ...habits, userBytesPerByte: userRecordBytes(userRecords) / bytes }
+}
+
+/** How many bytes the user records will take that are made of so much payload, as far as can be told. */
+export function expectedUserBytes({ userBytesPerByte = 0 }: AnswerHabits, payloadBytes: number): number {
+  return Math.ceil(payloadBytes * userBytesPerByte)
 }
 
 /** What a read may ask for, and why it may bring less. */
@@ -75,20 +100,21 @@ export interface ReadPlan {
  */
 export function planRead(habits: AnswerHabits, facts: ReadFacts): ReadPlan {
   const { shareBytes, maxBytes, sinceTipMs } = facts
-  const { recordBytes } = habits
+  const { recordBytes, userBytesPerByte } = habits
   const maxRecords = Math.max(
     1,
     Math.min(facts.maxRecords, Math.floor(maxBytes / (recordBytes ?? UNCOUNTED_RECORD_BYTES)))
   )
   const mostRecords = recordsPerAnswer(habits, maxRecords)
-  const isRoomy = underWayBytes(MAX_ANSWER_BYTES, recordBytes === undefined ? 0 : mostRecords) <= shareBytes
+  const isRoomy =
+    underWayBytes(MAX_ANSWER_BYTES, recordBytes === undefined ? 0 : mostRecords, userBytesPerByte) <= shareBytes
   const limit = isRoomy ? maxRecords : limitWithin(habits, maxRecords, shareBytes)
   const askedBytes =
     recordBytes === undefined && isRoomy ? MAX_ANSWER_BYTES : limit * (recordBytes ?? UNSEEN_RECORD_BYTES)
   const payloadBytes = Math.min(MAX_ANSWER_BYTES, askedBytes, expectedBytes(habits, sinceTipMs))
   const records = Math.min(limit, Math.ceil(payloadBytes / (recordBytes ?? UNCOUNTED_RECORD_BYTES)))
   // No more than the share, even where one record takes more: it is read nevertheless, or the shard would stand still.
-  return { limit, bytes: Math.min(Math.max(1, shareBytes), underWayBytes(payloadBytes, records)) }
+  return { limit, bytes: Math.min(Math.max(1, shareBytes), underWayBytes(payloadBytes, records, userBytesPerByte)) }
 }
 
 /** How many records an answer has at most, whatever is asked for, given how large they have been. */
@@ -96,8 +122,9 @@ export function recordsPerAnswer({ recordBytes }: AnswerHabits, maxRecords: numb
   return recordBytes === undefined ? maxRecords : Math.min(maxRecords, Math.ceil(MAX_ANSWER_BYTES / recordBytes))
 }
 
-function limitWithin({ recordBytes, records }: AnswerHabits, maxRecords: number, shareBytes: number): number {
-  const fitting = Math.floor(shareBytes / underWayBytes(recordBytes ?? UNSEEN_RECORD_BYTES, 1))
+function limitWithin(habits: AnswerHabits, maxRecords: number, shareBytes: number): number {
+  const { recordBytes = UNSEEN_RECORD_BYTES, records, userBytesPerByte } = habits
+  const fitting = Math.floor(shareBytes / underWayBytes(recordBytes, 1, userBytesPerByte))
   return Math.max(1, Math.min(maxRecords, fitting, RAMP * Math.max(1, records)))
 }
 

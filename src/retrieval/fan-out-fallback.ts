@@ -76,6 +76,10 @@ export class FallbackRetriever implements Retriever {
     })
   }
 
+  get lacksRoom(): boolean {
+    return this.#current.lacksRoom === true
+  }
+
   async next(signal: AbortSignal): Promise<Retrieved> {
     for (;;) {
       signal.throwIfAborted()

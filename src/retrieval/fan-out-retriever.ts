@@ -11,7 +11,7 @@ import { unlessAborted } from '../runtime/abort.ts'
 import type { Clock } from '../runtime/clock.ts'
 import { deferred } from '../runtime/deferred.ts'
 import type { Random } from '../runtime/random.ts'
-import { readBytes } from './budget-rules.ts'
+import { readBytes, userRecordBytes } from './budget-rules.ts'
 import type { ByteAllowance, HeldBytes } from './byte-budget.ts'
 import type { ActiveConsumer } from './fan-out-consumer.ts'
 import {
@@ -75,6 +75,7 @@ export class FanOutRetriever implements Retriever {
   /** Settled with the next thing that `next()` may wait for. */
   #news = deferred()
   #isReading = false
+  #lacksRoom = false
   #failure: unknown
   #end: Extract<Retrieved, { kind: 'end' }> | undefined
   /** Whether the last event said that everything was sent, in a way that another one has to confirm. */
@@ -110,6 +111,10 @@ export class FanOutRetriever implements Retriever {
     this.#position = start
     this.#recordPosition = start
     if (start.type === 'AFTER_SEQUENCE_NUMBER') this.#newest = start.sequenceNumber
+  }
+
+  get lacksRoom(): boolean {
+    return this.#lacksRoom
   }
 
   async next(signal: AbortSignal): Promise<Retrieved> {
@@ -154,6 +159,10 @@ export class FanOutRetriever implements Retriever {
       records: others.length === 0 ? first.records : taken.flatMap(arrived => arrived.records),
       bytes: taken.reduce((sum, { bytes }) => sum + bytes, 0),
       millisBehindLatest: (others.at(-1) ?? first).millisBehindLatest,
+      takenApart: userRecords => {
+        // Whoever holds the first holds all of them.
+        first.held.resize(first.held.bytes + userRecordBytes(userRecords))
+      },
       release: () => {
         for (const { held } of taken) held.release()
       }
@@ -167,7 +176,9 @@ export class FanOutRetriever implements Retriever {
     try {
       while (this.#end === undefined) {
         const expected = expectedBytes(this.#largestLately, allowance.shareBytes)
+        this.#lacksRoom = true
         const held = await allowance.hold(expected, this.#closing.signal)
+        this.#lacksRoom = false
         try {
           this.#take(await this.#receive(), held)
         } catch (error) {
@@ -181,6 +192,7 @@ export class FanOutRetriever implements Retriever {
     } finally {
       this.#subscriber.drop()
       this.#isReading = false
+      this.#lacksRoom = false
       this.#tell()
     }
   }

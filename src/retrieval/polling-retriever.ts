@@ -7,7 +7,17 @@ import { unlessAborted } from '../runtime/abort.ts'
 import { backoffMs } from '../runtime/backoff.ts'
 import type { Clock } from '../runtime/clock.ts'
 import type { Random } from '../runtime/random.ts'
-import { type AnswerHabits, habitsAfter, NO_HABITS, planRead, readBytes, recordsPerAnswer } from './budget-rules.ts'
+import {
+  type AnswerHabits,
+  expectedUserBytes,
+  habitsAfter,
+  habitsAfterTaking,
+  NO_HABITS,
+  planRead,
+  readBytes,
+  recordsPerAnswer,
+  userRecordBytes
+} from './budget-rules.ts'
 import type { ByteAllowance, HeldBytes } from './byte-budget.ts'
 import { limitAfterAnswer, limitAfterTimeout, type ReadStart, stepBackMs } from './read-rules.ts'
 import type { RetrievalListener, Retrieved, Retriever } from './retriever.ts'
@@ -58,6 +68,7 @@ export class PollingRetriever implements Retriever {
   #earlierMs = 0
   /** Whether the last answer said, without naming children, that the shard has ended. */
   #isEndDoubtful = false
+  #lacksRoom = false
   /** What to report once everything read so far has been fetched. */
   #end: Retrieved | undefined
   /** The read under way, or done and not yet fetched. At most one. */
@@ -67,6 +78,10 @@ export class PollingRetriever implements Retriever {
     this.#options = options
     this.#position = options.start
     this.#maxRecords = options.maxRecords
+  }
+
+  get lacksRoom(): boolean {
+    return this.#lacksRoom
   }
 
   async next(signal: AbortSignal): Promise<Retrieved> {
@@ -130,7 +145,7 @@ export class PollingRetriever implements Retriever {
   }
 
   /** Holds what the next read will take, as soon as there is room for it. That can be long: until the user's code is done. */
-  #hold(): Promise<HeldBytes> {
+  async #hold(): Promise<HeldBytes> {
     const { allowance, pace, clock } = this.#options
     const { limit, bytes } = planRead(this.#habits, {
       maxRecords: this.#maxRecords,
@@ -139,7 +154,12 @@ export class PollingRetriever implements Retriever {
       sinceTipMs: this.#tipAtMs === undefined ? undefined : clock.monotonicMs() - this.#tipAtMs
     })
     this.#limit = limit
-    return allowance.hold(bytes, this.#closing.signal)
+    this.#lacksRoom = true
+    try {
+      return await allowance.hold(bytes, this.#closing.signal)
+    } finally {
+      this.#lacksRoom = false
+    }
   }
 
   /** What a failed read says about the next: it was too often, or too much. */
@@ -193,7 +213,8 @@ export class PollingRetriever implements Retriever {
     const { clock, maxRecords, pace, listener } = this.#options
     const { bytes, millisBehindLatest, nextIterator, childShards } = answer
     const length = answer.recordCount ?? answer.records.length
-    held.resize(answer.memoryBytes ?? readBytes(bytes, length))
+    const takes = answer.memoryBytes ?? readBytes(bytes, length)
+    held.resize(takes + expectedUserBytes(this.#habits, bytes))
     // Told before anything moves: if the telling fails, the same is read again rather than skipped.
     listener.onRead({ records: length, bytes, millisBehindLatest })
     const isBehind = millisBehindLatest > 0 || length >= this.#limit
@@ -218,6 +239,10 @@ export class PollingRetriever implements Retriever {
         },
         bytes,
         millisBehindLatest,
+        takenApart: userRecords => {
+          this.#habits = habitsAfterTaking(this.#habits, bytes, userRecords)
+          held.resize(takes + userRecordBytes(userRecords))
+        },
         release: () => held.release()
       }
     held.release()

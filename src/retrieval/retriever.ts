@@ -10,6 +10,8 @@ export interface RetrievedRecords {
   /** How long their payloads are together. Bytes. */
   readonly bytes: number
   readonly millisBehindLatest: number
+  /** Says how many user records were made of them: those take memory too, until all is released. To be called at most once. */
+  readonly takenApart: (userRecords: number) => void
   /** Gives back the bytes that the records take of the budget of the worker. To be called once they are settled, or given up. */
   readonly release: () => void
 }
@@ -27,6 +29,8 @@ export interface Retriever {
    * for the next call), or with the ServiceError that makes reading on pointless.
    */
   next(signal: AbortSignal): Promise<Retrieved>
+  /** Whether reading waits for room in the budget of the worker. Absent: it does not say. */
+  readonly lacksRoom?: boolean
   /** The end that was reported was none: go on reading from the last position. */
   continueAfterEnd(): void
   /** Lets go of everything that was not handed on, and gives back what it holds of the budget for it. */

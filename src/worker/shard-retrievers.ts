@@ -26,6 +26,12 @@ export interface ShardRetrieversOptions {
   readonly random: Random
 }
 
+/**
+ * How much of the memory is for records. The rest is for what is there beside them: memory that answers were received into, kept
+ * to be used again, and memory that is free but that the allocator has not given back.
+ */
+const RECORDS_SHARE = 7 / 8
+
 /** The retrievers of one worker. */
 export class ShardRetrievers {
   readonly #parts: ShardRetrieversOptions
@@ -37,7 +43,8 @@ export class ShardRetrievers {
     const { options, fanOut, clock, random } = parts
     const { maxBufferedBytes, maxShardBufferedBytes, idleMs, otherApplications, mode, consumer } = options.retrieval
     this.#parts = parts
-    this.#budget = new ByteBudget({ maxBytes: maxBufferedBytes, maxShardBytes: maxShardBufferedBytes })
+    const maxBytes = Math.ceil(maxBufferedBytes * RECORDS_SHARE)
+    this.#budget = new ByteBudget({ maxBytes, maxShardBytes: Math.min(maxShardBufferedBytes, maxBytes) })
     this.#paces = new ShardPaces({ idleMs, otherApplications, clock, random })
     if (mode === 'fan-out' && fanOut) this.#consumer = new ActiveConsumer({ fanOut, consumer, clock, random })
   }

@@ -1,12 +1,15 @@
 import { expect } from 'chai'
 import {
+  expectedUserBytes,
   habitsAfter,
+  habitsAfterTaking,
   MAX_ANSWER_BYTES,
   NO_HABITS,
   planRead,
   readBytes,
   recordsPerAnswer,
-  underWayBytes
+  underWayBytes,
+  userRecordBytes
 } from '../../src/retrieval/budget-rules.ts'
 
 const MIB = 1024 * 1024
@@ -17,6 +20,25 @@ describe('underWayBytes and readBytes', () => {
     expect(underWayBytes(3_000, 0)).to.equal(7_000)
     expect(underWayBytes(3_000, 10)).to.equal(7_000 + 5_120)
     expect(readBytes(3_000, 10)).to.equal(3_000 + 4_800)
+  })
+
+  it('count user records instead of the text, which has gone when they come, if they take more', () => {
+    expect(underWayBytes(3_000, 0, 1)).to.equal(7_000)
+    expect(underWayBytes(3_000, 10, 2)).to.equal(9_000 + 5_120)
+  })
+})
+
+describe('habitsAfterTaking', () => {
+  it('learns how much the user records take that are made of so much payload', () => {
+    expect(expectedUserBytes(NO_HABITS, 1_000)).to.equal(0)
+    const habits = habitsAfterTaking(habitsAfter(NO_HABITS, 10, 10_000), 10_000, 100)
+    expect(expectedUserBytes(habits, 1_000)).to.equal(userRecordBytes(10))
+    expect(expectedUserBytes(habitsAfter(habitsAfter(habits, 0, 0), 5, 500), 1_000)).to.equal(userRecordBytes(10))
+    expect(expectedUserBytes(habitsAfterTaking(habits, 10_000, 10), 1_000)).to.equal(userRecordBytes(1))
+  })
+
+  it('learns nothing of records without payload', () => {
+    expect(habitsAfterTaking(NO_HABITS, 0, 10)).to.equal(NO_HABITS)
   })
 })
 
@@ -62,6 +84,15 @@ describe('planRead', () => {
     expect(bytes).to.be.within(4 * MIB - 24_000, 4 * MIB)
     const one = habitsAfter(NO_HABITS, 1, 100)
     expect(planRead(one, { ...behind, shareBytes: 4 * MIB }).limit).to.equal(16)
+  })
+
+  it('asks for fewer records where they are aggregates of many small ones', () => {
+    const plain = habitsAfter(NO_HABITS, 100, 100 * 10_000)
+    const aggregated = habitsAfterTaking(plain, 1_000_000, 100_000)
+    const plan = planRead(aggregated, { ...behind, shareBytes: 4 * MIB })
+    expect(plan.limit).to.be.within(35, 42)
+    expect(plan.bytes).to.be.within(4 * MIB - 120_000, 4 * MIB)
+    expect(planRead(aggregated, { ...behind, shareBytes: 64 * MIB }).limit).to.be.within(600, 640)
   })
 
   it('never asks for none, and never holds more than the share', () => {

@@ -64,6 +64,9 @@ describe('FanOutRetriever', () => {
     expect(retrieved).to.include({ kind: 'records', bytes: 90 })
     if (retrieved.kind !== 'records') return
     expect(retrieved.records).to.have.length(50)
+    const { heldBytes } = world.budget
+    retrieved.takenApart(1_000)
+    expect(world.budget.heldBytes, 'with the user records').to.equal(heldBytes + 1_000 * 96)
     retrieved.release()
     expect(world.budget.heldBytes, 'for the event that is waited for').to.be.within(1, 256 * KIB)
   })
@@ -77,10 +80,12 @@ describe('FanOutRetriever', () => {
     for (let count = batch.records.length; count < 40; count += batch.records.length) {
       sizes.push(batch.records.length)
       await world.clock.advance(10 * MINUTE)
+      expect(world.retriever.lacksRoom).to.equal(true)
       expect(budget.mostBytes).to.be.at.most(120 * KIB)
       batch.release()
       batch = (await world.retrieved()) as Extract<Retrieved, { kind: 'records' }>
     }
+    expect(world.retriever.lacksRoom, 'when all is read').to.equal(false)
     expect(Math.max(...sizes), 'read ahead').to.be.within(2, 5)
   })
 

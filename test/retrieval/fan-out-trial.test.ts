@@ -45,6 +45,7 @@ function recordsOf(world: { released: number }): Retrieved {
     records: [],
     bytes: 0,
     millisBehindLatest: 0,
+    takenApart: () => {},
     release: () => {
       world.released += 1
     }

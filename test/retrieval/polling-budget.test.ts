@@ -81,6 +81,31 @@ describe('PollingRetriever, within a budget of bytes', () => {
     expect(world.budget.heldBytes).to.equal(5 * MIB)
   })
 
+  it('holds as much memory as user records take too, from then on already when an answer comes', async () => {
+    const world = aBacklog(4, 100 * KIB, { maxRecords: 2, isSettledAtOnce: false })
+    await world.next()
+    await world.clock.advance(1_500)
+    const [first, ahead] = [world.unsettled[0], 200 * KIB + 960]
+    expect(world.budget.heldBytes).to.equal(2 * ahead)
+    first?.takenApart(4_000)
+    expect(world.budget.heldBytes).to.equal(2 * ahead + 4_000 * 96)
+    first?.release()
+    expect(world.budget.heldBytes).to.equal(ahead)
+    await world.next()
+    world.unsettled[1]?.takenApart(2_000)
+    expect(world.budget.heldBytes).to.be.within(ahead + 2_000 * 96, ahead + 2_000 * 96 + 100 * KIB)
+  })
+
+  it('says that it lacks room while it waits for some', async () => {
+    const world = aBacklog(200, 100 * KIB, { maxBytes: MIB, maxShardBytes: MIB })
+    expect(world.retriever.lacksRoom).to.equal(false)
+    const { taken } = await takeAll(world)
+    expect(world.retriever.lacksRoom).to.equal(true)
+    for (const { release } of taken) release()
+    await world.clock.advance(1_000)
+    expect(world.retriever.lacksRoom).to.equal(false)
+  })
+
   it('gives back what a read that failed has held', async () => {
     const world = aBacklog(1, KIB)
     let failures = 0
