@@ -29,6 +29,12 @@ export interface KinesisWorld {
 /** Declares one check of the contract. The id is what a deviation names. */
 export type Check = (id: string, title: string, body: (world: KinesisWorld) => Promise<void>) => void
 
+/**
+ * Declares a preparation that takes long: begun before the first check, so that it goes on beside the checks before its own.
+ * What is returned waits for it, as often as it is called.
+ */
+export type Early = <T>(prepare: (world: KinesisWorld) => Promise<T>) => () => Promise<T>
+
 /** A stream of one shard with the records a, b and c, which arrived one after the other. */
 export async function threeRecords(world: KinesisWorld) {
   const name = await world.createStream(1)

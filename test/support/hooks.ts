@@ -3,6 +3,8 @@ import { closeSharedEmulators } from './emulators.ts'
 
 export const mochaHooks = {
   async afterAll(this: Mocha.Context): Promise<void> {
+    // A process of `--parallel` gets here after each of its files. The next one uses them too; they end with the process.
+    if (process.env.MOCHA_WORKER_ID !== undefined) return
     // One may still be starting.
     this.timeout(90_000)
     await closeSharedEmulators()

@@ -206,7 +206,8 @@ describe('FakeKinesis', () => {
       for (let index = 0; index < 500; index++) {
         const key = `key ${index}`
         const { shardId } = kinesis.put('wide', key, 'x')
-        const owner = open.filter(({ hashKeyRange }) => containsHashKey(hashKeyRange, hashKeyOf(key)))
+        const hashKey = hashKeyOf(key)
+        const owner = open.filter(({ hashKeyRange }) => containsHashKey(hashKeyRange, hashKey))
         expect(owner.map(shard => shard.shardId)).to.deep.equal([shardId])
       }
     })
