@@ -10,10 +10,10 @@ const LAYERS: readonly (readonly string[])[] = [
   ['model'],
   ['runtime', 'wire'],
   ['kpl', 'kinesis', 'dynamo', 'metrics'],
-  ['leases', 'checkpoint', 'retrieval', 'processor'],
+  ['leases', 'checkpoint', 'retrieval', 'processor', 'dead-letters'],
   ['shards', 'consumer', 'fleet'],
   ['worker'],
-  ['producer', 'delivery', 'sql'],
+  ['windows', 'producer', 'delivery', 'sql'],
   ['cli', 'dashboard', 'testing', 'multilang', 'agent']
 ]
 
@@ -21,6 +21,9 @@ const LAYERS: readonly (readonly string[])[] = [
 const PURE_NAME = /\/(plan-[^/]+|[^/]+-rules|[^/]+-state)\.ts$/
 const PURE_FOLDERS = ['model/', 'kpl/', 'wire/']
 const PURE_FILES = [
+  'checkpoint/watermark.ts',
+  'consumer/key-lanes.ts',
+  'dead-letters/letter-codec.ts',
   'dynamo/dynamo-attribute.ts',
   'dynamo/dynamo-expression.ts',
   'fleet/fleet-settings.ts',
@@ -142,8 +145,8 @@ function fileMap(): ReadonlyMap<string, boolean> {
   const map = new Map<string, boolean>()
   const page = readFileSync(join(ROOT, 'src/README.md'), 'utf8')
   const [, section = ''] = /## File map\n([\s\S]*?)\n## /.exec(page) ?? []
-  for (const part of section.split(/^(?=\*\*[a-z]+\/\*\*)/m).slice(1)) {
-    const [, folder = '', folderMark] = /^\*\*([a-z]+)\/\*\*( ◆)?/.exec(part) ?? []
+  for (const part of section.split(/^(?=\*\*[a-z-]+\/\*\*)/m).slice(1)) {
+    const [, folder = '', folderMark] = /^\*\*([a-z-]+)\/\*\*( ◆)?/.exec(part) ?? []
     for (const [, file, mark] of part.matchAll(/`([a-z0-9-]+\.ts)`( ◆)?/g)) {
       map.set(`${folder}/${file}`, (folderMark ?? mark) !== undefined)
     }

@@ -1,21 +1,21 @@
-// The user's side of one shard: makes the processor, calls its methods one at a time, and knows how far it has come. What
-// the shard is doing meanwhile is known to shard-consumer.ts.
-import { ShardProgress } from '../checkpoint/checkpointer.ts'
-import { type DeaggregationRoom, Deaggregator, type OutOfRange } from '../kpl/deaggregate.ts'
+// The user's side of one shard: makes the processor, calls its methods other than processRecords, and knows how far it has
+// come. What the shard is doing meanwhile is known to shard-consumer.ts; records are delivered by batch-calls.ts.
+import { type Checkpointer, ShardProgress } from '../checkpoint/checkpointer.ts'
 import type { Tenure } from '../leases/tenure.ts'
 import { BugError, LeaseLostError, OptionError, ProcessorError } from '../model/errors.ts'
 import type { ConsumedRecord } from '../model/record.ts'
 import { comparePositions, type ExtendedSequenceNumber, isRecordPosition } from '../model/sequence-number.ts'
 import { afterFailure, type FailurePolicy } from '../processor/failure-rules.ts'
+import { HandlerProcessor } from '../processor/handler-processor.ts'
+import { LaneProcessor } from '../processor/lane-processor.ts'
 import { asProcessor, type RecordProcessor } from '../processor/record-processor.ts'
 import { ThreadProcessor } from '../processor/thread-processor.ts'
-import type { RetrievedRecords } from '../retrieval/retriever.ts'
-import { withSignal } from '../runtime/abort.ts'
 import type { Clock } from '../runtime/clock.ts'
 import type { Random } from '../runtime/random.ts'
-import { planDelivery } from './plan-delivery.ts'
+import { type CallScope, withinLimit } from './call-limit.ts'
+import { confirmOwnCheckpoint, loadOwnCheckpoint, saveOwnCheckpoint } from './own-checkpoints.ts'
 import type { ShardListener } from './shard-listener.ts'
-import { type CallOutcome, callUser } from './user-call.ts'
+import { type CallOutcome, type CallSetting, callUser } from './user-call.ts'
 
 /** Whose code is called for which shard, what becomes of failures, and who is told. */
 export interface ProcessorCallsOptions {
@@ -23,12 +23,11 @@ export interface ProcessorCallsOptions {
   /** Makes the processor; called before initialize: once, and again after each processor that is gone. */
   readonly processor: () => RecordProcessor
   readonly policy: FailurePolicy
-  readonly outOfRange: OutOfRange
-  /** For taking aggregated records apart; shared by all shards. */
-  readonly room: DeaggregationRoom
+  /** How long a call may take. Milliseconds. */
+  readonly handlerTimeoutMs: number
   readonly clock: Clock
   readonly random: Random
-  readonly listener: Pick<ShardListener, 'batchProcessed' | 'processorFailed' | 'oddRecords'>
+  readonly listener: Pick<ShardListener, 'processorFailed'>
 }
 
 /** When calls are not to be made, or waited for, any more. */
@@ -41,23 +40,20 @@ export interface CallSignals {
   readonly abandoned: AbortSignal
 }
 
-/** One call of the user's code: how often in a row it has failed before, and when it is to give up. */
-type UserWork = (failures: number, signal: AbortSignal, calls: number) => void | Promise<void>
-
 const DRAIN_ATTEMPTS = 3
 const DRAIN_BACKOFF = { firstMs: 250, maxMs: 1_000 }
-/** Answers of this size or more are decoded and processed in turns of the event loop of their own. Bytes. */
-const LARGE_BYTES = 262_144
 
 /** The calls of one processor, for one tenure of one shard. */
 export class ProcessorCalls {
+  readonly progress: ShardProgress
   readonly #options: ProcessorCallsOptions
   readonly #signals: CallSignals
-  readonly #progress: ShardProgress
-  readonly #deaggregator: Deaggregator
   #processor: RecordProcessor | undefined
+  #keepsNothing = false
   /** How many processors in a row have gone without settling a batch. */
   #gone = 0
+  /** How many have gone at the end of the shard, whatever they have settled before. */
+  #goneAtEnd = 0
   /** How long to wait before the next one is made. Milliseconds. */
   #pauseMs = 0
 
@@ -65,15 +61,34 @@ export class ProcessorCalls {
     const { tenure } = options
     this.#options = options
     this.#signals = signals
-    const { hashKeyRange } = tenure.lease
-    this.#deaggregator = new Deaggregator(
-      { outOfRange: options.outOfRange, ...(hashKeyRange && { hashKeyRange }) },
-      options.room
-    )
-    this.#progress = new ShardProgress(tenure.lease.checkpoint, {
+    this.progress = new ShardProgress(tenure.lease.checkpoint, {
       checkpoint: position => this.#unlessAbandoned(() => tenure.checkpoint(position)),
-      prepareCheckpoint: pending => this.#unlessAbandoned(() => tenure.prepareCheckpoint(pending))
+      prepareCheckpoint: pending => this.#unlessAbandoned(() => tenure.prepareCheckpoint(pending)),
+      save: (position, previous) =>
+        this.#unlessAbandoned(() => saveOwnCheckpoint(this.processor, tenure, { position, previous }, signals.giveUp))
     })
+  }
+
+  /** The processor that there is. */
+  get processor(): RecordProcessor {
+    if (this.#processor === undefined) throw new BugError('The processor was not made before it was called')
+    return this.#processor
+  }
+
+  /** Whether what the processor has returned from is done: it is a function, and has nothing to lose. */
+  get keepsNothing(): boolean {
+    // What has gone has told, and the next one is as it was.
+    return this.#processor instanceof HandlerProcessor || this.#keepsNothing
+  }
+
+  /** How many records a call is given at most, where nothing else is said. */
+  get recordsPerCall(): number {
+    return this.#processor instanceof LaneProcessor ? this.#processor.recordsPerCall : Number.POSITIVE_INFINITY
+  }
+
+  /** Lives in a thread of its own; `undefined`: it does not. */
+  get threaded(): ThreadProcessor | undefined {
+    return this.#processor instanceof ThreadProcessor ? this.#processor : undefined
   }
 
   /**
@@ -82,96 +97,58 @@ export class ProcessorCalls {
    */
   initialize(): Promise<CallOutcome> {
     const { tenure, processor } = this.#options
-    const { checkpoint, pendingCheckpoint } = tenure.lease
-    return this.#callUser('initialize', this.#signals.interrupt, async () => {
+    const { interrupt, giveUp } = this.#signals
+    return this.#callUser('initialize', interrupt, async () => {
       this.#processor ??= asProcessor(processor())
-      if (this.#processor instanceof ThreadProcessor) {
-        await this.#processor.enter(tenure.shardId, this.#signals.interrupt)
-      }
+      await this.threaded?.enter(tenure.shardId, interrupt)
+      this.#keepsNothing = this.threaded?.keepsNothing ?? false
+      this.progress.begin(await loadOwnCheckpoint(this.#processor, tenure, giveUp))
+      const { settled } = this.progress
       return this.#processor.initialize({
         shardId: tenure.shardId,
-        checkpoint: isRecordPosition(checkpoint) ? checkpoint.sequenceNumber : undefined,
-        subSequenceNumber: checkpoint.subSequenceNumber,
-        pendingCheckpoint,
-        signal: this.#signals.giveUp
+        checkpoint: isRecordPosition(settled) ? settled.sequenceNumber : undefined,
+        subSequenceNumber: settled.subSequenceNumber,
+        pendingCheckpoint: tenure.lease.pendingCheckpoint,
+        fencingToken: tenure.fencingToken,
+        signal: giveUp
       })
     })
-  }
-
-  /** Has what was read processed, but for what is checkpointed. `done`: all of it is settled. */
-  async deliver(retrieved: RetrievedRecords): Promise<CallOutcome> {
-    const { clock, listener, tenure } = this.#options
-    const { millisBehindLatest } = retrieved
-    // Timers and sockets come before a large answer is taken apart, which has just been decoded. Not after that: records that
-    // outlive a turn of the event loop cost the garbage collector more than they cost to make.
-    if (retrieved.bytes >= LARGE_BYTES) await clock.sleep(0)
-    const read = this.#deaggregator.deaggregate(retrieved.records)
-    if (read.outOfRange > 0 || read.corrupt > 0) listener.oddRecords(read)
-    const { records, upTo } = planDelivery(read.records, read.last, this.#progress.settled)
-    if (records.length === 0) {
-      this.#progress.settle(upTo)
-      return { kind: 'done' }
-    }
-    // Before the records are processed: in a thread, their payloads go there.
-    const bytes = records.reduce((sum, { byteLength }) => sum + byteLength, 0)
-    const threaded = this.#processor instanceof ThreadProcessor ? this.#processor : undefined
-    threaded?.takeFrom(retrieved.records)
-    const startedMs = clock.monotonicMs()
-    const outcome = await this.#callUser('processRecords', this.#signals.interrupt, (failures, signal, calls) => {
-      // A processor may have checkpointed some of the batch before it failed, or was interrupted.
-      const isLeft = (record: ConsumedRecord): boolean => comparePositions(record, this.#progress.stored) > 0
-      // A copy each time: what the processor does to its array must not change what it is given again.
-      const rest = calls === 0 ? records.slice() : records.filter(isLeft)
-      if (rest.length === 0) return
-      this.#progress.deliver(upTo)
-      return this.#user().processRecords({
-        shardId: tenure.shardId,
-        records: rest,
-        checkpointer: this.#progress.checkpointer(upTo, this.#lapsing(upTo)),
-        millisBehindLatest,
-        failures,
-        signal
-      })
-    })
-    threaded?.letGo()
-    if (outcome.kind !== 'done') return outcome
-    this.#gone = 0
-    this.#progress.settle(upTo)
-    const durationMs = clock.monotonicMs() - startedMs
-    listener.batchProcessed({ records: records.length, bytes, millisBehindLatest, durationMs })
-    return outcome
   }
 
   /** Tells the processor that everything in the shard is processed. */
   endShard(): Promise<CallOutcome> {
-    return this.#callUser('shardEnded', this.#signals.interrupt, (_, signal) =>
-      this.#user().shardEnded(this.#lastWords(signal))
-    )
+    return this.#callUser('shardEnded', this.#signals.interrupt, async ({ signal }) => {
+      await this.#confirm()
+      return this.processor.shardEnded(this.#lastWords(signal))
+    })
   }
 
   /** The end of the shard is stored. */
   finish(): void {
-    this.#progress.finish()
+    this.progress.finish()
   }
 
   /** Asks the processor to flush and to checkpoint. */
   async requestShutdown(): Promise<CallOutcome> {
     // The last one is gone, and left nothing to flush.
     if (this.#processor === undefined) return { kind: 'done' }
-    // Somebody is waiting for the shard, and nobody reads it meanwhile: no patience.
-    const { policy } = this.#options
-    const hurried = { ...policy, attempts: Math.min(policy.attempts, DRAIN_ATTEMPTS), backoff: DRAIN_BACKOFF }
-    const shutDown: UserWork = (_, signal) => this.#user().shutdownRequested(this.#lastWords(signal))
-    return this.#callUser('shutdownRequested', this.#signals.giveUp, shutDown, hurried)
+    const shutDown = async ({ signal }: CallScope): Promise<void> => {
+      await this.#confirm()
+      return this.processor.shutdownRequested(this.#lastWords(signal))
+    }
+    return this.#callUser('shutdownRequested', this.#signals.giveUp, shutDown, hurried(this.#options.policy))
   }
 
   /** Tells a processor that has been called before; one call, for there is nothing left to retry it for. */
   async tellLoss(): Promise<void> {
-    const { shardId } = this.#options.tenure
+    const { tenure, listener, clock, handlerTimeoutMs: limitMs } = this.#options
+    const { shardId } = tenure
+    const { abandoned } = this.#signals
     try {
-      await this.#processor?.leaseLost({ shardId })
+      // Nobody is called after this, so nothing is lost with a processor that does not return.
+      await withinLimit({ sources: [], limitMs, clock, abandoned }, () => this.#processor?.leaseLost({ shardId }))
     } catch (cause) {
-      this.#options.listener.processorFailed(new ProcessorError(shardId, 'leaseLost', 1, cause), undefined)
+      listener.processorFailed(new ProcessorError(shardId, 'leaseLost', 1, cause), undefined, 'retry')
     }
   }
 
@@ -180,9 +157,91 @@ export class ProcessorCalls {
     return this.#options.clock.sleep(this.#pauseMs, signal)
   }
 
+  /** Lets the processor go, which is told so: the next one begins at the checkpoint. */
+  async startAnew(): Promise<void> {
+    await this.tellLoss()
+    await this.#forget()
+    this.#gone = 0
+    this.#pauseMs = 0
+  }
+
+  /** Makes ready for the next processor, the last being gone; or gives up, if too many have gone one after another. */
+  async startOver(method: string, gone: Extract<CallOutcome, { kind: 'gone' }>): Promise<CallOutcome> {
+    const { tenure, random, listener, policy } = this.#options
+    const { shardId } = tenure
+    const isInnocent = this.threaded?.gone?.blame === 'another'
+    await this.#forget()
+    if (gone.restartInMs !== undefined) {
+      this.#pauseMs = gone.restartInMs
+      return gone
+    }
+    // Where it is another shard that ends threads, that one is given up some day, and not this one.
+    const attempt = isInnocent ? 1 : method === 'shardEnded' ? ++this.#goneAtEnd : ++this.#gone
+    const error = new ProcessorError(shardId, method, attempt, gone.cause)
+    const failure = { error: gone.cause, shardId, method, records: 0, attempt }
+    const verdict = isInnocent
+      ? ({ kind: 'again', inMs: 0 } as const)
+      : afterFailure({ ...failure, elapsedMs: 0, ageMs: undefined }, policy, random.next())
+    if (verdict.kind !== 'again') {
+      const lastResort = verdict.kind === 'give-up' ? verdict.lastResort : 'halt'
+      listener.processorFailed(error, undefined, lastResort)
+      return { kind: 'gave-up', lastResort, error }
+    }
+    // At a shutdown there is no next one.
+    listener.processorFailed(error, method === 'shutdownRequested' ? undefined : verdict.inMs, 'retry')
+    this.#pauseMs = verdict.inMs
+    return gone
+  }
+
+  /** A batch was settled: the processor that there is works. */
+  proved(): void {
+    this.#gone = 0
+  }
+
+  /** Records with all that they have, also where it was handed to a thread. Rejects with ProcessorGoneError if it is lost. */
+  async whole(records: readonly ConsumedRecord[]): Promise<readonly ConsumedRecord[]> {
+    return this.threaded?.recover(records) ?? records
+  }
+
   /** Nothing is called any more. */
   close(): void {
-    if (this.#processor instanceof ThreadProcessor) this.#processor.close()
+    this.threaded?.close()
+  }
+
+  /** What every call is made with. */
+  setting(policy: FailurePolicy): CallSetting {
+    const { tenure, clock, random, listener, handlerTimeoutMs } = this.#options
+    return {
+      shardId: tenure.shardId,
+      hold: tenure,
+      policy,
+      limitMs: handlerTimeoutMs,
+      giveUp: this.#signals.giveUp,
+      abandoned: this.#signals.abandoned,
+      clock,
+      random,
+      turn: () => this.threaded,
+      leftBehind: error => this.threaded?.endThread(error) ?? error,
+      failed: (error, retryInMs, action) => listener.processorFailed(error, retryInMs, action)
+    }
+  }
+
+  /**
+   * For a call that begins now: a bare checkpoint() means everything up to `upTo`, or, without that, everything that is settled by
+   * now. Refuses it if the session has lapsed since, so that the call is made again; but not once it is done.
+   */
+  checkpointer(upTo: ExtendedSequenceNumber | undefined): Checkpointer {
+    const { progress } = this
+    const { lapse } = this.#options.tenure
+    const isDone = (): boolean => upTo !== undefined && comparePositions(progress.settled, upTo) >= 0
+    const isVoid = (): boolean => lapse.aborted && !this.#signals.giveUp.aborted && !isDone()
+    return progress.checkpointer(upTo ?? progress.settled, isVoid)
+  }
+
+  async #forget(): Promise<void> {
+    this.close()
+    this.#processor = undefined
+    await this.progress.startOver()
   }
 
   /** What user code still checkpoints after that may be of records that it left undone because its signal aborted. */
@@ -192,62 +251,37 @@ export class ProcessorCalls {
     await write()
   }
 
+  /** After a save that failed, what is saved is asked for. */
+  #confirm(): Promise<void> {
+    const { tenure } = this.#options
+    return confirmOwnCheckpoint(this.progress, false, this.processor, tenure, this.#signals.giveUp)
+  }
+
   /** What shardEnded and shutdownRequested are given. */
   #lastWords(signal: AbortSignal) {
-    const { shardId } = this.#options.tenure
-    return { shardId, checkpointer: this.#progress.checkpointer(this.#progress.settled, this.#lapsing()), signal }
+    return { shardId: this.#options.tenure.shardId, checkpointer: this.checkpointer(undefined), signal }
   }
 
   async #callUser(
     method: string,
     interrupt: AbortSignal,
-    work: UserWork,
+    call: (scope: CallScope) => void | Promise<void>,
     policy = this.#options.policy
   ): Promise<CallOutcome> {
-    const { tenure, clock, random, listener } = this.#options
-    const { giveUp } = this.#signals
     const outcome = await callUser({
-      shardId: tenure.shardId,
+      ...this.setting(policy),
       method,
-      hold: tenure,
-      call: (failures, calls) => withSignal([giveUp, tenure.lapse], signal => work(failures, signal, calls)),
-      policy,
+      call,
       isHopeless: cause =>
         cause instanceof OptionError && (this.#processor === undefined || cause.option === 'threads.module'),
-      interrupt,
-      clock,
-      random,
-      failed: (error, retryInMs) => listener.processorFailed(error, retryInMs)
+      interrupt
     })
-    return outcome.kind === 'gone' ? this.#startOver(method, outcome) : outcome
+    return outcome.kind === 'gone' ? this.startOver(method, outcome) : outcome
   }
+}
 
-  /** Makes ready for the next processor; or gives up, if too many have gone one after another. */
-  async #startOver(method: string, gone: Extract<CallOutcome, { kind: 'gone' }>): Promise<CallOutcome> {
-    const { tenure, random, listener, policy } = this.#options
-    this.close()
-    this.#processor = undefined
-    await this.#progress.startOver()
-    this.#gone += 1
-    const error = new ProcessorError(tenure.shardId, method, this.#gone, gone.cause)
-    const verdict = afterFailure(this.#gone, policy, random.next())
-    // At a shutdown there is no next one.
-    const isLast = method === 'shutdownRequested' || verdict.kind === 'give-up'
-    listener.processorFailed(error, isLast ? undefined : verdict.inMs)
-    if (verdict.kind === 'give-up') return { kind: 'gave-up', lastResort: verdict.lastResort, error }
-    this.#pauseMs = verdict.inMs
-    return gone
-  }
-
-  /** For a call that begins now: whether the session has lapsed since, so that the call is made again. Not once it is done. */
-  #lapsing(upTo?: ExtendedSequenceNumber): () => boolean {
-    const { lapse } = this.#options.tenure
-    const isDone = (): boolean => upTo !== undefined && comparePositions(this.#progress.settled, upTo) >= 0
-    return () => lapse.aborted && !this.#signals.giveUp.aborted && !isDone()
-  }
-
-  #user(): RecordProcessor {
-    if (this.#processor === undefined) throw new BugError('The processor was not made before it was called')
-    return this.#processor
-  }
+/** Somebody is waiting for the shard: a few attempts, one soon after another, and nothing is given up because of that. */
+export function hurried({ attempts, backoff: _, decide: __, ...policy }: FailurePolicy): FailurePolicy {
+  const patience = { attempts: Math.min(attempts, DRAIN_ATTEMPTS), backoff: DRAIN_BACKOFF }
+  return { ...policy, ...patience, bisect: false, lastResort: 'halt', maxRecordAgeMs: Number.POSITIVE_INFINITY }
 }

@@ -1,19 +1,30 @@
 // Lives the life of one shard during one tenure: carries out what shard-state.ts says. Never delivers without knowing that
 // the lease is still held.
+import type { DeaggregationRoom, OutOfRange } from '../kpl/deaggregate.ts'
 import { BugError, isRetryable, messageOf, WorkerStoppedError } from '../model/errors.ts'
 import type { Lease } from '../model/lease.ts'
 import type { ChildShard } from '../model/shard.ts'
-import type { RetrievalListener, Retrieved, RetrievedRecords, Retriever } from '../retrieval/retriever.ts'
-import { whenAborted } from '../runtime/abort.ts'
+import type { RetrievalListener, Retrieved, Retriever } from '../retrieval/retriever.ts'
+import { firstAborted, forMany } from '../runtime/abort.ts'
 import { backoffMs } from '../runtime/backoff.ts'
 import type { ShardEndOutcome } from '../shards/shard-syncer.ts'
+import { AnswerUnpacker } from './answer-unpacker.ts'
+import { BatchCalls } from './batch-calls.ts'
+import type { BatchSettings, ConcurrencySettings } from './delivery-options.ts'
+import type { DeadLettering } from './give-up-records.ts'
+import { openDelivery } from './open-delivery.ts'
+import { PauseGate } from './pause-gate.ts'
 import { ProcessorCalls, type ProcessorCallsOptions } from './processor-calls.ts'
+import type { Stall } from './progress-rules.ts'
+import type { ShardDelivery } from './shard-delivery.ts'
 import type { ShardListener } from './shard-listener.ts'
+import { ShardReading } from './shard-reading.ts'
 import { nextShardState, type ShardEvent, type ShardState } from './shard-state.ts'
-import type { CallOutcome } from './user-call.ts'
+import type { CallGate, CallOutcome } from './user-call.ts'
 
 /** What one shard is consumed with: its lease, the user's code, how to read it and how to end it, and who is told. */
 export interface ShardConsumerOptions extends ProcessorCallsOptions {
+  /** Reads from the checkpoint of the lease on. */
   readonly openRetriever: (lease: Lease, listener: RetrievalListener) => Retriever
   readonly parentsFinished: (lease: Lease, signal: AbortSignal) => Promise<boolean>
   /** Sees to it that every child has a lease, before the shard is marked as finished. */
@@ -22,7 +33,29 @@ export interface ShardConsumerOptions extends ProcessorCallsOptions {
     children: readonly ChildShard[] | undefined,
     signal: AbortSignal
   ) => Promise<ShardEndOutcome>
+  /** Keeps calls with records back for a while when too many fail. Shared by all shards. */
+  readonly breaker: CallGate | undefined
+  readonly deadLettering: DeadLettering
+  readonly outOfRange: OutOfRange
+  /** For taking aggregated records apart; shared by all shards. */
+  readonly room: DeaggregationRoom
+  readonly concurrency: ConcurrencySettings | undefined
+  readonly batch: BatchSettings | undefined
+  /** How long the shard may stand still. Milliseconds. */
+  readonly stallMs: number
   readonly listener: ShardListener
+}
+
+/** How a shard is doing here. */
+export interface ShardStatus {
+  readonly shardId: string
+  readonly leaseKey: string
+  readonly state: ShardState
+  readonly isPaused: boolean
+  /** What the shard stands still for. Absent: it does not. */
+  readonly stall: Stall | undefined
+  /** What it was halted by. Absent: it is not. */
+  readonly haltedBy: Error | undefined
 }
 
 /** What follows these is another processor, or none: it begins at the checkpoint. */
@@ -41,28 +74,82 @@ export class ShardConsumer {
   /** Aborts when work under way is to be given up too. */
   readonly #giveUp: AbortSignal
   readonly #calls: ProcessorCalls
+  readonly #batches: BatchCalls
+  readonly #unpacker: AnswerUnpacker
+  readonly #reading: ShardReading
+  readonly #pauses = new PauseGate()
   #state: ShardState = 'waiting-for-parents'
-  #retriever: Retriever | undefined
+  #delivery: ShardDelivery | undefined
+  #resume = new AbortController()
+  #haltedBy: Error | undefined
   #end: Extract<Retrieved, { kind: 'end' }> | undefined
   #falseEnds = 0
 
   constructor(options: ShardConsumerOptions) {
-    const { tenure } = options
+    const { tenure, outOfRange, room, clock, listener } = options
+    const { hashKeyRange } = tenure.lease
     this.tenure = tenure
     this.#options = options
-    this.#giveUp = AbortSignal.any([tenure.signal, this.#abandon.signal])
-    this.#interrupt = AbortSignal.any([this.#giveUp, this.#drain.signal])
+    this.#giveUp = forMany(AbortSignal.any([tenure.signal, this.#abandon.signal]))
+    this.#interrupt = forMany(AbortSignal.any([this.#giveUp, this.#drain.signal]))
     // User code that does not return must not keep the shard being read.
-    this.#giveUp.addEventListener('abort', () => this.#closeRetriever(), { once: true })
+    this.#giveUp.addEventListener('abort', () => this.#reading.close(), { once: true })
+    this.#interrupt.addEventListener('abort', () => this.#reading.stop(), { once: true })
+    const giveUp = this.#giveUp
     this.#calls = new ProcessorCalls(options, {
       interrupt: this.#interrupt,
-      giveUp: this.#giveUp,
-      abandoned: this.#abandon.signal
+      giveUp,
+      abandoned: forMany(this.#abandon.signal)
+    })
+    this.#batches = new BatchCalls(this.#calls, {
+      ...options,
+      giveUp,
+      // A shard that is to be given back is not kept for the sake of a pause.
+      isPaused: () => !this.#pauses.isOpen && !this.#interrupt.aborted,
+      whenResumed: signal => this.#pauses.whenOpen([signal, this.#interrupt])
+    })
+    this.#unpacker = new AnswerUnpacker({ outOfRange, hashKeyRange, room, clock, listener })
+    this.#reading = new ShardReading({
+      ...options,
+      shardId: tenure.shardId,
+      lease: () => tenure.lease,
+      calledSinceMs: () => this.#batches.calledSinceMs,
+      isStoringLetters: () => this.#batches.isStoringLetters
     })
   }
 
   get state(): ShardState {
     return this.#state
+  }
+
+  /** How the shard is doing. */
+  get status(): ShardStatus {
+    const { leaseKey, shardId } = this.tenure
+    const stall = this.#state === 'processing' ? this.#reading.stall : undefined
+    return { shardId, leaseKey, state: this.#state, isPaused: !this.#pauses.isOpen, stall, haltedBy: this.#haltedBy }
+  }
+
+  /** Has no more records delivered until {@link resume}; calls under way end. The lease is kept. Says whether that is news. */
+  pause(): boolean {
+    if (!this.#pauses.close()) return false
+    this.#options.listener.paused()
+    return true
+  }
+
+  /** Has records delivered again after a {@link pause}, or after the shard was halted. Says whether that is news. */
+  resume(): boolean {
+    const wasPaused = this.#pauses.open()
+    const isHalted = this.#state === 'halted' && !this.#resume.signal.aborted
+    if (isHalted) this.#resume.abort('resumed')
+    if (wasPaused || isHalted) this.#options.listener.resumed()
+    return wasPaused || isHalted
+  }
+
+  /** Looks whether the shard makes progress, and mends what it can. To be called now and then. */
+  lookAfter(): void {
+    // What is not processing has limits of its own; and what is paused is not stuck.
+    if (this.#state !== 'processing' || !this.#pauses.isOpen) return
+    this.#reading.look()
   }
 
   /** Asks the consumer to finish what it is at, to call shutdownRequested and to release the lease. */
@@ -81,7 +168,8 @@ export class ShardConsumer {
     try {
       while (this.#state !== 'stopped') this.#move(await this.#work())
     } finally {
-      this.#closeRetriever()
+      this.#reading.close()
+      this.#delivery?.close()
       this.#calls.close()
     }
   }
@@ -99,7 +187,7 @@ export class ShardConsumer {
       case 'draining':
         return this.#drainShard()
       case 'halted':
-        return whenAborted(this.#interrupt).then(() => this.#interruption())
+        return this.#stayHalted()
       case 'releasing':
         return this.#release().then(() => 'released')
       case 'losing':
@@ -114,7 +202,7 @@ export class ShardConsumer {
     const to = nextShardState(from, event)
     if (to === undefined) throw new BugError(`Event ${event} cannot happen in state ${from}`)
     this.#state = to
-    if (READS_NO_MORE.includes(to)) this.#closeRetriever()
+    if (READS_NO_MORE.includes(to)) this.#reading.close()
     if (from !== to) this.#options.listener.moved(from, to)
   }
 
@@ -142,38 +230,68 @@ export class ShardConsumer {
   }
 
   async #initialize(): Promise<ShardEvent> {
-    return this.#eventOf(await this.#calls.initialize(), 'initialized')
+    const outcome = await this.#calls.initialize()
+    if (outcome.kind === 'done') this.#delivery = this.#openDelivery()
+    return this.#eventOf(outcome, 'initialized')
+  }
+
+  #openDelivery(): ShardDelivery {
+    const { concurrency, batch, clock, random, listener } = this.#options
+    const delivery = openDelivery({
+      ...{ concurrency, batch, clock, random, listener },
+      calls: this.#calls,
+      batches: this.#batches,
+      unpacker: this.#unpacker,
+      interrupt: this.#interrupt,
+      giveUp: this.#giveUp
+    })
+    if (!this.#interrupt.aborted) this.#reading.renew()
+    delivery.trouble.addEventListener('abort', () => this.#reading.stop(), { once: true })
+    return delivery
   }
 
   async #process(): Promise<ShardEvent> {
-    const { listener } = this.#options
-    const retriever = this.#openRetriever()
-    let retrieved: Retrieved
-    try {
-      retrieved = await retriever.next(this.#interrupt)
-    } catch (error) {
-      if (this.#interrupt.aborted) return this.#interruption()
-      listener.failed({ during: 'read', error, failures: 1 })
-      return 'read-failed'
+    const delivery = this.#delivering()
+    const reading = await this.#reading.next(delivery.accepted)
+    if (this.#interrupt.aborted) {
+      if (reading.kind === 'records') reading.release()
+      return this.#interruption()
     }
-    if (retrieved.kind === 'records') {
-      try {
-        if (this.#interrupt.aborted) return this.#interruption()
+    switch (reading.kind) {
+      case 'records':
         this.#falseEnds = 0
-        return await this.#deliver(retrieved)
-      } finally {
-        retrieved.release()
-      }
+        return this.#settled(await delivery.accept(reading), 'batch-settled')
+      case 'end':
+        this.#end = reading
+        return this.#settled(await delivery.flush(), 'end-reached')
+      case 'stopped':
+        // A call that nobody waited for has failed for good.
+        return this.#settled(await delivery.flush(), 'batch-settled')
+      case 'restarted':
+        return 'read-anew'
+      case 'failed':
+        this.#options.listener.failed({ during: 'read', error: reading.error, failures: 1 })
+        return 'read-failed'
     }
-    if (this.#interrupt.aborted) return this.#interruption()
-    this.#end = retrieved
-    return 'end-reached'
   }
 
-  async #deliver(retrieved: RetrievedRecords): Promise<ShardEvent> {
-    const outcome = await this.#calls.deliver(retrieved)
+  async #settled(outcome: CallOutcome, event: ShardEvent): Promise<ShardEvent> {
     if (outcome.kind === 'done' && this.tenure.hasEnded) return 'lease-lost'
-    return this.#eventOf(outcome, 'batch-settled')
+    return this.#eventOf(outcome, event)
+  }
+
+  async #stayHalted(): Promise<ShardEvent> {
+    await firstAborted([this.#interrupt, this.#resume.signal])
+    if (this.#interrupt.aborted) {
+      // What is settled is not to be processed again elsewhere.
+      await this.#delivery?.windDown()
+      return this.#interruption()
+    }
+    this.#haltedBy = undefined
+    await this.#letGoOfDelivery()
+    await this.#calls.startAnew()
+    this.#resume = new AbortController()
+    return this.#interrupt.aborted ? this.#interruption() : 'resumed'
   }
 
   async #endShard(): Promise<ShardEvent> {
@@ -196,7 +314,7 @@ export class ShardConsumer {
       listener.failed({ during: 'end', error, failures: this.#falseEnds, retryInMs })
       await clock.sleep(retryInMs, this.#interrupt)
       if (this.#interrupt.aborted) return this.#interruption()
-      this.#retriever?.continueAfterEnd()
+      this.#reading.continueAfterEnd()
       return 'end-retracted'
     }
     const { childShardIds } = outcome
@@ -219,6 +337,7 @@ export class ShardConsumer {
   }
 
   async #drainShard(): Promise<ShardEvent> {
+    await this.#delivery?.windDown()
     const outcome = await this.#calls.requestShutdown()
     if (outcome.kind !== 'done') return outcome.kind === 'interrupted' ? 'lease-lost' : 'gave-up'
     await this.#release()
@@ -238,39 +357,41 @@ export class ShardConsumer {
   }
 
   async #tellLoss(): Promise<ShardEvent> {
+    await this.#delivery?.windDown()
     await this.#calls.tellLoss()
     return 'told'
   }
 
   /** What was read after the checkpoint is read again, by and by. */
   async #startOver(): Promise<ShardEvent> {
-    this.#closeRetriever()
+    this.#reading.close()
     this.#end = undefined
+    await this.#letGoOfDelivery()
     await this.#calls.pause(this.#interrupt)
     return this.#interrupt.aborted ? this.#interruption() : 'processor-gone'
-  }
-
-  /** Gives back, too, what was read ahead for nobody. */
-  #closeRetriever(): void {
-    this.#retriever?.close()
-    this.#retriever = undefined
   }
 
   async #eventOf(outcome: CallOutcome, done: ShardEvent): Promise<ShardEvent> {
     if (outcome.kind === 'done') return done
     if (outcome.kind === 'interrupted') return this.#interruption()
     if (outcome.kind === 'gone') return this.#startOver()
+    this.#haltedBy = outcome.error
     this.#options.listener.gaveUp(outcome.error, outcome.lastResort)
     return 'gave-up'
   }
 
-  #openRetriever(): Retriever {
-    const { openRetriever, listener } = this.#options
-    this.#retriever ??= openRetriever(this.tenure.lease, {
-      onRead: report => listener.read(report),
-      onRetry: (error, retryInMs, failures) => listener.failed({ during: 'read', error, retryInMs, failures }),
-      onModeChange: change => listener.modeChanged(change)
-    })
-    return this.#retriever
+  /** What comes next is delivered in a new one. What it has settled ahead of others is not processed again, if that is for sure. */
+  async #letGoOfDelivery(): Promise<void> {
+    const delivery = this.#delivery
+    this.#delivery = undefined
+    if (delivery === undefined) return
+    await delivery.windDown()
+    this.#unpacker.leaveOut(delivery.settledAhead())
+    delivery.close()
+  }
+
+  #delivering(): ShardDelivery {
+    if (this.#delivery === undefined) throw new BugError('Records are delivered to a processor that is not initialized')
+    return this.#delivery
   }
 }

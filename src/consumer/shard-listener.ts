@@ -1,6 +1,7 @@
 // What a shard consumer tells of its life. Plain data; nothing is decided here.
 import type { ProcessorError } from '../model/errors.ts'
-import type { LastResort } from '../processor/failure-rules.ts'
+import type { ExtendedSequenceNumber } from '../model/sequence-number.ts'
+import type { FailureAction, GivingUp, LastResort } from '../processor/failure-rules.ts'
 import type { ModeChange, ReadReport } from '../retrieval/retriever.ts'
 import type { ShardState } from './shard-state.ts'
 
@@ -14,8 +15,11 @@ export interface BatchReport {
 
 /** Something that failed beside the user's code. */
 export interface ShardFailure {
-  /** What was being done: waiting for the parents, reading, settling the end of the shard, or giving the lease back. */
-  readonly during: 'parents' | 'read' | 'end' | 'release'
+  /**
+   * What was being done: waiting for the parents, reading, storing a checkpoint that is the framework's to make, settling the
+   * end of the shard, or giving the lease back.
+   */
+  readonly during: 'parents' | 'read' | 'checkpoint' | 'end' | 'release'
   readonly error: unknown
   /** Absent: it is not tried again here, and the lease is given back, or expires. */
   readonly retryInMs?: number
@@ -23,12 +27,47 @@ export interface ShardFailure {
   readonly failures: number
 }
 
+/** Records that were given up: their dead letters are stored, or they were skipped by name. */
+export interface GivenUpReport {
+  readonly records: number
+  readonly how: GivingUp
+  /** What the last call with them threw, or that they are too old. */
+  readonly error: unknown
+  readonly first: ExtendedSequenceNumber
+  readonly last: ExtendedSequenceNumber
+}
+
+/** What a shard that stands still is waiting for: an answer of Kinesis, the user's code, room in memory, or a dead letter. */
+export type StallCause = 'answer' | 'processor' | 'memory' | 'dead-letters'
+
+/** What is done about a shard that stands still: it is told of, read anew, or its lease is given back. */
+export type StallAction = 'report' | 'restart' | 'release'
+
+/** A shard that makes no progress. */
+export interface StallReport {
+  readonly waitingFor: StallCause
+  /** Milliseconds. */
+  readonly forMs: number
+  readonly action: StallAction
+}
+
 /** What a consumer tells the worker. Nothing here may throw. */
 export interface ShardListener {
   moved(from: ShardState, to: ShardState): void
   batchProcessed(batch: BatchReport): void
-  processorFailed(error: ProcessorError, retryInMs: number | undefined): void
-  gaveUp(error: ProcessorError, lastResort: LastResort): void
+  /** `action`: what follows. */
+  processorFailed(error: ProcessorError, retryInMs: number | undefined, action: FailureAction): void
+  /** The shard goes no further: `error` is of the processor, or of a destination that stores no dead letters. */
+  gaveUp(error: Error, lastResort: LastResort): void
+  gaveUpRecords(given: GivenUpReport): void
+  /** A dead letter could not be stored. `retryInMs` absent: it is not tried again. */
+  deadLetterFailed(error: unknown, retryInMs: number | undefined): void
+  stalled(stall: StallReport): void
+  /** There is progress again, after the shard was told to stand still. */
+  progressed(): void
+  /** The user paused the shard: nothing is delivered. */
+  paused(): void
+  resumed(): void
   failed(failure: ShardFailure): void
   read(report: ReadReport): void
   /** The shard is read in another way from here on. */

@@ -17,6 +17,7 @@ export type ShardEvent =
   | 'parents-finished'
   | 'initialized'
   | 'batch-settled'
+  | 'read-anew' /** what was being read is read again, from where it was taken in */
   | 'end-reached'
   | 'end-retracted' /** the end turned out to be none: read on */
   | 'end-settled'
@@ -24,6 +25,7 @@ export type ShardEvent =
   | 'processor-gone' /** the thread of the processor ended: the next one begins at the checkpoint */
   | 'gave-up' /** the processor failed as often as it may */
   | 'read-failed' /** reading on is pointless */
+  | 'resumed' /** the user wants a halted shard to go on */
   | 'drain-requested'
   | 'drained'
   | 'released'
@@ -46,6 +48,7 @@ const NEXT: Readonly<Record<ShardState, Partial<Readonly<Record<ShardEvent, Shar
   },
   processing: {
     'batch-settled': 'processing',
+    'read-anew': 'processing',
     'end-reached': 'ending',
     'processor-gone': 'initializing',
     'gave-up': 'halted',
@@ -64,7 +67,7 @@ const NEXT: Readonly<Record<ShardState, Partial<Readonly<Record<ShardEvent, Shar
     'lease-lost': 'losing'
   },
   draining: { drained: 'stopped', 'gave-up': 'releasing', 'lease-lost': 'losing' },
-  halted: { 'drain-requested': 'releasing', 'lease-lost': 'losing' },
+  halted: { resumed: 'initializing', 'drain-requested': 'releasing', 'lease-lost': 'losing' },
   releasing: { released: 'losing', 'lease-lost': 'losing' },
   losing: { told: 'stopped' },
   stopped: {}

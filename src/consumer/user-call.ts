@@ -1,8 +1,10 @@
-// Calls the user's code again and again until it succeeds, the rules say to give up, or the call is interrupted.
+// Calls the user's code: one attempt, which lapses of the session do not count as; and, for methods that are given no records,
+// again and again until it succeeds, the rules say to give up, or the call is interrupted.
 import { LeaseLostError, ProcessorError, ProcessorGoneError } from '../model/errors.ts'
-import { afterFailure, type FailurePolicy, type FailureVerdict, type LastResort } from '../processor/failure-rules.ts'
+import { afterFailure, type FailureAction, type FailurePolicy, type LastResort } from '../processor/failure-rules.ts'
 import type { Clock } from '../runtime/clock.ts'
 import type { Random } from '../runtime/random.ts'
+import { type CallLimit, type CallScope, withinLimit } from './call-limit.ts'
 
 /**
  * How a call of the user's code came out. `interrupted`: nobody wanted another attempt, and none had succeeded. `gone`: the
@@ -11,70 +13,163 @@ import type { Random } from '../runtime/random.ts'
 export type CallOutcome =
   | { readonly kind: 'done' }
   | { readonly kind: 'interrupted' }
+  | {
+      readonly kind: 'gone'
+      readonly cause: ProcessorGoneError
+      /** It counts as a failure of the call, which was told of: how long to wait before the next one. Absent: it does not. Milliseconds. */
+      readonly restartInMs?: number
+    }
+  | { readonly kind: 'gave-up'; readonly lastResort: LastResort; readonly error: Error }
+
+/** How one attempt came out. */
+export type Attempt<T> =
+  | { readonly kind: 'done'; readonly value: T }
+  /** `cause`: what it failed with, if that is no consequence of the interruption. */
+  | { readonly kind: 'interrupted'; readonly cause?: unknown }
   | { readonly kind: 'gone'; readonly cause: ProcessorGoneError }
-  | { readonly kind: 'gave-up'; readonly lastResort: LastResort; readonly error: ProcessorError }
+  | { readonly kind: 'failed'; readonly cause: unknown }
 
 /** Whether user code may be called: for a tenure, whether the session behind it is proved to live. */
 export interface Hold {
   /** Aborts when the proof that is in force now runs out. */
   readonly lapse: AbortSignal
+  /** Whether the user wants no calls for now. Absent: calls may be made. */
+  readonly isPaused?: boolean
   /** Resolves when user code may be called, or never will be, or `signal` aborts. Never rejects. */
   whenValid(signal: AbortSignal): Promise<void>
 }
 
-/** A call of the user's code that is to be made, and what to do when it fails. */
-export interface UserCall {
+/** Keeps calls back for a while after too many have failed. */
+export interface CallGate {
+  /** Resolves when a call may be made. Rejects with the reason of `signal` if that aborts first. */
+  admit(signal: AbortSignal): Promise<AdmittedCall>
+}
+
+/** A call that may be made, and of which is said how it came out. */
+export interface AdmittedCall {
+  succeeded(): void
+  failed(error: unknown): void
+  /** It was not made, or says nothing about how calls come out now. */
+  dropped(): void
+}
+
+/** What every call of the user's code of one shard is made with. */
+export interface CallSetting extends Pick<CallLimit, 'turn' | 'leftBehind'> {
   readonly shardId: string
-  /** Name of the processor's method, for errors and events. */
-  readonly method: string
-  /** One call. `failures` is how often in a row it has failed before, `calls` how often it was made before. */
-  readonly call: (failures: number, calls: number) => void | Promise<void>
   readonly hold: Hold
   readonly policy: FailurePolicy
-  /** Whether a failure will not pass however often the call is made; then the worker is to stop. */
-  readonly isHopeless?: (cause: unknown) => boolean
-  /** Aborts when no further attempt is wanted. A call under way is waited for all the same: calls never overlap. */
-  readonly interrupt: AbortSignal
+  /** How long a call may take. Milliseconds. */
+  readonly limitMs: number
+  /** Absent: calls are not kept back. */
+  readonly gate?: CallGate | undefined
+  /** Aborts when a call under way is to be given up. */
+  readonly giveUp: AbortSignal
+  /** See {@link CallLimit.abandoned}. */
+  readonly abandoned?: AbortSignal | undefined
   readonly clock: Clock
   readonly random: Random
-  readonly failed: (error: ProcessorError, retryInMs: number | undefined) => void
+  readonly failed: (error: ProcessorError, retryInMs: number | undefined, action: FailureAction) => void
+}
+
+/**
+ * Makes a call once. One during which the hold lapsed had its signal aborted, and may have returned because of that: it counts
+ * neither as done nor as failed, and is made again once the hold is valid. What it throws is never thrown on.
+ *
+ * @param interrupt aborts when no call is wanted any more; one under way is waited for all the same: calls never overlap
+ * @param failureIn what the gate is to be told that a call has failed with that has returned; `undefined`: it has not
+ */
+export async function attemptCall<T>(
+  { hold, gate, giveUp, abandoned, limitMs, clock, turn, leftBehind }: CallSetting,
+  interrupt: AbortSignal,
+  call: (scope: CallScope) => T | Promise<T>,
+  failureIn: (value: T) => unknown = () => undefined
+): Promise<Attempt<T>> {
+  for (;;) {
+    if (!interrupt.aborted) await hold.whenValid(interrupt)
+    if (interrupt.aborted) return { kind: 'interrupted' }
+    const { lapse } = hold
+    // Many shards are let go on at once, and another one's code may have blocked the event loop since.
+    const isHeldBack = (): boolean => lapse.aborted || hold.isPaused === true
+    if (isHeldBack()) continue
+    const admitted = await gate?.admit(interrupt).catch(() => undefined)
+    if (interrupt.aborted || isHeldBack()) {
+      admitted?.dropped()
+      if (interrupt.aborted) return { kind: 'interrupted' }
+      continue
+    }
+    try {
+      const value = await withinLimit({ sources: [giveUp, lapse], limitMs, clock, abandoned, turn, leftBehind }, call)
+      if (!lapse.aborted) {
+        const failure = failureIn(value)
+        if (failure === undefined) admitted?.succeeded()
+        else admitted?.failed(failure)
+        return { kind: 'done', value }
+      }
+      admitted?.dropped()
+    } catch (cause) {
+      const isOver = interrupt.aborted
+      if (isOver || lapse.aborted || cause instanceof ProcessorGoneError) admitted?.dropped()
+      else admitted?.failed(cause)
+      if (cause instanceof ProcessorGoneError) return isOver ? { kind: 'interrupted' } : { kind: 'gone', cause }
+      if (lapse.aborted) continue
+      if (!isOver) return { kind: 'failed', cause }
+      // What the call was interrupted with is no failure of its own.
+      const isOwn = !(cause instanceof LeaseLostError || cause === interrupt.reason)
+      return { kind: 'interrupted', ...(isOwn && { cause }) }
+    }
+  }
+}
+
+/** A call of a method that is given no records. */
+export interface UserCall extends CallSetting {
+  /** Name of the processor's method, for errors and events. */
+  readonly method: string
+  /** One call. */
+  readonly call: (scope: CallScope) => void | Promise<void>
+  /** Whether a failure will not pass however often the call is made; then the worker is to stop. */
+  readonly isHopeless?: (cause: unknown) => boolean
+  /** Aborts when no further attempt is wanted. */
+  readonly interrupt: AbortSignal
 }
 
 /**
  * Makes the call until it succeeds, its policy gives up, or `interrupt` aborts. What the call throws is told to
  * `failed`, and is in the outcome if it was the last straw; it is never thrown on.
- *
- * A call during which the hold lapsed had its signal aborted, and may have returned because of that: it counts neither as
- * done nor as failed, and is made again once the hold is valid.
  */
 export async function callUser(user: UserCall): Promise<CallOutcome> {
-  for (let attempt = 1, calls = 0; ; calls++) {
-    if (!user.interrupt.aborted) await user.hold.whenValid(user.interrupt)
-    if (user.interrupt.aborted) return { kind: 'interrupted' }
-    const { lapse } = user.hold
-    // Many shards are let go on at once, and another one's code may have blocked the event loop since.
-    if (lapse.aborted) continue
-    try {
-      await user.call(attempt - 1, calls)
-      if (!lapse.aborted) return { kind: 'done' }
-    } catch (cause) {
-      const isOver = user.interrupt.aborted
-      if (cause instanceof ProcessorGoneError) return isOver ? { kind: 'interrupted' } : { kind: 'gone', cause }
-      if (lapse.aborted) continue
-      // What the call was interrupted with is no failure of its own.
-      if (isOver && (cause instanceof LeaseLostError || cause === user.interrupt.reason)) return { kind: 'interrupted' }
-      const error = new ProcessorError(user.shardId, user.method, attempt, cause)
-      if (isOver) {
-        user.failed(error, undefined)
-        return { kind: 'interrupted' }
-      }
-      const verdict: FailureVerdict = user.isHopeless?.(cause)
-        ? { kind: 'give-up', lastResort: 'stop' }
-        : afterFailure(attempt, user.policy, user.random.next())
-      user.failed(error, verdict.kind === 'again' ? verdict.inMs : undefined)
-      if (verdict.kind === 'give-up') return { kind: 'gave-up', lastResort: verdict.lastResort, error }
-      attempt += 1
-      await user.clock.sleep(verdict.inMs, user.interrupt)
+  const { shardId, method, policy, interrupt, clock, random } = user
+  let failedAtMs: number | undefined
+  for (let attempt = 1; ; attempt++) {
+    const made = await attemptCall(user, interrupt, user.call)
+    if (made.kind === 'done') return { kind: 'done' }
+    if (made.kind === 'gone') return made
+    if (made.kind === 'interrupted') {
+      if (made.cause !== undefined)
+        user.failed(new ProcessorError(shardId, method, attempt, made.cause), undefined, 'retry')
+      return { kind: 'interrupted' }
     }
+    const { cause } = made
+    const error = new ProcessorError(shardId, method, attempt, cause)
+    const nowMs = clock.monotonicMs()
+    failedAtMs ??= nowMs
+    const failure = {
+      error: cause,
+      shardId,
+      method,
+      records: 0,
+      attempt,
+      elapsedMs: nowMs - failedAtMs,
+      ageMs: undefined
+    }
+    const verdict = user.isHopeless?.(cause)
+      ? ({ kind: 'give-up', lastResort: 'stop' } as const)
+      : afterFailure(failure, policy, random.next())
+    if (verdict.kind !== 'again') {
+      const lastResort = verdict.kind === 'give-up' ? verdict.lastResort : 'halt'
+      user.failed(error, undefined, lastResort)
+      return { kind: 'gave-up', lastResort, error }
+    }
+    user.failed(error, verdict.inMs, 'retry')
+    await clock.sleep(verdict.inMs, interrupt)
   }
 }

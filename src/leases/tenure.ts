@@ -12,6 +12,7 @@ import {
   renewed
 } from '../model/lease.ts'
 import { comparePositions, type ExtendedSequenceNumber } from '../model/sequence-number.ts'
+import { forMany } from '../runtime/abort.ts'
 import { backoffMs } from '../runtime/backoff.ts'
 import type { Clock } from '../runtime/clock.ts'
 import type { Random } from '../runtime/random.ts'
@@ -45,6 +46,11 @@ const RETRY = { firstMs: 50, maxMs: 1_000 }
 export class Tenure {
   readonly leaseKey: string
   readonly shardId: string
+  /**
+   * The counter of the row that the claim wrote. Every claim counts up what it found, and so does every write in between, so
+   * that a later claim of the same row has a higher one, whoever makes it.
+   */
+  readonly fencingToken: number
   readonly #context: TenureContext
   readonly #over = new AbortController()
   #lease: Lease
@@ -59,6 +65,7 @@ export class Tenure {
   constructor(lease: Lease, provedAtMs: number, context: TenureContext) {
     this.leaseKey = lease.leaseKey
     this.shardId = lease.shardId
+    this.fencingToken = lease.counter
     this.#lease = lease
     this.#provedAtMs = provedAtMs
     this.#context = context
@@ -97,7 +104,7 @@ export class Tenure {
   /** Aborts when the proof of the session that is in force now runs out. Aborted already while there is none. */
   get lapse(): AbortSignal {
     if (this.#lapse.signal.aborted && this.isValid()) this.#lapse = new AbortController()
-    return this.#lapse.signal
+    return forMany(this.#lapse.signal)
   }
 
   /** Resolves when this worker may act as the owner, or the tenure has ended, or `signal` aborts. */

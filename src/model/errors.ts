@@ -138,6 +138,77 @@ export class ProcessorGoneError extends ConsumerError {
   }
 }
 
+/** A call of the user's code took longer than it may (option `onProcessorError.timeoutMs`). */
+export class HandlerTimeoutError extends ConsumerError {
+  static readonly code = 'HANDLER_TIMEOUT'
+  readonly code = HandlerTimeoutError.code
+  readonly retryable = true
+  /** How long the call may take. Milliseconds. */
+  readonly limitMs: number
+  /** Whether the call had not returned either when this was made: what it still does is not waited for, and counts for nothing. */
+  readonly isLeftBehind: boolean
+
+  constructor(limitMs: number, isLeftBehind: boolean, options?: { cause?: unknown }) {
+    const left = isLeftBehind ? ', and it did not return when its signal aborted' : ''
+    super(`The call took longer than ${limitMs} ms${left}`, options)
+    this.limitMs = limitMs
+    this.isLeftBehind = isLeftBehind
+  }
+}
+
+/** The user's code returned, and named records that it has not processed. */
+export class FailedRecordsError extends ConsumerError {
+  static readonly code = 'FAILED_RECORDS'
+  readonly code = FailedRecordsError.code
+  readonly retryable = true
+  /** How many records it named. */
+  readonly failed: number
+
+  constructor(failed: number, records: number) {
+    super(`${failed} of ${records} records were returned as failed`)
+    this.failed = failed
+  }
+}
+
+/** Records were given up without a further call, because they arrived longer ago than `onProcessorError.maxRecordAgeMs`. */
+export class RecordTooOldError extends ConsumerError {
+  static readonly code = 'RECORD_TOO_OLD'
+  readonly code = RecordTooOldError.code
+  readonly retryable = false
+
+  constructor(maxAgeMs: number, options?: { cause?: unknown }) {
+    super(`The record arrived more than ${maxAgeMs} ms ago`, options)
+  }
+}
+
+/** A dead letter could not be stored. Nothing was passed over: the record is given up only once its letter is stored. */
+export class DeadLetterError extends ConsumerError {
+  static readonly code = 'DEAD_LETTER'
+  readonly code = DeadLetterError.code
+  readonly retryable = true
+  /** Name of the destination. */
+  readonly destination: string
+
+  constructor(destination: string, cause: unknown) {
+    super(`Dead letters could not be stored in ${destination}: ${messageOf(cause)}`, { cause })
+    this.destination = destination
+  }
+}
+
+/** A shard was read for a while without any answer, or processed without anything being settled. */
+export class StalledError extends ConsumerError {
+  static readonly code = 'STALLED'
+  readonly code = StalledError.code
+  readonly retryable = true
+  /** The shard that stood still. */
+  readonly shardId: string
+
+  constructor(shardId: string, waitingFor: string, forMs: number) {
+    super(`${shardId} has made no progress for ${Math.round(forMs)} ms: it waits for ${waitingFor}`)
+    this.shardId = shardId
+  }
+}
+
 /** A worker that has stopped was asked to start; or why the signal of a processor aborted that a stop does not wait for. */
 export class WorkerStoppedError extends ConsumerError {
   static readonly code = 'WORKER_STOPPED'

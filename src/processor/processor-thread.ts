@@ -4,6 +4,7 @@ import { type MessagePort, parentPort, workerData } from 'node:worker_threads'
 import { messageOf, OptionError } from '../model/errors.ts'
 import { sentError } from './thread-errors.ts'
 import { processorMaker, ThreadHost } from './thread-host.ts'
+import { ThreadNotes } from './thread-memory.ts'
 import type { FromThread, ToThread } from './thread-messages.ts'
 
 /**
@@ -19,7 +20,7 @@ export function serveProcessors(port: MessagePort, data: unknown): void {
   })
   port.on('message', (message: ToThread) => {
     if (message.kind === 'load' && host === undefined) {
-      host = loadHost(port, message.module, message.aborts, data).catch(error => {
+      host = loadHost(port, message, data).catch(error => {
         const unusable: FromThread = { kind: 'unusable', error: sentError(error) }
         port.postMessage(unusable)
         return undefined
@@ -28,7 +29,11 @@ export function serveProcessors(port: MessagePort, data: unknown): void {
   })
 }
 
-async function loadHost(port: MessagePort, href: string, aborts: MessagePort, data: unknown): Promise<ThreadHost> {
+async function loadHost(
+  port: MessagePort,
+  { module: href, aborts, notes }: Extract<ToThread, { kind: 'load' }>,
+  data: unknown
+): Promise<ThreadHost> {
   let module: object
   try {
     module = await import(href)
@@ -36,7 +41,7 @@ async function loadHost(port: MessagePort, href: string, aborts: MessagePort, da
     const problem = `is ${JSON.stringify(href)}, which cannot be loaded: ${messageOf(cause)}`
     throw new OptionError('threads.module', problem, { cause })
   }
-  return new ThreadHost(port, aborts, processorMaker(module, data))
+  return new ThreadHost({ port, aborts, notes: new ThreadNotes(notes), make: processorMaker(module, data) })
 }
 
 if (parentPort !== null) serveProcessors(parentPort, workerData)

@@ -103,6 +103,32 @@ export function unpackBatch(batch: SentBatch): ConsumedRecord[] {
   return batch.keys.map((_, record) => new ConsumedRecord(new SentFields(batch, record) as ConsumedRecordFields))
 }
 
+/** Where in a batch some of its records are, which are in the same order: each row's beginning and end. `undefined`: not all are there. */
+export function placesIn(batch: readonly ConsumedRecord[], records: readonly ConsumedRecord[]): Int32Array | undefined {
+  const places: number[] = []
+  let end = 0
+  for (const record of records) {
+    if (batch[end] === record && places.length > 0) places[places.length - 1] = ++end
+    else {
+      const at = batch.indexOf(record, end)
+      if (at === -1) return undefined
+      end = at + 1
+      places.push(at, end)
+    }
+  }
+  return Int32Array.from(places)
+}
+
+/** The records that are in these places. The array is a new one. */
+export function takenFrom(batch: readonly ConsumedRecord[], places: Int32Array | undefined): ConsumedRecord[] {
+  if (places === undefined) return batch.slice()
+  const taken: ConsumedRecord[] = []
+  for (let row = 0; row < places.length; row += 2) {
+    for (let at = places[row] as number; at < (places[row + 1] as number); at++) taken.push(batch[at] as ConsumedRecord)
+  }
+  return taken
+}
+
 /** The fields of one record, looked up when they are asked for. */
 class SentFields {
   readonly #batch: SentBatch

@@ -6,10 +6,23 @@ import type { ConsumedRecord } from '../model/record.ts'
 import { type ExtendedSequenceNumber, positionOf } from '../model/sequence-number.ts'
 import { HandlerProcessor } from './handler-processor.ts'
 import { asProcessor, type RecordProcessor } from './record-processor.ts'
-import { unpackBatch } from './thread-batch.ts'
+import { packBatch, takenFrom, unpackBatch } from './thread-batch.ts'
 import { receivedError, sentError } from './thread-errors.ts'
-import type { CheckpointAnswer, CheckpointWish, FromThread, SentCall, ToThread } from './thread-messages.ts'
+import type { ThreadNotes } from './thread-memory.ts'
+import type { CheckpointAnswer, CheckpointWish, FromThread, SentCall, ToThread, Traits } from './thread-messages.ts'
+import { failedIn, ThreadSettling } from './thread-settling.ts'
 import { ThreadSignals } from './thread-signals.ts'
+
+/** Where a host is told and tells, and how it makes processors. */
+export interface ThreadHostOptions {
+  /** Where what happens is told. */
+  readonly port: Pick<MessagePort, 'postMessage'>
+  /** Where it is said that signals have aborted. */
+  readonly aborts: MessagePort
+  readonly notes: ThreadNotes
+  /** Makes a processor, as the user's module does. */
+  readonly make: () => RecordProcessor
+}
 
 /** A processor that lives here, once it is made, and the batch that it may be given again. */
 interface Hosted {
@@ -32,31 +45,32 @@ interface Asked {
   readonly refused: (error: unknown) => void
 }
 
+/** A call of the user's code. */
+type MadeCall = Exclude<SentCall, { readonly method: 'recover' }>
+type ProcessCall = Extract<SentCall, { readonly method: 'processRecords' }>
+
 /** The processors of one thread. */
 export class ThreadHost {
-  readonly #port: Pick<MessagePort, 'postMessage'>
-  readonly #make: () => RecordProcessor
+  readonly #options: ThreadHostOptions
   readonly #signals: ThreadSignals
   readonly #hosted = new Map<number, Hosted>()
   readonly #asked = new Map<number, Asked>()
   #asks = 0
 
-  /**
-   * @param port where what happens is told
-   * @param aborts where it is said that signals have aborted
-   * @param make makes a processor, as the user's module does
-   */
-  constructor(port: Pick<MessagePort, 'postMessage'>, aborts: MessagePort, make: () => RecordProcessor) {
-    this.#port = port
-    this.#make = make
-    this.#signals = new ThreadSignals(aborts)
+  constructor(options: ThreadHostOptions) {
+    this.#options = options
+    this.#signals = new ThreadSignals(options.aborts)
   }
 
   /** Does what the main thread says. */
   hear(message: ToThread): void {
     switch (message.kind) {
       case 'call':
+        if (message.waits) this.#tell({ kind: 'begun', call: message.call })
         void this.#run(message.call, message.processor, message.made)
+        break
+      case 'ping':
+        this.#options.notes.hear(message.ping)
         break
       case 'answer':
         this.#hearAnswer(message.ask, message.answer)
@@ -76,8 +90,12 @@ export class ThreadHost {
   async #run(call: number, processor: number, made: SentCall): Promise<void> {
     const signal = this.#signals.open(call)
     try {
-      await this.#call({ call, processor, shardId: made.input.shardId }, made, signal)
-      this.#tell({ kind: 'returned', call })
+      if (made.method === 'recover') await this.#giveBack(call, this.#hostedAs(processor), made.picked)
+      else {
+        // If its code never lets go of the thread, everybody can see whose it was.
+        const value = await this.#options.notes.during(call, () => this.#call(call, processor, made, signal))
+        this.#tell({ kind: 'returned', call, ...(value !== undefined && { value }) })
+      }
     } catch (error) {
       this.#tell({ kind: 'threw', call, error: sentError(error) })
     } finally {
@@ -85,21 +103,53 @@ export class ThreadHost {
     }
   }
 
-  #call(of: CallOf, made: SentCall, signal: AbortSignal): void | Promise<void> {
-    const hosted = this.#hostedAs(of.processor)
-    if (made.method === 'initialize') {
-      hosted.forLife.push(of.call)
-      hosted.processor ??= asProcessor(this.#make())
-      return hosted.processor.initialize({ ...made.input, signal })
-    }
+  #call(call: number, number: number, made: MadeCall, signal: AbortSignal): unknown {
+    const hosted = this.#hostedAs(number)
+    if (made.method === 'make') return this.#make(hosted)
     const { processor } = hosted
-    if (processor === undefined) throw new BugError(`${made.method} was called before initialize`)
-    if (made.method === 'leaseLost') return processor.leaseLost(made.input)
-    const checkpointer = this.#checkpointer(of)
-    if (made.method !== 'processRecords') return processor[made.method]({ ...made.input, checkpointer, signal })
+    if (processor === undefined) throw new BugError(`${made.method} was called before the processor was made`)
+    switch (made.method) {
+      case 'initialize':
+        hosted.forLife.push(call)
+        return withoutValue(processor.initialize({ ...made.input, signal }))
+      case 'loadCheckpoint':
+        return processor.loadCheckpoint?.({ ...made.input, signal })
+      case 'saveCheckpoint':
+        return withoutValue(processor.saveCheckpoint?.({ ...made.input, signal }))
+      case 'leaseLost':
+        return withoutValue(processor.leaseLost(made.input))
+      case 'processRecords':
+        return this.#process({ call, processor: number, shardId: made.input.shardId }, hosted, made, signal)
+      case 'shardEnded':
+      case 'shutdownRequested': {
+        const checkpointer = this.#checkpointer({ call, processor: number, shardId: made.input.shardId })
+        return withoutValue(processor[made.method]({ ...made.input, checkpointer, signal }))
+      }
+    }
+  }
+
+  #make(hosted: Hosted): Traits {
+    hosted.processor ??= asProcessor(this.#options.make())
+    const { processor } = hosted
+    return {
+      keepsNothing: processor instanceof HandlerProcessor,
+      loads: processor.loadCheckpoint !== undefined,
+      saves: processor.saveCheckpoint !== undefined
+    }
+  }
+
+  #process(of: CallOf, hosted: Hosted, { input, batch: sent, picked, settled }: ProcessCall, signal: AbortSignal) {
+    const { processor } = hosted as Required<Hosted>
+    if (sent !== undefined) hosted.batch = unpackBatch(sent)
     // A copy each time: what the processor does to its array must not change what it is given again.
-    const records = this.#batchOf(hosted, made.batch).slice(typeof made.batch === 'number' ? made.batch : 0)
-    return processor.processRecords({ ...made.input, records, checkpointer, signal })
+    const records = takenFrom(this.#batchOf(hosted), picked)
+    const settling = new ThreadSettling(records.slice(), settled)
+    const settle = (record: ExtendedSequenceNumber): void => settling.settle(record)
+    const checkpointer = this.#checkpointer(of)
+    const work = async () => processor.processRecords({ ...input, records, checkpointer, settle, signal })
+    return work()
+      .then(failedIn)
+      .finally(() => settling.close())
   }
 
   #hostedAs(number: number): Hosted {
@@ -108,11 +158,16 @@ export class ThreadHost {
     return hosted
   }
 
-  #batchOf(hosted: Hosted, sent: Extract<SentCall, { readonly method: 'processRecords' }>['batch']) {
-    const batch = typeof sent === 'number' ? hosted.batch : unpackBatch(sent)
-    if (batch === undefined) throw new BugError('A batch is to be processed again that is not here any more')
-    hosted.batch = batch
+  #batchOf({ batch }: Hosted): readonly ConsumedRecord[] {
+    if (batch === undefined) throw new BugError('Records are asked for that are not in this thread any more')
     return batch
+  }
+
+  /** Sends copies of records: the batch stays here. */
+  async #giveBack(call: number, hosted: Hosted, picked: Int32Array): Promise<void> {
+    const pause = async (): Promise<void> => {}
+    const { batch, transfer } = await packBatch(takenFrom(this.#batchOf(hosted), picked), { own: new Set(), pause })
+    this.#tell({ kind: 'returned', call, value: batch }, transfer)
   }
 
   #checkpointer(of: CallOf): Checkpointer {
@@ -144,8 +199,8 @@ export class ThreadHost {
     else asked?.refused(receivedError(answer.error))
   }
 
-  #tell(message: FromThread): void {
-    this.#port.postMessage(message)
+  #tell(message: FromThread, transfer: readonly ArrayBuffer[] = []): void {
+    this.#options.port.postMessage(message, transfer)
   }
 }
 
@@ -186,4 +241,9 @@ function isFunction(value: unknown): value is (...given: unknown[]) => unknown {
 
 function wishAt(at: ExtendedSequenceNumber | undefined): { at?: ExtendedSequenceNumber } {
   return at === undefined ? {} : { at: positionOf(at) }
+}
+
+/** What the method returns is nobody's business, and may be something that cannot be sent. */
+async function withoutValue(outcome: unknown): Promise<void> {
+  await outcome
 }

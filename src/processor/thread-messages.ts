@@ -1,22 +1,48 @@
 // What the main thread and the threads of processors say to each other. Plain data.
 import type { MessagePort } from 'node:worker_threads'
 import type { ExtendedSequenceNumber } from '../model/sequence-number.ts'
-import type { InitializeInput, ProcessRecordsInput } from './record-processor.ts'
+import type {
+  InitializeInput,
+  LoadCheckpointInput,
+  ProcessRecordsInput,
+  SaveCheckpointInput
+} from './record-processor.ts'
 import type { SentBatch } from './thread-batch.ts'
 import type { SentError } from './thread-errors.ts'
 
-/** A call of a processor. `batch`: records; or, if the thread has them from an earlier call, from which of them on. */
+/** Some of the records of a batch: where each row of them begins and ends. */
+export type Picked = Int32Array
+
+/** A call of a processor. `make` and `recover` are for the thread itself: to make it, and to give records back. */
 export type SentCall =
+  | { readonly method: 'make' }
   | { readonly method: 'initialize'; readonly input: Omit<InitializeInput, 'signal'> }
+  | { readonly method: 'loadCheckpoint'; readonly input: Omit<LoadCheckpointInput, 'signal'> }
+  | { readonly method: 'saveCheckpoint'; readonly input: Omit<SaveCheckpointInput, 'signal'> }
   | {
       readonly method: 'processRecords'
-      readonly input: Omit<ProcessRecordsInput, 'records' | 'checkpointer' | 'signal'>
-      readonly batch: SentBatch | number
+      readonly input: Omit<ProcessRecordsInput, 'records' | 'checkpointer' | 'signal' | 'settle'>
+      /** Absent: the thread has it from an earlier call. */
+      readonly batch?: SentBatch
+      /** Absent: all of the batch. */
+      readonly picked?: Picked
+      /** Shared memory, a byte for each record of the call: 1 once it is settled. */
+      readonly settled: Uint8Array
     }
+  | { readonly method: 'recover'; readonly picked: Picked }
   | {
       readonly method: 'shardEnded' | 'shutdownRequested' | 'leaseLost'
       readonly input: { readonly shardId: string }
     }
+
+/** What is known of a processor once it is made. */
+export interface Traits {
+  /** It is a handler: what it has returned from is done, and it has nothing to lose. */
+  readonly keepsNothing: boolean
+  /** Whether it has `loadCheckpoint`, and `saveCheckpoint`. */
+  readonly loads: boolean
+  readonly saves: boolean
+}
 
 /** What a checkpointer is asked for. `make`: the checkpoint that was prepared by the ask of that number. */
 export type CheckpointWish =
@@ -41,8 +67,16 @@ export interface SentAsk {
 
 /** What a thread is told. `load` is the first message; calls count up. */
 export type ToThread =
-  | { readonly kind: 'load'; readonly module: string; readonly aborts: MessagePort }
-  | { readonly kind: 'call'; readonly call: number; readonly processor: number; readonly made: SentCall }
+  | { readonly kind: 'load'; readonly module: string; readonly aborts: MessagePort; readonly notes: Int32Array }
+  | {
+      readonly kind: 'call'
+      readonly call: number
+      readonly processor: number
+      readonly made: SentCall
+      /** Whether the thread is to say when it begins with the call: there are others before it. */
+      readonly waits: boolean
+    }
+  | { readonly kind: 'ping'; readonly ping: number }
   | { readonly kind: 'answer'; readonly ask: number; readonly answer: CheckpointAnswer }
   /** The batch that the processor was given last does not come again. */
   | { readonly kind: 'let-go'; readonly processor: number }
@@ -51,7 +85,8 @@ export type ToThread =
 
 /** What a thread tells. */
 export type FromThread =
-  | { readonly kind: 'returned'; readonly call: number }
+  | { readonly kind: 'begun'; readonly call: number }
+  | { readonly kind: 'returned'; readonly call: number; readonly value?: unknown }
   | { readonly kind: 'threw'; readonly call: number; readonly error: SentError }
   | SentAsk
   /** The module is not what it has to be: the thread is of no use. */

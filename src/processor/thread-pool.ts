@@ -1,5 +1,5 @@
 // The threads in which processors live: how many, which of them gets the next processor, and what follows when one ends.
-import { WorkerStoppedError } from '../model/errors.ts'
+import { HandlerTimeoutError, WorkerStoppedError } from '../model/errors.ts'
 import { backoffMs } from '../runtime/backoff.ts'
 import type { Clock } from '../runtime/clock.ts'
 import type { Random } from '../runtime/random.ts'
@@ -36,6 +36,8 @@ export interface ThreadPoolOptions {
   readonly threadUrl?: URL
 }
 
+/** How long a thread may take to start and to load its module before that counts as time of the first call. Milliseconds. */
+const LOAD_MS = 60_000
 const RESTART = { firstMs: 200, maxMs: 30_000 }
 /** A thread that lived for so long did not end because of how it began. Milliseconds. */
 const LONG_LIFE_MS = 60_000
@@ -61,7 +63,8 @@ export class ThreadPool {
     return new ThreadProcessor({
       admit: (shardId, signal) => this.#admit(shardId, signal),
       proved: shardId => void this.#suspects.delete(shardId),
-      pause: () => this.#options.clock.sleep(0)
+      pause: () => this.#options.clock.sleep(0),
+      whenLate: signal => this.#options.clock.sleep(LOAD_MS, signal)
     })
   }
 
@@ -113,8 +116,10 @@ export class ThreadPool {
     const nowMs = clock.monotonicMs()
     const livedMs = nowMs - (this.#threads.get(thread)?.sinceMs ?? nowMs)
     this.#threads.delete(thread)
-    this.#deaths = livedMs >= LONG_LIFE_MS ? 1 : this.#deaths + 1
-    const retryInMs = backoffMs(this.#deaths, RESTART, random.next())
+    // What took too long to be let go on has taken its time.
+    const isEnded = cause instanceof HandlerTimeoutError
+    if (!isEnded) this.#deaths = livedMs >= LONG_LIFE_MS ? 1 : this.#deaths + 1
+    const retryInMs = isEnded ? 0 : backoffMs(this.#deaths, RESTART, random.next())
     this.#mayStartAtMs = nowMs + retryInMs
     const shardIds = thread.places.map(({ shardId }) => shardId)
     for (const shardId of shardIds) this.#suspects.add(shardId)

@@ -1,17 +1,21 @@
 // A record processor whose methods run in another thread. To what calls it, it is a processor like any other.
 
-import { ProcessorGoneError } from '../model/errors.ts'
+import { type HandlerTimeoutError, ProcessorGoneError } from '../model/errors.ts'
 import type { ConsumedRecord, KinesisRecord } from '../model/record.ts'
-import type { ThreadPlace } from './pool-thread.ts'
+import { deferred } from '../runtime/deferred.ts'
+import type { Blame, CallParts, ThreadPlace } from './pool-thread.ts'
 import {
   type InitializeInput,
   type LeaseLostInput,
   type ProcessRecordsInput,
+  type ProcessRecordsOutcome,
   RecordProcessor,
   type ShardEndedInput,
   type ShutdownRequestedInput
 } from './record-processor.ts'
-import { ownBuffers, packBatch, type SentBatch } from './thread-batch.ts'
+import { ownBuffers, packBatch, placesIn, type SentBatch, unpackBatch } from './thread-batch.ts'
+import { sharedFlags } from './thread-memory.ts'
+import type { SentCall, Traits } from './thread-messages.ts'
 
 /** What a processor needs of its pool. */
 export interface ThreadPlaces {
@@ -21,37 +25,83 @@ export interface ThreadPlaces {
   proved(shardId: string): void
   /** Lets the event loop run once. */
   pause(): Promise<void>
+  /** Resolves when a module takes too long to be loaded, or when `signal` aborts. */
+  whenLate(signal: AbortSignal): Promise<void>
 }
+
+/** A call with records that is under way, and where it is said which of them are settled. */
+interface CallUnderWay extends Pick<ProcessRecordsInput, 'records' | 'settle'> {
+  /** Shared with the thread, a byte for each record. */
+  readonly settled: Uint8Array
+}
+
+type Own = ReadonlySet<ArrayBufferLike>
 
 /**
  * Has the calls for one shard made in a thread of a pool, from `initialize` on always the same one. Once that thread is gone,
  * every call but `initialize` and `leaseLost` rejects with ProcessorGoneError: the batch it had is gone with it.
  */
 export class ThreadProcessor extends RecordProcessor {
+  /** There if the processor in the thread has it, as soon as that is made. */
+  override loadCheckpoint?: NonNullable<RecordProcessor['loadCheckpoint']>
+  /** There if the processor in the thread has it, as soon as that is made. */
+  override saveCheckpoint?: NonNullable<RecordProcessor['saveCheckpoint']>
   readonly #places: ThreadPlaces
   #place: ThreadPlace | undefined
+  /** Absent: the processor is not made yet. */
+  #traits: Traits | undefined
+  /** What is delivered together, if it is known, and the memory that belongs to it alone. */
+  #whole: readonly ConsumedRecord[] | undefined
+  #own: Own = new Set()
   /** The batch that the thread has, so that it need not be sent to be processed again. */
   #batch: readonly ConsumedRecord[] | undefined
-  #own: ReadonlySet<ArrayBufferLike> = new Set()
+  #underWay: CallUnderWay | undefined
+  #begun: Promise<void> | undefined
+  #settled = sharedFlags(64)
 
   constructor(places: ThreadPlaces) {
     super()
     this.#places = places
   }
 
+  /** Whether what the processor has returned from is done: it is a function, and has nothing to lose. */
+  get keepsNothing(): boolean {
+    return this.#traits?.keepsNothing ?? false
+  }
+
+  /** Why the processor is not there any more, and whose call that is the doing of. `undefined`: it is there. */
+  get gone(): { readonly error: ProcessorGoneError; readonly blame: Blame } | undefined {
+    const { error, blame = 'nobody' } = this.#place ?? {}
+    return error instanceof ProcessorGoneError ? { error, blame } : undefined
+  }
+
+  /** Resolves once the thread has come to the processor that is to be made, or to the records that are to be processed. */
+  get begun(): Promise<void> | undefined {
+    return this.#begun
+  }
+
   /**
-   * Says what the next batch was made from. Memory that is filled by it alone is then transferred, and not copied: nothing of
-   * it may be read here any more.
+   * Says what is delivered next, and what it was made from. Memory that is filled by it alone is then transferred, and not
+   * copied: nothing of it may be read here any more.
    */
-  takeFrom(read: readonly KinesisRecord[]): void {
+  takeFrom(read: readonly KinesisRecord[], batch: readonly ConsumedRecord[]): void {
     this.#own = ownBuffers(read)
+    this.#whole = batch
   }
 
   /** Lets go of the batch that was processed last: it does not come again. */
   letGo(): void {
     if (this.#batch !== undefined) this.#place?.letGo()
     this.#batch = undefined
+    this.#whole = undefined
     this.#own = new Set()
+  }
+
+  /** Records of the batch with all that they have, wherever that is by now. Rejects with ProcessorGoneError if it is lost. */
+  async recover(records: readonly ConsumedRecord[]): Promise<readonly ConsumedRecord[]> {
+    const picked = this.#batch && this.#own.size > 0 ? placesIn(this.#batch, records) : undefined
+    if (picked === undefined || this.#place === undefined) return records
+    return unpackBatch((await this.#place.call({ method: 'recover', picked })) as SentBatch)
   }
 
   /** Leaves the thread. Nothing may be called any more. */
@@ -59,35 +109,72 @@ export class ThreadProcessor extends RecordProcessor {
     this.#place?.leave()
   }
 
-  /** Gets a place in a thread, if it has none. That can take a while; rejects with the reason of `signal` if that aborts first. */
+  /** Whether the call under way waits for the thread, which the call of another processor has. */
+  isHeldUp(): boolean {
+    return this.#place?.isHeldUp() ?? false
+  }
+
+  /**
+   * Ends the thread with everything in it, because a call does not return though it has taken too long. What it has failed with:
+   * `error`, or ProcessorGoneError where it may not have been its own doing.
+   */
+  endThread(error: HandlerTimeoutError): unknown {
+    const failedWith = this.#place?.end(error) ?? error
+    this.#tellSettled()
+    return failedWith
+  }
+
+  /**
+   * Gets a place in a thread and has the processor made there, if there is none. That can take a while; rejects with the reason
+   * of `signal` if that aborts first.
+   */
   async enter(shardId: string, signal: AbortSignal): Promise<void> {
-    if (this.#place?.isGone === false) return
-    this.#batch = undefined
-    this.#place = await this.#places.admit(shardId, signal)
+    const isThere = this.#place?.isGone === false
+    if (isThere && this.#traits !== undefined) return
+    const begun = deferred()
+    this.#begun = begun.promise
+    const made = new AbortController()
+    try {
+      if (!isThere) {
+        this.#batch = undefined
+        this.#traits = undefined
+        // Nobody knows for how long a thread still writes that is being ended.
+        this.#settled = sharedFlags(64)
+        this.#place = await this.#places.admit(shardId, signal)
+      }
+      void this.#places.whenLate(made.signal).then(begun.resolve)
+      this.#traits = await this.#make(this.#placeOf(shardId), begun.resolve)
+    } finally {
+      made.abort('made')
+      begun.resolve()
+    }
   }
 
   override async initialize({ signal, pendingCheckpoint, ...rest }: InitializeInput): Promise<void> {
     await this.enter(rest.shardId, signal)
-    const place = this.#placeOf(rest.shardId)
     const state = pendingCheckpoint?.state && new Uint8Array(pendingCheckpoint.state)
     const pending = pendingCheckpoint && { position: pendingCheckpoint.position, ...(state && { state }) }
-    await place.call({ method: 'initialize', input: { ...rest, pendingCheckpoint: pending } }, { signal })
+    const input = { ...rest, pendingCheckpoint: pending }
+    await this.#placeOf(rest.shardId).call({ method: 'initialize', input }, { signal })
   }
 
-  override async processRecords({ records, checkpointer, signal, ...input }: ProcessRecordsInput): Promise<void> {
+  override async processRecords(given: ProcessRecordsInput): Promise<ProcessRecordsOutcome> {
+    const { records, checkpointer, signal, settle, ...input } = given
     const place = this.#placeOf(input.shardId)
-    const call = (batch: SentBatch | number, transfer: readonly ArrayBuffer[]): Promise<void> =>
-      place.call({ method: 'processRecords', input, batch }, { signal, checkpointer, transfer })
-    const from = this.#whereIn(records)
-    if (from !== undefined) await call(from, [])
-    else {
-      const pause = (): Promise<void> => this.#places.pause()
-      const { batch, transfer } = await packBatch(records, { own: this.#own, pause })
-      const processed = call(batch, transfer)
-      this.#batch = records
-      await processed
+    const begun = deferred()
+    const settled = this.#unsettled(records.length)
+    const underWay = { records, settle, settled }
+    this.#underWay = underWay
+    this.#begun = begun.promise
+    try {
+      const parts = { signal, checkpointer, begun: begun.resolve }
+      const outcome = await this.#call(place, { method: 'processRecords', input, settled }, parts, records)
+      this.#places.proved(input.shardId)
+      return outcome
+    } finally {
+      begun.resolve()
+      if (this.#underWay === underWay) this.#tellSettled()
     }
-    this.#places.proved(input.shardId)
   }
 
   override async leaseLost(input: LeaseLostInput): Promise<void> {
@@ -108,11 +195,57 @@ export class ThreadProcessor extends RecordProcessor {
     throw new ProcessorGoneError(shardId, 'it has not begun')
   }
 
-  /** From which record on the batch that the thread has is what is to be processed now, if it is. */
-  #whereIn(records: readonly ConsumedRecord[]): number | undefined {
-    const batch = this.#batch
-    if (batch === undefined) return undefined
-    const from = batch.length - records.length
-    return from >= 0 && records.every((record, index) => record === batch[from + index]) ? from : undefined
+  async #make(place: ThreadPlace, begun: () => void): Promise<Traits> {
+    const traits = (await place.call({ method: 'make' }, { begun })) as Traits
+    delete this.loadCheckpoint
+    delete this.saveCheckpoint
+    if (traits.loads) {
+      this.loadCheckpoint = ({ signal, ...input }) =>
+        place.call({ method: 'loadCheckpoint', input }, { signal }) as ReturnType<
+          NonNullable<typeof this.loadCheckpoint>
+        >
+    }
+    if (traits.saves) {
+      this.saveCheckpoint = async ({ signal, ...input }) => {
+        await place.call({ method: 'saveCheckpoint', input }, { signal })
+      }
+    }
+    return traits
+  }
+
+  /** Sends the records with the call, and all that is delivered with them; unless the thread has them. */
+  async #call(
+    place: ThreadPlace,
+    made: Omit<Extract<SentCall, { readonly method: 'processRecords' }>, 'batch' | 'picked'>,
+    parts: CallParts,
+    records: readonly ConsumedRecord[]
+  ): Promise<ProcessRecordsOutcome> {
+    const there = this.#batch && placesIn(this.#batch, records)
+    if (there !== undefined) return place.call({ ...made, picked: there }, parts) as Promise<ProcessRecordsOutcome>
+    const places = this.#whole && placesIn(this.#whole, records)
+    const batch = this.#whole !== undefined && places !== undefined ? this.#whole : records
+    const pause = (): Promise<void> => this.#places.pause()
+    const packed = await packBatch(batch, { own: this.#own, pause })
+    const transfer = packed.transfer
+    const sent = { ...made, batch: packed.batch, ...(places !== undefined && { picked: places }) }
+    const outcome = place.call(sent, { ...parts, transfer })
+    this.#batch = batch
+    return outcome as Promise<ProcessRecordsOutcome>
+  }
+
+  /** Memory to say in which of so many records are settled: none of them. */
+  #unsettled(count: number): Uint8Array {
+    if (this.#settled.length < count) this.#settled = sharedFlags(2 * count)
+    return this.#settled.subarray(0, count).fill(0)
+  }
+
+  /** Passes on which records are settled. */
+  #tellSettled(): void {
+    if (this.#underWay === undefined) return
+    const { records, settle, settled } = this.#underWay
+    this.#underWay = undefined
+    for (let index = settled.indexOf(1); index !== -1; index = settled.indexOf(1, index + 1)) {
+      settle(records[index] as ConsumedRecord)
+    }
   }
 }

@@ -1,4 +1,5 @@
 // Waiting for work only as long as a signal allows. The work itself goes on.
+import { setMaxListeners } from 'node:events'
 
 /** Resolves as `work` does, unless `signal` aborts first: then rejects with its reason. */
 export function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
@@ -38,4 +39,15 @@ export function whenAborted(signal: AbortSignal): Promise<void> {
     if (signal.aborted) resolve()
     else signal.addEventListener('abort', () => resolve(), { once: true })
   })
+}
+
+/** Lets any number listen to a signal. Node takes more than ten for a leak, and warns; these come and go with calls. */
+export function forMany(signal: AbortSignal): AbortSignal {
+  setMaxListeners(0, signal)
+  return signal
+}
+
+/** Resolves once one of the signals has aborted. Nothing stays hung on to the others. */
+export async function firstAborted(signals: readonly AbortSignal[]): Promise<void> {
+  await withSignal(signals, whenAborted)
 }

@@ -1,9 +1,11 @@
-// Makes the consumers of shards, and owns what they share: retrievers, room for de-aggregation, and the threads that their
-// processors live in. Hands each consumer the parts of the worker that it needs, as functions.
+// Makes the consumers of shards, and owns what they share: retrievers, room for de-aggregation, the circuit breaker, and the
+// threads that their processors live in. Hands each consumer the parts of the worker that it needs, as functions.
 import { ShardConsumer } from '../consumer/shard-consumer.ts'
 import type { ShardListener } from '../consumer/shard-listener.ts'
 import { DeaggregationRoom } from '../kpl/deaggregate.ts'
 import type { Tenure } from '../leases/tenure.ts'
+import { type BreakerChange, CircuitBreaker } from '../processor/circuit-breaker.ts'
+import { LaneProcessor } from '../processor/lane-processor.ts'
 import type { RecordProcessor } from '../processor/record-processor.ts'
 import { type ThreadDeath, ThreadPool } from '../processor/thread-pool.ts'
 import type { Clock } from '../runtime/clock.ts'
@@ -13,7 +15,7 @@ import type { ResolvedOptions } from './options.ts'
 import type { OpenPorts } from './ports.ts'
 import { ShardRetrievers } from './shard-retrievers.ts'
 
-/** The parts of a worker that its consumers need, and who is told of threads that end. */
+/** The parts of a worker that its consumers need, and who is told of what they share. */
 export interface ConsumerFactoryOptions {
   readonly options: ResolvedOptions
   readonly ports: Pick<OpenPorts, 'kinesis' | 'fanOut'>
@@ -21,6 +23,7 @@ export interface ConsumerFactoryOptions {
   readonly random: Random
   readonly syncer: ShardSyncer
   readonly threadDied: (death: ThreadDeath) => void
+  readonly breakerChanged: (change: BreakerChange) => void
 }
 
 /** Makes the consumers of one worker. */
@@ -30,29 +33,44 @@ export class ConsumerFactory {
   readonly #room = new DeaggregationRoom()
   readonly #pool: ThreadPool | undefined
   readonly #makeProcessor: () => RecordProcessor
+  readonly #breaker: CircuitBreaker | undefined
 
   constructor(parts: ConsumerFactoryOptions) {
-    const { options, ports, clock, random, threadDied } = parts
+    const { options, ports, clock, random, threadDied, breakerChanged } = parts
     this.#parts = parts
     this.#retrievers = new ShardRetrievers({ options, ...ports, clock, random })
-    const { userCode } = options
+    const { userCode, breaker } = options
+    if (breaker !== undefined) this.#breaker = new CircuitBreaker({ ...breaker, clock, onChange: breakerChanged })
     if ('threads' in userCode) {
       const pool = new ThreadPool({ threads: userCode.threads, clock, random, died: threadDied })
       this.#pool = pool
       this.#makeProcessor = () => pool.processor()
+    } else if ('lanes' in userCode) {
+      const { lanes } = userCode
+      this.#makeProcessor = () => new LaneProcessor(lanes)
     } else this.#makeProcessor = userCode.makeProcessor
   }
 
   /** A consumer for the shard of a tenure. It does nothing before `run()`. */
   make(tenure: Tenure, listener: ShardListener): ShardConsumer {
     const { options, clock, random, syncer } = this.#parts
-    const { failurePolicy, outOfRange } = options
+    const { failurePolicy, deadLetters, applicationName, stream } = options
     return new ShardConsumer({
       tenure,
       clock,
       random,
       policy: failurePolicy,
-      outOfRange,
+      handlerTimeoutMs: options.handlerTimeoutMs,
+      breaker: this.#breaker,
+      deadLettering: {
+        destination: deadLetters,
+        stream: 'streamArn' in stream ? stream.streamArn : stream.streamName,
+        applicationName
+      },
+      outOfRange: options.outOfRange,
+      concurrency: options.concurrency,
+      batch: options.batch,
+      stallMs: options.stallMs,
       room: this.#room,
       processor: this.#makeProcessor,
       parentsFinished: (lease, signal) => syncer.parentsFinished(lease, signal),

@@ -5,6 +5,7 @@ import type { LeaseListener } from '../fleet/lease-coordinator.ts'
 import type { Tenure } from '../leases/tenure.ts'
 import { messageOf } from '../model/errors.ts'
 import { formatPosition } from '../model/sequence-number.ts'
+import type { BreakerChange } from '../processor/circuit-breaker.ts'
 import type { SyncReport } from '../shards/sync-report.ts'
 import type { ShardEventBase, WorkerEmitter } from './events.ts'
 
@@ -63,9 +64,23 @@ export function shardEvents(emit: Emit, tenure: Tenure): ShardListener {
       }
     },
     batchProcessed: batch => emit('batch:processed', { ...shard, ...batch }),
-    processorFailed: (error, retryInMs) =>
-      emit('processor:failed', { ...shard, error, attempt: error.attempt, retryInMs }),
+    processorFailed: (error, retryInMs, action) =>
+      emit('processor:failed', { ...shard, error, attempt: error.attempt, retryInMs, action }),
     gaveUp: (error, lastResort) => emit('shard:halted', { ...shard, error, lastResort }),
+    gaveUpRecords: ({ records, how, error, first, last }) =>
+      emit('records:given-up', {
+        ...shard,
+        records,
+        how,
+        error: asError(error),
+        first: formatPosition(first),
+        last: formatPosition(last)
+      }),
+    deadLetterFailed: (error, retryInMs) => emit('dead-letter:failed', { ...shard, error: asError(error), retryInMs }),
+    stalled: stall => emit('shard:stalled', { ...shard, ...stall }),
+    progressed: () => emit('shard:progressed', shard),
+    paused: () => emit('shard:paused', shard),
+    resumed: () => emit('shard:resumed', shard),
     failed: ({ during, error, retryInMs, failures }) =>
       emit('shard:failed', {
         ...shard,
@@ -85,6 +100,17 @@ export function shardEvents(emit: Emit, tenure: Tenure): ShardListener {
     oddRecords: ({ outOfRange, corrupt }) => emit('shard:odd-records', { ...shard, outOfRange, corrupt }),
     ended: childShardIds => emit('shard:ended', { ...shard, childShardIds })
   }
+}
+
+/** Emits what the circuit breaker of the worker tells as its event. */
+export function breakerEvents(emit: Emit): (change: BreakerChange) => void {
+  return ({ state, failures, error, openMs }) =>
+    emit('breaker:changed', {
+      state,
+      failures,
+      error: error === undefined ? undefined : asError(error),
+      openMs
+    })
 }
 
 /** Emits what the comparison of shards and leases tells. */

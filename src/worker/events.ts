@@ -1,11 +1,12 @@
 // Every event, its payload, and the one place that emits. An event is emitted after the thing is true, and carries plain
 // data only.
 import { EventEmitter } from 'eventemitter3'
+import type { StallAction, StallCause } from '../consumer/shard-listener.ts'
 import type { PlanReport } from '../fleet/fleet-view.ts'
 import type { Death } from '../leases/control-store.ts'
 import type { ClaimReason } from '../leases/held-leases.ts'
-import { type ConsumerError, OptionError, type ProcessorError } from '../model/errors.ts'
-import type { LastResort } from '../processor/failure-rules.ts'
+import { type ConsumerError, DeadLetterError, OptionError, type ProcessorError } from '../model/errors.ts'
+import type { FailureAction, GivingUp, LastResort } from '../processor/failure-rules.ts'
 import type { ThreadDeath } from '../processor/thread-pool.ts'
 import type { RetrievalMode } from '../retrieval/retriever.ts'
 import type { Logger } from '../runtime/logger.ts'
@@ -85,8 +86,27 @@ export interface WorkerEvents {
   'shard:started': ShardEventBase & { readonly checkpoint: string }
   /** Everything in the shard was processed, and its children may start. */
   'shard:ended': ShardEventBase & { readonly childShardIds: readonly string[] }
-  /** The processor failed as often as it may. The shard keeps its lease and waits (`halt`), or the worker stops (`stop`). */
-  'shard:halted': ShardEventBase & { readonly error: ProcessorError; readonly lastResort: LastResort }
+  /**
+   * The processor failed as often as it may (a `ProcessorError`), or a dead letter could not be stored (a `DeadLetterError`).
+   * The shard keeps its lease and waits to be resumed (`halt`), or the worker stops (`stop`).
+   */
+  'shard:halted': ShardEventBase & { readonly error: Error; readonly lastResort: LastResort }
+  /** Nothing is delivered from here on, because `pause()` was called. The lease is kept. */
+  'shard:paused': ShardEventBase
+  /** Records are delivered again, because `resume()` was called; to a new processor, if the shard was halted. */
+  'shard:resumed': ShardEventBase
+  /**
+   * The shard has made no progress for `forMs` milliseconds: it waits for an `answer` of Kinesis, for a call of the `processor`,
+   * for room in `memory`, or for `dead-letters` to be stored. `action`: it is told of (`report`), told of and read anew
+   * (`restart`), or its lease is given back for another worker to try (`release`).
+   */
+  'shard:stalled': ShardEventBase & {
+    readonly waitingFor: StallCause
+    readonly forMs: number
+    readonly action: StallAction
+  }
+  /** The shard makes progress again, after `shard:stalled`. */
+  'shard:progressed': ShardEventBase
   /** A read was answered, perhaps without records. Counts are of Kinesis records, before de-aggregation. */
   'shard:read': ShardEventBase & {
     readonly records: number
@@ -103,11 +123,12 @@ export interface WorkerEvents {
     readonly retryInMs: number | undefined
   }
   /**
-   * Something beside the processor failed, `failures` times in a row. `during`: waiting for the `parents`, the `read`, settling
-   * the `end` of the shard, or the `release` of its lease. `retryInMs` absent: not again here, the lease is given back.
+   * Something beside the processor failed, `failures` times in a row. `during`: waiting for the `parents`, the `read`, storing
+   * a `checkpoint`, settling the `end` of the shard, or the `release` of its lease. `retryInMs` absent: not again here, the
+   * lease is given back.
    */
   'shard:failed': ShardEventBase & {
-    readonly during: 'parents' | 'read' | 'end' | 'release'
+    readonly during: 'parents' | 'read' | 'checkpoint' | 'end' | 'release'
     readonly error: Error
     readonly retryInMs: number | undefined
     readonly failures: number
@@ -121,11 +142,38 @@ export interface WorkerEvents {
     readonly millisBehindLatest: number
     readonly durationMs: number
   }
-  /** The processor threw. `retryInMs` absent: it is not called again. */
+  /**
+   * The processor threw, or took too long. `action`: what follows: a `retry` in `retryInMs` milliseconds, the records in halves
+   * (`bisect`), or the last resort. `retryInMs` absent: it is not called again with these records.
+   */
   'processor:failed': ShardEventBase & {
     readonly error: ProcessorError
     readonly attempt: number
     readonly retryInMs: number | undefined
+    readonly action: FailureAction
+  }
+  /**
+   * Records were given up, and the checkpoint may pass them: their dead letters are stored (`dead-letter`), or they were skipped
+   * (`skip`). `first` and `last`: their positions, with the place inside an aggregated record after a `#`.
+   */
+  'records:given-up': ShardEventBase & {
+    readonly records: number
+    readonly how: GivingUp
+    readonly error: Error
+    readonly first: string
+    readonly last: string
+  }
+  /** Dead letters could not be stored, so nothing passes their records. `retryInMs` absent: the shard is halted. */
+  'dead-letter:failed': ShardEventBase & { readonly error: Error; readonly retryInMs: number | undefined }
+  /**
+   * The circuit breaker has changed. `open`: after `failures` in a row, the last being `error`, nothing is called for `openMs`
+   * milliseconds; `probing`: one call is made to find out; `closed`: it went well, and all is as usual.
+   */
+  'breaker:changed': {
+    readonly state: 'open' | 'probing' | 'closed'
+    readonly failures: number
+    readonly error: Error | undefined
+    readonly openMs: number | undefined
   }
   /** Something failed in the background. `error.retryable`: it is being tried again. `during`: what was being done. */
   error: { readonly error: ConsumerError; readonly during: string }
@@ -163,12 +211,19 @@ const NAMES: Readonly<Record<WorkerEventName, true>> = {
   'shard:started': true,
   'shard:ended': true,
   'shard:halted': true,
+  'shard:paused': true,
+  'shard:resumed': true,
+  'shard:stalled': true,
+  'shard:progressed': true,
   'shard:read': true,
   'shard:retrieval-changed': true,
   'shard:failed': true,
   'shard:odd-records': true,
   'batch:processed': true,
   'processor:failed': true,
+  'records:given-up': true,
+  'dead-letter:failed': true,
+  'breaker:changed': true,
   error: true
 }
 
@@ -235,11 +290,30 @@ export class WorkerEmitter {
   }
 }
 
-const FINALE = { halt: 'its shard is halted', stop: 'the worker stops' }
-
 type AnyEvent = {
   [Name in WorkerEventName]: { readonly name: Name; readonly event: WorkerEvents[Name] }
 }[WorkerEventName]
+
+interface Trouble {
+  readonly level: 'warn' | 'error'
+  readonly message: string
+}
+
+const GIVEN_UP = {
+  'dead-letter': 'records were given up: their dead letters are stored',
+  skip: 'records were skipped, as onProcessorError says'
+}
+
+const STALLED: Readonly<Record<StallAction, Trouble>> = {
+  report: { level: 'warn', message: 'a shard makes no progress' },
+  restart: { level: 'warn', message: 'a shard makes no progress: it is read anew' },
+  release: { level: 'error', message: 'a shard makes no progress: its lease is given back for another worker to try' }
+}
+
+function haltMessage({ error, lastResort }: WorkerEvents['shard:halted']): string {
+  const failed = error instanceof DeadLetterError ? 'dead letters could not be stored' : 'a processor failed for good'
+  return `${failed}, nothing was skipped: ${lastResort === 'stop' ? 'the worker stops' : 'its shard is halted'}`
+}
 
 /** The 8th, 16th, 32nd … failure in a row: often enough not to be silent, seldom enough to stay readable. */
 function isMilestone(failures: number): boolean {
@@ -247,17 +321,23 @@ function isMilestone(failures: number): boolean {
 }
 
 /** What to say about an event that nobody listens to; `undefined` if all is well. */
-function troubleIn({ name, event }: AnyEvent): { level: 'warn' | 'error'; message: string } | undefined {
+function troubleIn({ name, event }: AnyEvent): Trouble | undefined {
   switch (name) {
     case 'error':
       return { level: event.error.retryable ? 'warn' : 'error', message: 'something failed in the background' }
     case 'shard:halted':
-      return {
-        level: 'error',
-        message: `a processor failed for good, nothing was skipped: ${FINALE[event.lastResort]}`
-      }
+      return { level: 'error', message: haltMessage(event) }
     case 'processor:failed':
       return { level: 'warn', message: 'a processor failed' }
+    case 'records:given-up':
+      return { level: 'warn', message: GIVEN_UP[event.how] }
+    case 'dead-letter:failed':
+      return { level: 'warn', message: 'dead letters could not be stored: their shard waits for them' }
+    case 'shard:stalled':
+      return STALLED[event.action]
+    case 'breaker:changed':
+      if (event.state !== 'open') return undefined
+      return { level: 'warn', message: 'the circuit breaker is open: nothing is processed for a while' }
     case 'shard:failed':
       if (event.retryInMs === undefined) return { level: 'warn', message: 'a shard is given back after a failure' }
       return isMilestone(event.failures) ? { level: 'warn', message: 'a shard makes no progress' } : undefined

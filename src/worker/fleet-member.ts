@@ -156,9 +156,14 @@ export class FleetMember {
     this.#syncing?.nudge()
   }
 
-  /** Resolves with true if this worker's session turns out to have been alive until now, and with false if it was not. */
-  provesAlive(): Promise<boolean> {
-    return this.#coordinator.provesAlive()
+  /**
+   * Has a row that somebody deleted made again, of what is known here; but only if it was ours until then. A worker that has
+   * slept may find that its shard was finished by another one, and the row removed in due course.
+   */
+  async rebuild({ lease }: Tenure): Promise<void> {
+    if (!(await this.#coordinator.provesAlive())) return
+    this.#options.syncer.remember(lease)
+    this.syncSoon()
   }
 
   /** Claims the leases of shards that continue one that was just finished. */

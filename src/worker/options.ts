@@ -5,30 +5,16 @@ import type { OutOfRange } from '../kpl/deaggregate.ts'
 import type { DynamoDBClientOption } from '../leases/dynamo-lease-store.ts'
 import { OptionError } from '../model/errors.ts'
 import type { StartPosition } from '../model/start-position.ts'
-import type { FailurePolicy, LastResort } from '../processor/failure-rules.ts'
-import { type Handler, HandlerProcessor } from '../processor/handler-processor.ts'
-import type { RecordProcessor } from '../processor/record-processor.ts'
-import type { ResolvedThreads } from '../processor/thread-pool.ts'
 import { consoleLogger, type Logger, safeLogger } from '../runtime/logger.ts'
 import { type Random, randomWord } from '../runtime/random.ts'
+import { type FailureOptions, type ResolvedFailures, resolveFailures } from './failure-options.ts'
 import { type LeaseOptions, type ResolvedLeaseOptions, resolveLeases } from './lease-options.ts'
-import { checkCount, checkGroup, checkInteger, checkMethods, checkOneOf, checkText, show } from './option-checks.ts'
+import { checkGroup, checkInteger, checkMethods, checkOneOf, checkText, show } from './option-checks.ts'
 import { type ResolvedRetrieval, type RetrievalOptions, resolveRetrieval } from './retrieval-options.ts'
-import { resolveThreads, type ThreadOptions } from './thread-options.ts'
+import { type ProcessorOption, type ResolvedUserCode, resolveUserCode } from './user-code-options.ts'
+import { resolveStall, type WatchdogOptions } from './watchdog-options.ts'
 
-/** What follows when the processor or the handler throws or rejects. */
-export interface ProcessorErrorOptions {
-  /** How often a failing call is made in all. 1 to 1,000,000, or Infinity; default 10. */
-  readonly attempts?: number
-  /** What follows the last attempt: `halt` this shard and let the others go on (default), or `stop` the whole worker. */
-  readonly then?: LastResort
-  /** Delay before the second attempt; it doubles from there, and up to half of it is left to chance. Milliseconds, 0 to 600,000; default 500. */
-  readonly backoffMs?: number
-  /** No delay is longer. Milliseconds, `backoffMs` to 600,000; default 30,000, or `backoffMs` if that is more. */
-  readonly maxBackoffMs?: number
-}
-
-interface CommonOptions {
+interface CommonOptions extends FailureOptions {
   /** Name of the application: workers with the same name share the shards. Also the name of the lease table. 3 to 255 letters, digits, `_`, `-`, `.`. */
   readonly applicationName: string
   /** Name of this worker, as it stands in events. Default: host name, process id and a random word. A run of a worker is told from every other by a suffix. */
@@ -39,10 +25,8 @@ interface CommonOptions {
   readonly retrieval?: RetrievalOptions
   /** The tables, how long a session lives, and how leases are shared. Default: a table in DynamoDB with the name of the application. */
   readonly leases?: LeaseOptions
-  /**
-   * What to do when the processor or the handler throws. Default: 10 attempts within one to two minutes, then `halt`.
-   */
-  readonly onProcessorError?: ProcessorErrorOptions
+  /** Finds shards that stand still. Default: after a minute without progress. */
+  readonly watchdog?: WatchdogOptions
   /** What becomes of aggregated user records whose hash key is not the shard's: they are delivered (default), dropped, or dropped with the whole aggregate, as KCL does. They are counted in any case. */
   readonly outOfRange?: OutOfRange
   /** What to do if the leases are those of an earlier stream of the same name: `refuse` to start (default), or `start-over` and delete them. */
@@ -67,51 +51,30 @@ type StreamOption =
       readonly streamName?: never
     }
 
-type ProcessorOption =
-  | {
-      /** Makes a record processor; called once for each shard this worker leases. */ readonly processor: () => RecordProcessor
-      readonly handler?: never
-      readonly threads?: never
-    }
-  | {
-      /** Processes a batch: returning means done, throwing means again. */ readonly handler: Handler
-      readonly processor?: never
-      readonly threads?: never
-    }
-  | {
-      /** Has a module process the records, in threads of their own. */ readonly threads: ThreadOptions
-      readonly handler?: never
-      readonly processor?: never
-    }
-
-/** What a worker is made from: a stream, an application name, and a `handler`, a `processor` or `threads`. */
+/** What a worker is made from: a stream, an application name, and a `handler`, `each`, a `processor` or `threads`. */
 export type WorkerOptions = CommonOptions & StreamOption & ProcessorOption
 
-/** The user's code: how a processor is made, or the threads that it lives in. */
-export type UserCode = { readonly makeProcessor: () => RecordProcessor } | { readonly threads: ResolvedThreads }
-
 /** The options with every default filled in. */
-export interface ResolvedOptions {
+export interface ResolvedOptions extends ResolvedFailures, ResolvedUserCode {
   readonly stream: { readonly streamName: string } | { readonly streamArn: string }
   readonly applicationName: string
   readonly workerId: string
   readonly startAt: StartPosition
   readonly retrieval: ResolvedRetrieval
   readonly leases: ResolvedLeaseOptions
-  readonly failurePolicy: FailurePolicy
+  /** How long a shard may make no progress. Milliseconds. */
+  readonly stallMs: number
   readonly outOfRange: OutOfRange
   readonly onRecreatedStream: 'refuse' | 'start-over'
   readonly shardSyncIntervalMs: number
   readonly kinesis: KinesisClientOption | undefined
   readonly dynamodb: DynamoDBClientOption | undefined
   readonly logger: Logger
-  readonly userCode: UserCode
 }
 
 const TABLE_NAME = /^[a-zA-Z0-9_.-]{3,255}$/
 const STREAM_NAME = /^[a-zA-Z0-9_.-]{1,128}$/
 const STREAM_ARN = /^arn:aws[^:]*:kinesis:[-a-z0-9]+:\d{12}:stream\/[a-zA-Z0-9_.-]{1,128}$/
-const MS = 'milliseconds'
 
 /** Every name at the top level. */
 export const OPTION_NAMES: readonly string[] = [
@@ -122,10 +85,15 @@ export const OPTION_NAMES: readonly string[] = [
   'startAt',
   'processor',
   'handler',
+  'each',
   'threads',
+  'concurrency',
+  'batch',
   'retrieval',
   'leases',
   'onProcessorError',
+  'deadLetters',
+  'watchdog',
   'outOfRange',
   'onRecreatedStream',
   'shardSyncIntervalMs',
@@ -144,7 +112,7 @@ export function resolveOptions(given: WorkerOptions, random: Random, nowMs: numb
   if (given === undefined) {
     throw new OptionError(
       'options',
-      'are missing: a worker needs a stream, an applicationName and a handler, processor or threads'
+      'are missing: a worker needs a stream, an applicationName and a handler, each, processor or threads'
     )
   }
   const options = checkGroup<WorkerOptions>('options', given, OPTION_NAMES) as WorkerOptions
@@ -154,28 +122,27 @@ export function resolveOptions(given: WorkerOptions, random: Random, nowMs: numb
     TABLE_NAME,
     '3 to 255 letters, digits, _, - or .'
   )
+  const retrieval = resolveRetrieval(options.retrieval, applicationName)
+  const logger = safeLogger(
+    checkMethods('logger', options.logger, ['debug', 'info', 'warn', 'error'], 'a logger') ?? consoleLogger('warn')
+  )
+  const interval = { min: 1_000, max: 3_600_000, unit: 'milliseconds' }
   return {
     stream: resolveStream(options),
     applicationName,
     workerId: resolveWorkerId(options.workerId, random),
     startAt: resolveStartAt(options.startAt, nowMs),
-    retrieval: resolveRetrieval(options.retrieval, applicationName),
+    retrieval,
     leases: resolveLeases(options.leases, applicationName),
-    failurePolicy: resolveFailurePolicy(options.onProcessorError),
+    ...resolveFailures(options, logger),
+    stallMs: resolveStall(options.watchdog, retrieval.requestTimeoutMs),
     outOfRange: checkOneOf('outOfRange', options.outOfRange, ['deliver', 'drop-record', 'drop-aggregate'], 'deliver'),
     onRecreatedStream: checkOneOf('onRecreatedStream', options.onRecreatedStream, ['refuse', 'start-over'], 'refuse'),
-    shardSyncIntervalMs: checkInteger(
-      'shardSyncIntervalMs',
-      options.shardSyncIntervalMs,
-      { min: 1_000, max: 3_600_000, unit: MS },
-      60_000
-    ),
+    shardSyncIntervalMs: checkInteger('shardSyncIntervalMs', options.shardSyncIntervalMs, interval, 60_000),
     kinesis: checkClient('kinesis', options.kinesis),
     dynamodb: checkClient('dynamodb', options.dynamodb),
-    logger: safeLogger(
-      checkMethods('logger', options.logger, ['debug', 'info', 'warn', 'error'], 'a logger') ?? consoleLogger('warn')
-    ),
-    userCode: resolveUserCode(options)
+    logger,
+    ...resolveUserCode(options, retrieval.maxShardBufferedBytes)
   }
 }
 
@@ -211,58 +178,7 @@ function resolveStartAt(startAt: StartPosition | undefined, nowMs: number): Star
   return startAt
 }
 
-function resolveFailurePolicy(given: ProcessorErrorOptions | undefined): FailurePolicy {
-  const known = ['attempts', 'then', 'backoffMs', 'maxBackoffMs']
-  const policy = checkGroup('onProcessorError', given, known)
-  const wait = { min: 0, max: 600_000, unit: MS }
-  const firstMs = checkInteger('onProcessorError.backoffMs', policy.backoffMs, wait, 500)
-  const maxMs = checkInteger('onProcessorError.maxBackoffMs', policy.maxBackoffMs, wait, Math.max(30_000, firstMs))
-  if (maxMs < firstMs) {
-    throw new OptionError('onProcessorError.maxBackoffMs', `is ${maxMs}, expected at least backoffMs, ${firstMs}`)
-  }
-  return {
-    attempts: checkCount('onProcessorError.attempts', policy.attempts, { min: 1, max: 1_000_000 }, 10),
-    lastResort: checkOneOf('onProcessorError.then', policy.then, ['halt', 'stop'], 'halt'),
-    backoff: { firstMs, maxMs }
-  }
-}
-
 function checkClient<T>(path: string, client: T | undefined): T | undefined {
   if (client === undefined || (typeof client === 'object' && client !== null && !Array.isArray(client))) return client
   throw new OptionError(path, `is ${show(client)}, expected a client of the AWS SDK or its configuration`)
-}
-
-function resolveUserCode({ processor, handler, threads }: WorkerOptions): UserCode {
-  const [first, second] = Object.entries({ processor, handler, threads }).filter(([, given]) => given !== undefined)
-  if (first && second) throw new OptionError(second[0], `is given beside ${first[0]}, expected one of them`)
-  if (threads !== undefined) return { threads: resolveThreads(threads) }
-  return { makeProcessor: resolveProcessor(processor, handler) }
-}
-
-function resolveProcessor(
-  processor: (() => RecordProcessor) | undefined,
-  handler: Handler | undefined
-): () => RecordProcessor {
-  if (handler !== undefined) {
-    if (typeof handler === 'function' && !isClass(handler)) return () => new HandlerProcessor(handler)
-    const given = isClass(handler) ? 'a class' : show(handler)
-    throw new OptionError('handler', `is ${given}, expected a function (records, context) => void or a promise`)
-  }
-  if (typeof processor === 'function') {
-    if (!isClass(processor)) return processor
-    throw new OptionError(
-      'processor',
-      'is a class, expected a function that makes an instance: () => new MyProcessor()'
-    )
-  }
-  throw new OptionError(
-    'processor',
-    processor === undefined
-      ? 'is missing, and so are handler and threads: expected one of them'
-      : `is ${show(processor)}, expected a function that makes a RecordProcessor, such as () => new MyProcessor()`
-  )
-}
-
-function isClass(value: unknown): boolean {
-  return typeof value === 'function' && /^class\b/.test(Function.prototype.toString.call(value))
 }

@@ -26,8 +26,8 @@ interface CommonRetrievalOptions {
    */
   readonly wire?: WireFormat
   /**
-   * How much of what was read this worker may hold in memory until it is processed, over all shards. Bytes, 1,048,576 to
-   * 1,099,511,627,776; default a quarter of the limit of the heap of Node.js.
+   * How much of what was read this worker may hold in memory until it is processed, over all shards, with the user records that
+   * are made of it. Bytes, 1,048,576 to 1,099,511,627,776; default a quarter of the limit of the heap of Node.js.
    */
   readonly maxBufferedBytes?: number
   /** How much of it one shard may hold. Bytes, 1,048,576 to `maxBufferedBytes`; default 33,554,432, or `maxBufferedBytes` if that is less. */

@@ -1,7 +1,10 @@
 // The shard consumers that run in this worker: one for each lease held, and those of earlier holds that are being wound up.
-import type { ShardConsumer } from '../consumer/shard-consumer.ts'
+import type { ShardConsumer, ShardStatus } from '../consumer/shard-consumer.ts'
 import type { Tenure } from '../leases/tenure.ts'
+import { OptionError } from '../model/errors.ts'
 import type { Clock } from '../runtime/clock.ts'
+import { type Loop, startLoop } from '../runtime/loop.ts'
+import { show } from './option-checks.ts'
 import { type ConsumerWish, planConsumers } from './plan-consumers.ts'
 
 interface Running {
@@ -22,16 +25,81 @@ export interface ShardConsumersOptions {
   readonly letGo: (tenure: Tenure, error: unknown) => Promise<void>
   /** A shard is not busy any more. */
   readonly done: () => void
+  /** How long a shard may make no progress. Milliseconds. */
+  readonly stallMs: number
 }
+
+/** How often it is looked, at least, whether shards make progress. Milliseconds. */
+const LOOK_EVERY_MS = 5_000
 
 /** The consumers of one worker, at most one for a shard at a time. */
 export class ShardConsumers {
   readonly #options: ShardConsumersOptions
   readonly #running = new Map<string, Running>()
+  #watching: Loop | undefined
   #isStopping = false
+  /** Whether every shard is paused, those to come as well. */
+  #isPaused = false
 
   constructor(options: ShardConsumersOptions) {
     this.#options = options
+  }
+
+  /** Whether every shard is paused. */
+  get isPaused(): boolean {
+    return this.#isPaused
+  }
+
+  /** How the shards are doing. */
+  get statuses(): ShardStatus[] {
+    return [...this.#running.values()].map(({ consumer }) => consumer.status)
+  }
+
+  /** Looks after the shards, now and then, until {@link close}. */
+  watch(): void {
+    const { clock, stallMs } = this.#options
+    this.#watching ??= startLoop({
+      clock,
+      run: async () => {
+        for (const { consumer } of this.#running.values()) consumer.lookAfter()
+      },
+      delayMs: () => Math.min(LOOK_EVERY_MS, stallMs / 4),
+      onError: () => {},
+      runAtOnce: false
+    })
+  }
+
+  /** Looks after nothing any more. */
+  close(): void {
+    void this.#watching?.stop()
+  }
+
+  /**
+   * Pauses one shard for as long as it is held, or all of them, until resumed.
+   *
+   * @throws OptionError if that shard is not held here
+   */
+  pause(shardId: string | undefined): void {
+    if (shardId === undefined) this.#isPaused = true
+    for (const consumer of this.#meant(shardId)) consumer.pause()
+  }
+
+  /**
+   * Goes on with one shard, or all of them: what is paused, and what is halted.
+   *
+   * @throws OptionError if that shard is not held here
+   */
+  resume(shardId: string | undefined): void {
+    if (shardId === undefined) this.#isPaused = false
+    for (const consumer of this.#meant(shardId)) consumer.resume()
+  }
+
+  #meant(shardId: string | undefined): ShardConsumer[] {
+    const held = [...this.#running.values()].map(({ consumer }) => consumer).filter(({ tenure }) => !tenure.hasEnded)
+    if (shardId === undefined) return held
+    const meant = held.filter(({ tenure }) => tenure.shardId === shardId)
+    if (meant.length > 0) return meant
+    throw new OptionError('shardId', `is ${show(shardId)}, expected one of the shards that this worker holds`)
   }
 
   /** Whether user code for this shard is, or may be, still running here. */
@@ -90,6 +158,7 @@ export class ShardConsumers {
 
   #start(tenure: Tenure): void {
     const consumer = this.#options.makeConsumer(tenure)
+    if (this.#isPaused) consumer.pause()
     const finish = async (error?: unknown): Promise<void> => {
       await this.#options.letGo(tenure, error)
       this.#running.delete(tenure.leaseKey)

@@ -13,21 +13,21 @@ import {
 import { unlessAborted, whenAborted } from '../runtime/abort.ts'
 import { type Clock, systemClock } from '../runtime/clock.ts'
 import { deferred } from '../runtime/deferred.ts'
-import { type Random, systemRandom } from '../runtime/random.ts'
-import { retry } from '../runtime/retry.ts'
+import { systemRandom } from '../runtime/random.ts'
 import { ShardSyncer } from '../shards/shard-syncer.ts'
 import { ConsumerFactory } from './consumer-factory.ts'
-import { fleetEvents, leaseEvents, shardEvents, syncEvents } from './event-sources.ts'
-import { WorkerEmitter, type WorkerEventName, type WorkerListener } from './events.ts'
+import { breakerEvents, fleetEvents, leaseEvents, shardEvents, syncEvents } from './event-sources.ts'
+import { WorkerEmitter } from './events.ts'
 import { type FleetListener, FleetMember } from './fleet-member.ts'
+import { healthOf, type WorkerHealth } from './health-rules.ts'
+import { Observable } from './observable.ts'
 import { type ResolvedOptions, resolveOptions, type WorkerOptions } from './options.ts'
 import { type OpenPorts, openPorts, type WorkerPorts } from './ports.ts'
+import { prepareTables } from './prepare-tables.ts'
 import { ShardConsumers } from './shard-consumers.ts'
 import { DEFAULT_GRACE_MS, resolveStop, type StopOptions } from './stop-options.ts'
 import { mayFollow, type WorkerState } from './worker-state.ts'
 
-/** For each step of the start. Beside it, the shard syncer tries each of its calls again by itself. */
-const START_RETRY = { attempts: 8, backoff: { firstMs: 200, maxMs: 5_000 } }
 /** How long giving leases back, and ending threads, may take once the grace is over. Milliseconds. */
 const RELEASE_MS = 2_000
 /** How much of the grace of a stop may be spent waiting for the leader to find successors, and how many lease durations. */
@@ -37,14 +37,14 @@ const HANDOVER_DURATIONS = 1.5
 const AVOID_DURATIONS = 3
 
 /** Leases shards, reads them, and has their records processed: one member of a fleet with the same application name. */
-export class Worker {
+export class Worker extends Observable {
   readonly #options: ResolvedOptions
   readonly #clock: Clock
-  readonly #random: Random
   readonly #emitter: WorkerEmitter
   readonly #settings: FleetSettings
   readonly #ports: OpenPorts
   readonly #syncer: ShardSyncer
+  readonly #prepare: (signal: AbortSignal) => Promise<void>
   readonly #member: FleetMember
   readonly #factory: ConsumerFactory
   readonly #consumers: ShardConsumers
@@ -65,13 +65,16 @@ export class Worker {
    * @throws OptionError
    */
   constructor(options: WorkerOptions, ports: Partial<WorkerPorts> = {}) {
-    this.#clock = ports.clock ?? systemClock
-    this.#random = ports.random ?? systemRandom
-    this.#options = resolveOptions(options, this.#random, this.#clock.epochMs())
-    const { logger, leases, startAt, onRecreatedStream } = this.#options
+    const { clock = systemClock, random = systemRandom } = ports
+    const resolved = resolveOptions(options, random, clock.epochMs())
+    const { logger, leases, startAt, onRecreatedStream, stallMs } = resolved
+    const emitter = new WorkerEmitter(logger)
+    super(emitter)
+    this.#emitter = emitter
+    this.#clock = clock
+    this.#options = resolved
     this.#settings = fleetSettings(leases.durationMs)
-    this.#emitter = new WorkerEmitter(logger)
-    const shared = { clock: this.#clock, random: this.#random }
+    const shared = { clock, random }
     this.#ports = openPorts(this.#options, { ...shared, settings: this.#settings }, ports)
     const { kinesis, store } = this.#ports
     const emit = this.#emitter.emit.bind(this.#emitter)
@@ -79,6 +82,8 @@ export class Worker {
     const guard = (): (() => boolean) => this.#member.guard()
     const syncing = { ...shared, logger, store, kinesis, startAt, onRecreatedStream, report, guard }
     this.#syncer = new ShardSyncer(syncing)
+    const preparing = { ...shared, logger, syncer: this.#syncer, ports: this.#ports }
+    this.#prepare = signal => prepareTables(preparing, signal)
     this.#member = new FleetMember({
       ...shared,
       options: this.#options,
@@ -93,14 +98,16 @@ export class Worker {
       options: this.#options,
       ports: this.#ports,
       syncer: this.#syncer,
-      threadDied: death => emit('thread:died', death)
+      threadDied: death => emit('thread:died', death),
+      breakerChanged: breakerEvents(emit)
     })
     this.#consumers = new ShardConsumers({
       clock: this.#clock,
       drainTimeoutMs: this.#settings.drainTimeoutMs,
       makeConsumer: tenure => this.#factory.make(tenure, this.#shardListener(tenure)),
       letGo: (tenure, error) => this.#letGoOf(tenure, error),
-      done: () => this.#consumerDone()
+      done: () => this.#consumerDone(),
+      stallMs
     })
   }
 
@@ -125,26 +132,30 @@ export class Worker {
     return this.#finished.promise
   }
 
+  /** How the worker is doing, and each of its shards. */
+  health(): WorkerHealth {
+    const { isPaused, statuses: shards } = this.#consumers
+    return healthOf({ state: this.#state, isPaused, failure: this.#failure, shards })
+  }
+
   /**
-   * Has `listener` called with every event of that name. What it throws, or rejects with, is logged and stops nothing.
+   * Has no more records delivered, of one shard or of all, until {@link resume}; calls under way end. The leases are kept. A pause
+   * of one shard ends when this worker gives it up; that of the worker holds for shards to come as well.
    *
-   * @throws OptionError if there is no event of that name, or the listener is not a function
+   * @throws OptionError if this worker does not hold the shard
    */
-  on<Name extends WorkerEventName>(name: Name, listener: WorkerListener<Name>): this {
-    this.#emitter.on(name, listener)
-    return this
+  pause(shardId?: string): void {
+    this.#consumers.pause(shardId)
   }
 
-  /** Has `listener` called with the next event of that name only. Otherwise like {@link on}. */
-  once<Name extends WorkerEventName>(name: Name, listener: WorkerListener<Name>): this {
-    this.#emitter.once(name, listener)
-    return this
-  }
-
-  /** Takes `listener` away from the events of that name, however it was added and however often. */
-  off<Name extends WorkerEventName>(name: Name, listener: WorkerListener<Name>): this {
-    this.#emitter.off(name, listener)
-    return this
+  /**
+   * Has records delivered again, of one shard or of all, after a {@link pause}; and goes on with shards that were halted, each with a
+   * new processor, from its checkpoint.
+   *
+   * @throws OptionError if this worker does not hold the shard
+   */
+  resume(shardId?: string): void {
+    this.#consumers.resume(shardId)
   }
 
   /**
@@ -196,6 +207,7 @@ export class Worker {
       return
     }
     this.#move('running')
+    this.#consumers.watch()
     this.#emitter.emit('worker:started', {
       workerId: this.workerId,
       session: this.#member.session ?? '',
@@ -205,16 +217,7 @@ export class Worker {
   }
 
   async #getReady(signal: AbortSignal): Promise<void> {
-    const patiently = (what: string, work: () => Promise<unknown>): Promise<unknown> => {
-      const retried = (error: unknown, inMs: number): void =>
-        this.#options.logger.warn({ error, inMs, what }, 'a step of the start failed and is tried again')
-      return retry(work, START_RETRY, { clock: this.#clock, random: this.#random, signal, retried })
-    }
-    // The stream first: a wrong name must not leave a table behind.
-    await this.#syncer.find(signal)
-    await patiently('prepare the lease table', () => this.#ports.store.prepare(signal))
-    await patiently('prepare the control table', () => this.#ports.control.prepare(signal))
-    await patiently('read the lease table', () => this.#syncer.open(signal))
+    await this.#prepare(signal)
     signal.throwIfAborted()
     await this.#member.start(signal)
   }
@@ -279,6 +282,7 @@ export class Worker {
 
   #finish(abandoned: readonly string[]): void {
     this.#graceOver.abort()
+    this.#consumers.close()
     this.#ports.close()
     this.#move('stopped')
     this.#emitter.emit('worker:stopped', { workerId: this.workerId, abandoned })
@@ -316,7 +320,7 @@ export class Worker {
       },
       ended: (tenure, how, because) => {
         events.ended(tenure, how, because)
-        if (how === 'gone') void this.#rememberLost(tenure)
+        if (how === 'gone') void this.#member.rebuild(tenure)
       },
       carriedOut: () => this.#fitConsumers(),
       unassigned: leaseKeys => {
@@ -324,16 +328,6 @@ export class Worker {
       },
       failed: (during, error) => this.#failedInBackground(during, error)
     }
-  }
-
-  /**
-   * A row that somebody deleted is made again from what is known here; but only if it was ours until then. A worker that
-   * has slept may find that its shard was finished by another one, and the row removed in due course.
-   */
-  async #rememberLost({ lease }: Tenure): Promise<void> {
-    if (!(await this.#member.provesAlive())) return
-    this.#syncer.remember(lease)
-    this.#member.syncSoon()
   }
 
   #fitConsumers(): void {
@@ -363,7 +357,7 @@ export class Worker {
       },
       gaveUp: (error, lastResort) => {
         events.gaveUp(error, lastResort)
-        if (lastResort === 'stop') this.#fail(error)
+        if (lastResort === 'stop') this.#fail(asConsumerError(error))
       },
       ended: childShardIds => {
         events.ended(childShardIds)

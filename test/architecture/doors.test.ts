@@ -19,11 +19,18 @@ const PACKAGES: Readonly<Record<string, { readonly files: RegExp; readonly names
   '@aws-sdk/client-dynamodb': { files: /^(dynamo|leases)\/dynamo-/ },
   '@aws-sdk/lib-dynamodb': { files: /^(dynamo|leases)\/dynamo-/ },
   '@aws-sdk/util-dynamodb': { files: /^dynamo\/dynamo-/ },
+  '@aws-sdk/client-s3': { files: /^dead-letters\/s3-/ },
+  '@aws-sdk/client-sqs': { files: /^dead-letters\/sqs-/ },
   '@smithy/core/event-streams': { files: /^kinesis\/event-stream-frames\.ts$/ },
+  '@smithy/core/retry': { files: /^dead-letters\/service-call\.ts$/ },
   '@smithy/node-http-handler': { files: /^(kinesis\/sdk|dynamo\/dynamo)-/ },
   eventemitter3: { files: /^worker\/events\.ts$/ },
   'node:buffer': { files: /^kpl\//, names: ['isAscii', 'isUtf8'] },
-  'node:crypto': { files: /^(kpl|testing)\//, names: ['createHash', 'Hash', 'hash'] },
+  'node:crypto': { files: /^(kpl|testing|dead-letters)\//, names: ['createHash', 'Hash', 'hash'] },
+  'node:events': { files: /^runtime\/abort\.ts$/, names: ['setMaxListeners'] },
+  'node:fs': { files: /^dead-letters\/file-letter-source\.ts$/ },
+  'node:fs/promises': { files: /^dead-letters\/file-dead-letters\.ts$/ },
+  'node:path': { files: /^dead-letters\/file-/ },
   'node:worker_threads': {
     files:
       /^(fleet\/(beating|heartbeat)-thread|processor\/(pool-thread|processor-thread|thread-(host|messages|signals)))\.ts$/
@@ -46,7 +53,7 @@ const GLOBALS: Readonly<Record<string, readonly (readonly [use: RegExp, files?: 
   setInterval: [],
   setImmediate: [[/^setImmediate\($/, /^(runtime\/clock|testing\/virtual-clock)\.ts$/]],
   AbortSignal: [[/^AbortSignal\.any$/]],
-  Atomics: [[/^Atomics\.(load|store)$/, /^fleet\/heartbeat-memory\.ts$/]],
+  Atomics: [[/^Atomics\.(load|store)$/, /^(fleet\/heartbeat-memory|processor\/thread-memory)\.ts$/]],
   Math: [[/^Math\.(?!random$)\w+$/], [/^Math\.random$/, /^runtime\/random\.ts$/]],
   crypto: [],
   process: [
@@ -96,9 +103,9 @@ describe('the doors of the architecture', () => {
         .map(({ target }) => target)
     )
     expect([...imported].sort()).to.deep.equal(Object.keys(PACKAGES).sort())
-    const { dependencies } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'))
+    const { dependencies, peerDependencies } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'))
     const installed = [...imported].filter(name => !name.startsWith('node:')).map(packageOf)
-    expect(Object.keys(dependencies).sort()).to.deep.equal([...new Set(installed)].sort())
+    expect(Object.keys({ ...dependencies, ...peerDependencies }).sort()).to.deep.equal([...new Set(installed)].sort())
   })
 
   it('knows time, chance, the process and the console through one file each', () => {

@@ -6,6 +6,14 @@ import { ROOT, sourceFiles, testFiles } from '../support/source-files.ts'
 
 /** Files without a test file at the same path, with the one that tests them. */
 const TESTED_BY: Readonly<Record<string, string>> = {
+  'dead-letters/letter-source.ts': 'dead-letters/redrive.test.ts',
+  'dead-letters/stream-redriver.ts': 'dead-letters/redrive.test.ts',
+  'dead-letters/s3-bucket.ts': 'dead-letters/s3-dead-letters.test.ts',
+  'dead-letters/sqs-queue.ts': 'dead-letters/sqs-dead-letters.test.ts',
+  'kinesis/put-port.ts': 'kinesis/sdk-put-records.test.ts',
+  'consumer/delivery-options.ts': 'scenarios/lanes.test.ts',
+  'consumer/shard-delivery.ts': 'scenarios/lanes.test.ts',
+  'processor/dead-letter.ts': 'dead-letters/redrive.test.ts',
   'consumer/processor-calls.ts': 'consumer/shard-consumer-handling.test.ts',
   'consumer/shard-listener.ts': 'consumer/shard-consumer.test.ts',
   'index.ts': 'public-api.test.ts',

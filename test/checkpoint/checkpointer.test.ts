@@ -10,6 +10,9 @@ const at = aPosition
 function aProgress(stored: ExtendedSequenceNumber = TRIM_HORIZON, before: () => void | Promise<void> = () => {}) {
   const writes: string[] = []
   const progress = new ShardProgress(stored, {
+    save: async () => {
+      throw new Error('This application keeps no positions')
+    },
     checkpoint: async position => {
       await before()
       writes.push(formatPosition(position))

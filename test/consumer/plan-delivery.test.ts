@@ -1,5 +1,5 @@
 import { expect } from 'chai'
-import { planDelivery } from '../../src/consumer/plan-delivery.ts'
+import { planDelivery, undivided } from '../../src/consumer/plan-delivery.ts'
 import { ConsumedRecord } from '../../src/model/record.ts'
 import { formatPosition, LATEST, TRIM_HORIZON } from '../../src/model/sequence-number.ts'
 import { aPosition } from '../support/builders.ts'
@@ -55,5 +55,21 @@ describe('planDelivery', () => {
   it('does not copy a batch of which everything is delivered', () => {
     const all = records(...batch)
     expect(planDelivery(all, at(12, 1), TRIM_HORIZON).records).to.equal(all)
+  })
+})
+
+describe('undivided', () => {
+  const one = (...bytes: number[]) =>
+    new ConsumedRecord({ ...at(1), partitionKey: 'k', data: Uint8Array.from(bytes), aggregated: false })
+
+  it('takes what was read for what is delivered, if none of it begins as an aggregate', () => {
+    const read = [one(1), one(), one(0, 0xf3)]
+    expect(undivided(read)).to.equal(read)
+    expect(undivided([])).to.deep.equal([])
+  })
+
+  it('does not where something has to be taken apart, or made into a record of the user', () => {
+    expect(undivided([one(1), one(0xf3)])).to.equal(undefined)
+    expect(undivided([one(1), { sequenceNumber: '1', partitionKey: 'k', data: Uint8Array.of(1) }])).to.equal(undefined)
   })
 })

@@ -1,7 +1,7 @@
 // What becomes of a shard whose processor is gone, as one that lived in a thread can be; and of what was read for nobody.
 import { expect } from 'chai'
 import { ProcessorGoneError } from '../../src/model/errors.ts'
-import { shardId } from '../support/builders.ts'
+import { aFailurePolicy, shardId } from '../support/builders.ts'
 import { type Script, ShardWorld } from './shard-world.ts'
 
 function goneError(): ProcessorGoneError {
@@ -83,7 +83,7 @@ describe('ShardConsumer, when its processor is gone', () => {
 
   it('gives the lease back at once if that is found out at the shutdown', async () => {
     const world = new ShardWorld()
-    const policy = { attempts: 10, lastResort: 'halt', backoff: { firstMs: 30_000, maxMs: 30_000 } } as const
+    const policy = aFailurePolicy({ attempts: 10, lastResort: 'halt', backoff: { firstMs: 30_000, maxMs: 30_000 } })
     const shutdownRequested = (): never => {
       throw goneError()
     }
@@ -99,7 +99,7 @@ describe('ShardConsumer, when its processor is gone', () => {
 
   it('drains without asking anybody while it waits for the next one', async () => {
     const world = new ShardWorld()
-    const policy = { attempts: 10, lastResort: 'halt', backoff: { firstMs: 30_000, maxMs: 30_000 } } as const
+    const policy = aFailurePolicy({ attempts: 10, lastResort: 'halt', backoff: { firstMs: 30_000, maxMs: 30_000 } })
     world.put('a')
     const running = world.run(await world.claim(), goneAt('a', 100), { policy })
     await world.clock.advance(2_000)

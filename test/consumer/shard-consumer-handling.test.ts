@@ -3,6 +3,7 @@ import { expect } from 'chai'
 import type { BatchReport } from '../../src/consumer/shard-listener.ts'
 import type { ConsumedRecord } from '../../src/model/record.ts'
 import { RecordProcessor } from '../../src/processor/record-processor.ts'
+import { aFailurePolicy } from '../support/builders.ts'
 import { ShardWorld } from './shard-world.ts'
 
 describe('ShardConsumer', () => {
@@ -30,11 +31,11 @@ describe('ShardConsumer', () => {
 
   it('does not keep a shard from its successor while shutdownRequested fails, whatever the attempts', async () => {
     const world = new ShardWorld()
-    const policy = {
+    const policy = aFailurePolicy({
       attempts: Number.POSITIVE_INFINITY,
       lastResort: 'halt',
       backoff: { firstMs: 500, maxMs: 30_000 }
-    } as const
+    })
     const boom = (): never => {
       throw new Error('boom')
     }
@@ -76,7 +77,7 @@ describe('ShardConsumer', () => {
   it('does not call code that failed again when the lease has run out while it waited', async () => {
     const world = new ShardWorld()
     world.put('a')
-    const policy = { attempts: 3, lastResort: 'halt', backoff: { firstMs: 80_000, maxMs: 80_000 } } as const
+    const policy = aFailurePolicy({ attempts: 3, lastResort: 'halt', backoff: { firstMs: 80_000, maxMs: 80_000 } })
     const boom = (): never => {
       throw new Error('boom')
     }

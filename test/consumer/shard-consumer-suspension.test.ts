@@ -4,7 +4,7 @@ import { expect } from 'chai'
 import { CheckpointRefusedError, LeaseLostError } from '../../src/model/errors.ts'
 import { HandlerProcessor } from '../../src/processor/handler-processor.ts'
 import type { ProcessRecordsInput } from '../../src/processor/record-processor.ts'
-import { shardId } from '../support/builders.ts'
+import { aFailurePolicy, shardId } from '../support/builders.ts'
 import { VALID_MS } from '../support/heart.ts'
 import { gate, ShardWorld } from './shard-world.ts'
 import { aShardOf, ended, failureOf, workOn } from './suspension-world.ts'
@@ -259,7 +259,7 @@ describe('ShardConsumer', () => {
       const boom = (): never => {
         throw new Error('boom')
       }
-      const policy = { attempts: 3, lastResort: 'halt', backoff: { firstMs: 2_000, maxMs: 2_000 } } as const
+      const policy = aFailurePolicy({ attempts: 3, lastResort: 'halt', backoff: { firstMs: 2_000, maxMs: 2_000 } })
       const { world, running } = await aShardOf(['a'], { processRecords: boom }, { policy })
       world.heart.lapse()
       await world.clock.advance(60_000)

@@ -36,6 +36,7 @@ initializing: gave-up -> halted
 initializing: drain-requested -> releasing
 initializing: lease-lost -> losing
 processing: batch-settled -> processing
+processing: read-anew -> processing
 processing: end-reached -> ending
 processing: processor-gone -> initializing
 processing: gave-up -> halted
@@ -53,6 +54,7 @@ ending: lease-lost -> losing
 draining: drained -> stopped
 draining: gave-up -> releasing
 draining: lease-lost -> losing
+halted: resumed -> initializing
 halted: drain-requested -> releasing
 halted: lease-lost -> losing
 releasing: released -> losing
@@ -87,8 +89,8 @@ losing: told -> stopped
     expect(nextShardState('losing', 'drain-requested')).to.equal(undefined)
   })
 
-  it('never goes back to reading once it drains, halts or loses', () => {
-    for (const state of ['draining', 'halted', 'releasing', 'losing'] as const) {
+  it('never goes back to reading once it drains or loses', () => {
+    for (const state of ['draining', 'releasing', 'losing'] as const) {
       expect([...reachableFrom(state)], state).to.not.include.members(['processing'])
       expect(reachableFrom(state).has('initializing'), state).to.equal(false)
     }

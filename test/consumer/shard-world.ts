@@ -6,14 +6,15 @@ import { DeaggregationRoom } from '../../src/kpl/deaggregate.ts'
 import type { FleetMode } from '../../src/leases/control-store.ts'
 import { memoryLeaseStore } from '../../src/leases/memory-lease-store.ts'
 import { Tenure } from '../../src/leases/tenure.ts'
+import { ProcessorError } from '../../src/model/errors.ts'
 import { claimed, isFinished, type Lease, newLease } from '../../src/model/lease.ts'
 import { formatPosition, TRIM_HORIZON } from '../../src/model/sequence-number.ts'
 import type { ChildShard } from '../../src/model/shard.ts'
-import type { FailurePolicy } from '../../src/processor/failure-rules.ts'
 import {
   type InitializeInput,
   type LeaseLostInput,
   type ProcessRecordsInput,
+  type ProcessRecordsOutcome,
   RecordProcessor,
   type ShardEndedInput,
   type ShutdownRequestedInput
@@ -27,7 +28,7 @@ import { seededRandom } from '../../src/runtime/random.ts'
 import type { ShardEndOutcome } from '../../src/shards/shard-syncer.ts'
 import { FakeKinesis } from '../../src/testing/fake-kinesis.ts'
 import { VirtualClock } from '../../src/testing/virtual-clock.ts'
-import { shardId } from '../support/builders.ts'
+import { aFailurePolicy, shardId } from '../support/builders.ts'
 import { flakyStore } from '../support/flaky-store.ts'
 import { Heart } from '../support/heart.ts'
 
@@ -39,7 +40,7 @@ const RENEW_MS = 2_000
 /** What a test has the processor do. What is left out is done as RecordProcessor does it; every batch is checkpointed. */
 export interface Script {
   initialize?(input: InitializeInput): void | Promise<void>
-  processRecords?(input: ProcessRecordsInput): void | Promise<void>
+  processRecords?(input: ProcessRecordsInput): ReturnType<RecordProcessor['processRecords']>
   leaseLost?(input: LeaseLostInput): void | Promise<void>
   shardEnded?(input: ShardEndedInput): void | Promise<void>
   shutdownRequested?(input: ShutdownRequestedInput): void | Promise<void>
@@ -61,7 +62,7 @@ class ScriptedProcessor extends RecordProcessor {
     return this.#run('initialize', () => this.#script.initialize?.(input))
   }
 
-  override processRecords(input: ProcessRecordsInput): Promise<void> {
+  override processRecords(input: ProcessRecordsInput): Promise<ProcessRecordsOutcome> {
     const { processRecords = ({ checkpointer }) => checkpointer.checkpoint() } = this.#script
     return this.#run(`records ${input.records.map(record => record.text()).join(' ')}`, () => processRecords(input))
   }
@@ -80,11 +81,11 @@ class ScriptedProcessor extends RecordProcessor {
     return this.#run('shutdownRequested', () => shutdownRequested(input))
   }
 
-  async #run(what: string, work: () => void | Promise<void>): Promise<void> {
+  async #run<T>(what: string, work: () => T | Promise<T>): Promise<T> {
     this.#log.push(what)
     if (++this.#running > 1) this.#log.push(`${what} OVERLAPS`)
     try {
-      await work()
+      return await work()
     } catch (error) {
       this.#log.push(`${what} threw`)
       throw error
@@ -199,7 +200,13 @@ export class ShardWorld {
         return parents.every(parent => parent === undefined || isFinished(parent))
       },
       settleShardEnd: (_, children) => this.createChildren(children),
-      policy: { attempts: 3, lastResort: 'halt', backoff: { firstMs: 200, maxMs: 1_000 } } satisfies FailurePolicy,
+      policy: aFailurePolicy(),
+      handlerTimeoutMs: 900_000,
+      breaker: undefined,
+      deadLettering: { destination: undefined, stream: STREAM, applicationName: 'app' },
+      concurrency: undefined,
+      batch: undefined,
+      stallMs: 60_000,
       outOfRange: 'deliver',
       room: this.#room,
       clock: this.clock,
@@ -209,7 +216,16 @@ export class ShardWorld {
         batchProcessed,
         processorFailed: (error, retryInMs) =>
           log.push(`! ${error.method} ${error.attempt} ${retryInMs !== undefined}`),
-        gaveUp: error => log.push(`! gave up ${error.method} after ${error.attempt}`),
+        gaveUp: error =>
+          log.push(
+            `! gave up ${error instanceof ProcessorError ? `${error.method} after ${error.attempt}` : error.message}`
+          ),
+        gaveUpRecords: ({ records, how }) => log.push(`! ${how} ${records}`),
+        deadLetterFailed: (_, retryInMs) => log.push(`! letter ${retryInMs !== undefined}`),
+        stalled: ({ waitingFor, action }) => log.push(`! stalled ${waitingFor} ${action}`),
+        progressed: () => log.push('! progressed'),
+        paused: () => log.push('! paused'),
+        resumed: () => log.push('! resumed'),
         failed: ({ retryInMs }) => log.push(`! read ${retryInMs === undefined ? 'for good' : 'again'}`),
         read: () => {},
         modeChanged: () => {},

@@ -10,6 +10,11 @@ const all: readonly errors.ConsumerError[] = [
   new errors.ServiceError('timeout', 'no answer', { retryable: true }),
   new errors.ProcessorError('shard', 'processRecords', 2, new Error('boom')),
   new errors.ProcessorGoneError('shard', 'it ended'),
+  new errors.HandlerTimeoutError(1_000, true),
+  new errors.FailedRecordsError(1, 10),
+  new errors.RecordTooOldError(60_000),
+  new errors.DeadLetterError('file letters.jsonl', new Error('full')),
+  new errors.StalledError('shard', 'an answer of Kinesis', 60_000),
   new errors.WorkerStoppedError('stopped'),
   new errors.BugError('impossible')
 ]
@@ -33,7 +38,10 @@ describe('the errors', () => {
 
   it('say whether they pass', () => {
     const passing = all.filter(errors.isRetryable).map(({ code }) => code)
-    expect(passing).to.deep.equal(['THROTTLED', 'SERVICE', 'PROCESSOR', 'PROCESSOR_GONE'])
+    expect(passing).to.deep.equal([
+      ...['THROTTLED', 'SERVICE', 'PROCESSOR', 'PROCESSOR_GONE', 'HANDLER_TIMEOUT', 'FAILED_RECORDS', 'DEAD_LETTER'],
+      'STALLED'
+    ])
     for (const other of [new Error('x'), undefined, { retryable: true }])
       expect(errors.isRetryable(other)).to.equal(false)
   })

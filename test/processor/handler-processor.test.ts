@@ -18,7 +18,9 @@ function anInput(order: string[], failures = 2): ProcessRecordsInput {
     prepareCheckpoint: () => Promise.reject(new Error('not asked for'))
   }
   const { signal } = new AbortController()
-  return { shardId: 'shard', records: [record], checkpointer, millisBehindLatest: 7, failures, signal }
+  const settle = (): void => {}
+  const rest = { checkpointer, millisBehindLatest: 7, failures, settle, fencingToken: 1, signal }
+  return { shardId: 'shard', records: [record], ...rest }
 }
 
 describe('HandlerProcessor', () => {
@@ -74,6 +76,46 @@ describe('HandlerProcessor', () => {
     expect(order).to.deep.equal(['handled', 'handled', 'checkpoint'])
   })
 
+  for (const [how, failed] of [
+    ['as a list', [record]],
+    ['by position', [{ sequenceNumber: '1', subSequenceNumber: 0 }]],
+    ['one by one', generated()]
+  ] as const) {
+    it(`does not checkpoint if the handler names failed records ${how}, and passes them on`, async () => {
+      const order: string[] = []
+      const processor = new HandlerProcessor(() => ({ failed }))
+      const result = await processor.processRecords(anInput(order, 0))
+      expect([...(result?.failed ?? [])]).to.have.length(1)
+      expect(order).to.deep.equal([])
+    })
+  }
+
+  it('calls the handler again after it has named failed records', async () => {
+    const order: string[] = []
+    const processor = new HandlerProcessor(async (records, { failures }) => {
+      order.push('handled')
+      return failures === 0 ? { failed: records } : undefined
+    })
+    await processor.processRecords(anInput(order, 0))
+    await processor.processRecords(anInput(order, 1))
+    expect(order).to.deep.equal(['handled', 'handled', 'checkpoint'])
+  })
+
+  it('checkpoints if the handler returns an empty list of failed records, or anything else', async () => {
+    const order: string[] = []
+    for (const result of [{ failed: [] }, { failed: undefined }, {}, null, 7]) {
+      expect(await new HandlerProcessor(() => result as never).processRecords(anInput(order))).to.equal(undefined)
+    }
+    expect(order).to.deep.equal(Array(5).fill('checkpoint'))
+  })
+
+  it('passes on failed records that are no list, for the caller to refuse, and does not checkpoint', async () => {
+    const order: string[] = []
+    const result = await new HandlerProcessor(() => ({ failed: 7 }) as never).processRecords(anInput(order))
+    expect(result).to.deep.equal({ failed: 7 })
+    expect(order).to.deep.equal([])
+  })
+
   it('tells the handler everything but the records in the context', async () => {
     let told: HandlerContext | undefined
     const input = anInput([])
@@ -93,6 +135,10 @@ describe('HandlerProcessor', () => {
     expect(order).to.deep.equal(['checkpoint', 'checkpoint'])
   })
 })
+
+function* generated(): Generator<ConsumedRecord> {
+  yield record
+}
 
 function expectedFailure(): never {
   throw new Error('no')

@@ -8,10 +8,10 @@ async function answerTo(module: string): Promise<FromThread> {
   const [line, aborts] = [new MessageChannel(), new MessageChannel()]
   serveProcessors(line.port2, undefined)
   const answer = new Promise<FromThread>(resolve => line.port1.once('message', resolve))
-  const load: ToThread = { kind: 'load', module, aborts: aborts.port2 }
+  const notes = new Int32Array(new SharedArrayBuffer(8))
+  const load: ToThread = { kind: 'load', module, aborts: aborts.port2, notes }
   line.port1.postMessage(load, [aborts.port2])
-  const input = { shardId: 'shard', checkpoint: undefined, subSequenceNumber: 0, pendingCheckpoint: undefined }
-  const call: ToThread = { kind: 'call', call: 1, processor: 1, made: { method: 'initialize', input } }
+  const call: ToThread = { kind: 'call', call: 1, processor: 1, made: { method: 'make' }, waits: false }
   line.port1.postMessage(call)
   const answered = await answer
   line.port1.close()
@@ -24,7 +24,10 @@ const source = (text: string): string => `data:text/javascript,${encodeURICompon
 describe('serveProcessors', () => {
   it('makes calls wait until the module is loaded', async () => {
     const slow = 'await new Promise(resolve => setImmediate(resolve)); export const handler = () => {}'
-    expect(await answerTo(source(slow))).to.deep.equal({ kind: 'returned', call: 1 })
+    expect(await answerTo(source(slow))).to.deep.equal({
+      ...{ kind: 'returned', call: 1 },
+      value: { keepsNothing: true, loads: false, saves: false }
+    })
   })
 
   it('says why it is of no use', async () => {

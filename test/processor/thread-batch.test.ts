@@ -1,6 +1,13 @@
 import { expect } from 'chai'
 import { ConsumedRecord, type KinesisRecord } from '../../src/model/record.ts'
-import { ownBuffers, type PackedBatch, packBatch, unpackBatch } from '../../src/processor/thread-batch.ts'
+import {
+  ownBuffers,
+  type PackedBatch,
+  packBatch,
+  placesIn,
+  takenFrom,
+  unpackBatch
+} from '../../src/processor/thread-batch.ts'
 import { type Random, seededRandom } from '../../src/runtime/random.ts'
 import { seeds } from '../support/seeds.ts'
 
@@ -86,6 +93,37 @@ describe('packBatch', () => {
       expect(JSON.stringify(sent(await packBatch(records, { own, pause })))).to.equal(before)
     })
   }
+})
+
+describe('placesIn', () => {
+  const batch = Array.from({ length: 9 }, (_, index) => aRecord(new Uint8Array(1), String(index)))
+  const some = (...places: readonly number[]): ConsumedRecord[] => places.map(place => batch[place] as ConsumedRecord)
+
+  it('are rows, of which takenFrom makes the records again', () => {
+    for (const [places, rows] of [
+      [[], []],
+      [[0], [0, 1]],
+      [
+        [0, 1, 2, 3, 4, 5, 6, 7, 8],
+        [0, 9]
+      ],
+      [
+        [1, 2, 4, 7, 8],
+        [1, 3, 4, 5, 7, 9]
+      ]
+    ] as const) {
+      const found = placesIn(batch, some(...places))
+      expect([...(found ?? [])]).to.deep.equal(rows)
+      expect(takenFrom(batch, found)).to.deep.equal(some(...places))
+    }
+    expect(takenFrom(batch, undefined)).to.deep.equal(batch)
+    expect(takenFrom(batch, undefined)).to.not.equal(batch)
+  })
+
+  it('are none where a record is missing, or not in order', () => {
+    expect(placesIn(batch, [...some(1), aRecord(new Uint8Array(1), '2')])).to.equal(undefined)
+    expect(placesIn(batch, some(2, 1))).to.equal(undefined)
+  })
 })
 
 /** Records with and without everything, in memory that is shared, own, small or large. */

@@ -42,7 +42,7 @@ describe('ThreadPool', function () {
   it('transfers memory that is the batch alone, and copies out of all other', async () => {
     const processor = await world.begun()
     const mine = aBatch('report', LARGE)
-    processor.takeFrom(mine.read)
+    processor.takeFrom(mine.read, mine.records)
     const first = aCall(mine.records)
     await processor.processRecords(first)
     processor.letGo()
@@ -51,7 +51,7 @@ describe('ThreadPool', function () {
       [0, 0]
     ])
     const shared = aBatch('report', LARGE, 'of somebody else')
-    processor.takeFrom(shared.read.slice(0, 2))
+    processor.takeFrom(shared.read.slice(0, 2), shared.records.slice(0, 2))
     const second = aCall(shared.records.slice(0, 2))
     await processor.processRecords(second)
     expect(shared.read[2]?.data.length).to.equal(16)
@@ -63,7 +63,7 @@ describe('ThreadPool', function () {
   it('has a batch processed again that was transferred, whole or in part, and sees why it failed', async () => {
     const processor = await world.begun()
     const { records, read } = aBatch('throw at first', LARGE, 'c')
-    processor.takeFrom(read)
+    processor.takeFrom(read, records)
     const error = await failureOf(processor.processRecords(aCall(records)))
     expect(error).to.be.instanceOf(TypeError).with.property('cause').that.is.instanceOf(RangeError)
     expect(error).to.deep.include({ message: 'not yet', code: 'E_TEST' })
@@ -72,7 +72,7 @@ describe('ThreadPool', function () {
     await processor.processRecords(again)
     expect(again.checkpointer.reports[0]?.seen.map(({ data }) => data)).to.deep.equal(['throw at first', LARGE, 'c'])
     const partly = aBatch('checkpoint one, then throw', 'report', 'c')
-    processor.takeFrom(partly.read)
+    processor.takeFrom(partly.read, partly.records)
     await failureOf(processor.processRecords(aCall(partly.records)))
     const rest = aCall(partly.records.slice(1), { failures: 1 })
     await processor.processRecords(rest)
@@ -80,10 +80,53 @@ describe('ThreadPool', function () {
     processor.close()
   })
 
+  it('has any part of a batch processed that was transferred, also before all of it was', async () => {
+    const processor = await world.begun()
+    const { records, read } = aBatch('report', LARGE, 'report', 'd', 'report', 'f')
+    processor.takeFrom(read, records)
+    for (const places of [[0, 1], [2, 3], [4], [0, 2, 5], [0, 1, 2, 3, 4, 5]]) {
+      const call = aCall(places.map(place => records[place] as (typeof records)[0]))
+      await processor.processRecords(call)
+      const numbers = call.checkpointer.reports[0]?.seen.map(({ sequenceNumber }) => Number(sequenceNumber) - 1)
+      expect(numbers).to.deep.equal(places)
+    }
+    processor.close()
+  })
+
+  it('gives records back that were transferred, and leaves them in the thread', async () => {
+    const processor = await world.begun()
+    const { records, read } = aBatch('report', LARGE, 'c')
+    processor.takeFrom(read, records)
+    expect(await processor.recover(records)).to.equal(records)
+    await processor.processRecords(aCall(records))
+    const [second, third] = await processor.recover(records.slice(1))
+    expect([second?.text(), third?.text(), third?.partitionKey]).to.deep.equal([LARGE, 'c', 'key-2'])
+    const again = aCall(records)
+    await processor.processRecords(again)
+    expect(again.checkpointer.reports[0]?.seen.map(({ data }) => data)).to.deep.equal(['report', LARGE, 'c'])
+    processor.letGo()
+    processor.close()
+  })
+
+  it('passes on what a call has settled, and what it names as failed', async () => {
+    const processor = await world.begun()
+    const settling = aCall(aBatch('settle the second and the last, then throw', 'b', 'c', 'd').records)
+    await failureOf(processor.processRecords(settling))
+    expect(settling.checkpointer.settled).to.deep.equal(['2', '4'])
+    const odd = await failureOf(processor.processRecords(aCall(aBatch('settle another one').records)))
+    expect(odd).to.be.instanceOf(OptionError)
+    expect(odd.message).to.equal('Option settle: names 77#7, expected a record of this call')
+    const failed = await processor.processRecords(aCall(aBatch('name the second', 'b').records))
+    expect(failed).to.deep.equal({ failed: [{ sequenceNumber: '2', subSequenceNumber: 0 }] })
+    const number = await failureOf(processor.processRecords(aCall(aBatch('name a number').records)))
+    expect(number.message).to.match(/^Option failed: in the result of the handler is not iterable/)
+    processor.close()
+  })
+
   it('refuses to send a batch for new that was transferred and let go of', async () => {
     const processor = await world.begun()
     const { records, read } = aBatch('report', LARGE)
-    processor.takeFrom(read)
+    processor.takeFrom(read, records)
     await processor.processRecords(aCall(records))
     processor.letGo()
     expect((await failureOf(processor.processRecords(aCall(records)))).message).to.match(/sent once more.*a bug/)
@@ -234,6 +277,26 @@ describe('ThreadPool, as threads begin and end', function () {
       expect(error.message).to.match(problem)
     })
   }
+
+  it('has a processor load and save positions of its own, if it does that, and says if it keeps nothing', async () => {
+    world = new ThreadWorld({ data: 'keeps positions' })
+    const processor = await world.begun()
+    const of = { shardId: 'shard', signal: new AbortController().signal }
+    const position = { sequenceNumber: '9', subSequenceNumber: 0 }
+    const load = (fencingToken: number) => processor.loadCheckpoint?.({ ...of, fencingToken, checkpoint: position })
+    expect([await load(5), processor.keepsNothing]).to.deep.equal([undefined, false])
+    await processor.saveCheckpoint?.({ ...of, fencingToken: 6, position, previous: undefined })
+    expect(await load(5)).to.deep.equal({ sequenceNumber: '9', subSequenceNumber: 6 })
+    expect(await failureOf(Promise.resolve(load(0)))).to.be.instanceOf(LeaseLostError)
+    const simple = new ThreadWorld({ module: new URL('../support/thread-processor-handler.mjs', import.meta.url) })
+    const handler = await simple.begun()
+    expect([handler.keepsNothing, handler.loadCheckpoint, handler.saveCheckpoint]).to.deep.equal([
+      true,
+      undefined,
+      undefined
+    ])
+    await simple.close()
+  })
 
   it('serves a handler, which checkpoints what it returns from', async () => {
     world = new ThreadWorld({ module: new URL('../support/thread-processor-handler.mjs', import.meta.url) })

@@ -14,6 +14,7 @@ const MODULE = new URL('../support/thread-processor.ts', import.meta.url)
 export interface Report {
   readonly shardId: string
   readonly failures: number
+  readonly fencingToken: number
   readonly millisBehindLatest: number
   readonly isAborted: boolean
   readonly seen: readonly { readonly data: string; readonly partitionKey: string; readonly sequenceNumber: string }[]
@@ -43,6 +44,8 @@ export function aBatch(...texts: readonly string[]): { records: ConsumedRecord[]
 /** A checkpointer that grants everything, and what it was asked. */
 export class Asked implements Checkpointer {
   readonly checkpoints: (ExtendedSequenceNumber | undefined)[] = []
+  /** The sequence numbers that the call has settled on their own. */
+  readonly settled: string[] = []
   readonly reports: Report[] = []
   readonly made: string[] = []
   readonly #refusal: Error | undefined
@@ -94,7 +97,8 @@ export class ThreadWorld {
 /** What `initialize` is given. */
 export function anInitialization(shardId: string, input: Partial<InitializeInput> = {}): InitializeInput {
   const { signal } = new AbortController()
-  return { shardId, checkpoint: undefined, subSequenceNumber: 0, pendingCheckpoint: undefined, signal, ...input }
+  const checkpoint = { checkpoint: undefined, subSequenceNumber: 0, pendingCheckpoint: undefined }
+  return { shardId, ...checkpoint, fencingToken: 5, signal, ...input }
 }
 
 /** What `processRecords` is given. */
@@ -104,7 +108,9 @@ export function aCall(
 ): ProcessRecordsInput & { checkpointer: Asked } {
   const { signal } = new AbortController()
   const checkpointer = (input.checkpointer as Asked | undefined) ?? new Asked()
-  return { shardId: 'shard', millisBehindLatest: 7, failures: 0, signal, records, ...input, checkpointer }
+  const settle = ({ sequenceNumber }: ExtendedSequenceNumber): void => void checkpointer.settled.push(sequenceNumber)
+  const told = { shardId: 'shard', millisBehindLatest: 7, failures: 0, fencingToken: 5 }
+  return { ...told, settle, signal, records, ...input, checkpointer }
 }
 
 /** What a promise rejects with. */

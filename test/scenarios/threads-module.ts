@@ -1,7 +1,7 @@
 // Code that runs in the threads of a worker, for tests. Each record says its number and what to do with it; what comes of a
 // batch is said on a channel.
 import { threadId, workerData } from 'node:worker_threads'
-import type { Handler } from '../../src/index.ts'
+import type { ConsumedRecord, Handler } from '../../src/index.ts'
 
 /** What the threads are given. */
 export interface ThreadData {
@@ -24,7 +24,7 @@ export interface ThreadSaid {
 // They are absent where this file is imported for its types.
 const { channel = 'none', deaths = new SharedArrayBuffer(4) } = Object(workerData) as Partial<ThreadData>
 
-export const handler: Handler = (records, { shardId, failures }) => {
+export const handler: Handler = (records, { shardId, failures, settle }) => {
   const words = records.map(record => record.text().trimEnd().split(' '))
   const said: ThreadSaid = {
     threadId,
@@ -36,9 +36,16 @@ export const handler: Handler = (records, { shardId, failures }) => {
   const saying = new BroadcastChannel(channel)
   saying.postMessage(said)
   saying.close()
-  for (const [, what] of words) {
+  for (const [index, [, what]] of words.entries()) {
+    const record = records[index] as ConsumedRecord
     if (what === 'die-once' && Atomics.add(new Int32Array(deaths), 0, 1) === 0) process.exit(3)
     if (what === 'throw-twice' && failures < 2) throw Object.assign(new Error('not yet'), { code: 'E_NOT_YET' })
+    if (what === 'throw') throw new RangeError('this one is bad')
+    if (what === 'exit') process.exit(4)
     if (what === 'never-return') for (;;);
+    if (what === 'never-settle') return new Promise(() => {})
+    if (what === 'settle') settle(record)
+    if (what === 'fail-twice' && failures < 2) return { failed: records.filter((_, each) => words[each]?.[1] === what) }
   }
+  return undefined
 }

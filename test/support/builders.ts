@@ -1,8 +1,10 @@
 // Shards and leases for tests: say what matters, the rest is plausible.
+
 import { FULL_HASH_KEY_RANGE } from '../../src/model/hash-key-range.ts'
 import { type Lease, newLease, type StreamIdentity } from '../../src/model/lease.ts'
 import { type ExtendedSequenceNumber, TRIM_HORIZON } from '../../src/model/sequence-number.ts'
 import type { Shard } from '../../src/model/shard.ts'
+import type { FailurePolicy } from '../../src/processor/failure-rules.ts'
 
 /** The stream that the leases of {@link aLease} are of. */
 export const A_STREAM: StreamIdentity = {
@@ -34,4 +36,17 @@ export function aLease(with_: Partial<Lease> = {}): Lease {
 /** The position of a record. */
 export function aPosition(sequenceNumber: number | bigint | string, subSequenceNumber = 0): ExtendedSequenceNumber {
   return { sequenceNumber: String(sequenceNumber), subSequenceNumber }
+}
+
+/** Three attempts, then the shard is halted, unless said otherwise. */
+export function aFailurePolicy(policy: Partial<FailurePolicy> = {}): FailurePolicy {
+  return {
+    attempts: 3,
+    maxElapsedMs: Number.POSITIVE_INFINITY,
+    bisect: false,
+    lastResort: 'halt',
+    backoff: { firstMs: 200, maxMs: 1_000 },
+    maxRecordAgeMs: Number.POSITIVE_INFINITY,
+    ...policy
+  }
 }

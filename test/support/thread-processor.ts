@@ -3,16 +3,21 @@
 import { threadId, workerData } from 'node:worker_threads'
 import type { Checkpointer } from '../../src/checkpoint/checkpointer.ts'
 import { CheckpointRefusedError, LeaseLostError } from '../../src/model/errors.ts'
+import type { ConsumedRecord } from '../../src/model/record.ts'
 import {
   type InitializeInput,
   type LeaseLostInput,
+  type LoadCheckpointInput,
   type ProcessRecordsInput,
-  RecordProcessor
+  type ProcessRecordsOutcome,
+  RecordProcessor,
+  type SaveCheckpointInput
 } from '../../src/processor/record-processor.ts'
 import { whenAborted } from '../../src/runtime/abort.ts'
 
 /** Makes a processor, as the export of a user's module does. */
-export const processor = (data: unknown): RecordProcessor => new Scripted(data)
+export const processor = (data: unknown): RecordProcessor =>
+  data === 'keeps positions' ? new Keeping(data) : new Scripted(data)
 
 class Scripted extends RecordProcessor {
   readonly #data: unknown
@@ -30,8 +35,8 @@ class Scripted extends RecordProcessor {
     this.#signal = signal
   }
 
-  override async processRecords(input: ProcessRecordsInput): Promise<void> {
-    const { records, checkpointer, signal } = input
+  override async processRecords(input: ProcessRecordsInput): Promise<ProcessRecordsOutcome> {
+    const { records, checkpointer, signal, settle } = input
     const what = records[0]?.text() ?? ''
     const steps: Readonly<Record<string, () => unknown>> = {
       report: () => this.#report(input),
@@ -45,6 +50,22 @@ class Scripted extends RecordProcessor {
         throw new Error('after the first')
       },
       checkpoint: () => checkpointer.checkpoint(),
+      'settle the second and the last, then throw': () => {
+        settle(records[1] as ConsumedRecord)
+        settle({ sequenceNumber: records.at(-1)?.sequenceNumber ?? '', subSequenceNumber: 0 })
+        throw new Error('after them')
+      },
+      'settle the second, then exit': () => {
+        settle(records[1] as ConsumedRecord)
+        process.exit(3)
+      },
+      'settle the second, then compute for ever': () => {
+        settle(records[1] as ConsumedRecord)
+        for (;;);
+      },
+      'settle another one': () => settle({ sequenceNumber: '77', subSequenceNumber: 7 }),
+      'name the second': () => ({ failed: new Set([records[1]]) }),
+      'name a number': () => ({ failed: 7 }),
       'checkpoint and say what comes of it': async () => {
         const error = await checkpointer.checkpoint(records[0]).catch(thrown => thrown)
         const is = [error instanceof LeaseLostError, error instanceof CheckpointRefusedError]
@@ -75,6 +96,10 @@ class Scripted extends RecordProcessor {
       'compute for ever': () => {
         for (;;);
       },
+      'compute for ever, a little later': async () => {
+        await new Promise(resolve => setImmediate(resolve))
+        for (;;);
+      },
       'never return': () => new Promise(() => {}),
       exit: () => process.exit(3),
       'throw where nobody catches': () => {
@@ -88,14 +113,14 @@ class Scripted extends RecordProcessor {
         for (;;) eaten.push(new Array(100_000).fill({}))
       }
     }
-    await steps[what]?.()
+    return (await steps[what]?.()) as ProcessRecordsOutcome
   }
 
   override async leaseLost({ shardId }: LeaseLostInput): Promise<void> {
     throw new Error(`${shardId} was told`)
   }
 
-  async #report({ records, checkpointer, signal, ...input }: ProcessRecordsInput): Promise<void> {
+  async #report({ records, checkpointer, signal, settle: _, ...input }: ProcessRecordsInput): Promise<void> {
     const seen = records.map(record => ({
       data: record.text(),
       partitionKey: record.partitionKey,
@@ -110,6 +135,20 @@ class Scripted extends RecordProcessor {
       data: this.#data,
       told: this.#told
     })
+  }
+}
+
+/** Keeps one position, of which it says with which token it was saved. */
+class Keeping extends Scripted {
+  #kept: { sequenceNumber: string; subSequenceNumber: number } | undefined
+
+  override async loadCheckpoint({ fencingToken }: LoadCheckpointInput) {
+    if (fencingToken === 0) throw new LeaseLostError('shard', 'there is a higher token')
+    return this.#kept
+  }
+
+  override async saveCheckpoint({ position, fencingToken }: SaveCheckpointInput): Promise<void> {
+    this.#kept = { sequenceNumber: position.sequenceNumber, subSequenceNumber: fencingToken }
   }
 }
 

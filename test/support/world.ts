@@ -15,14 +15,16 @@ import {
 } from '../../src/index.ts'
 import type { ControlStore } from '../../src/leases/control-store.ts'
 import { memoryControlStore } from '../../src/leases/memory-control-store.ts'
-import type { Handler, HandlerContext } from '../../src/processor/handler-processor.ts'
+import type { EachHandler, Handler, HandlerContext } from '../../src/processor/handler-processor.ts'
 import type { Clock } from '../../src/runtime/clock.ts'
 import { type Random, seededRandom } from '../../src/runtime/random.ts'
 import { FakeKinesis } from '../../src/testing/fake-kinesis.ts'
-import { type DriftingClock, VirtualClock } from '../../src/testing/virtual-clock.ts'
+import type { DriftingClock, VirtualClock } from '../../src/testing/virtual-clock.ts'
+import type { BatchOptions, ConcurrencyOptions } from '../../src/worker/concurrency-options.ts'
 import { WORKER_EVENT_NAMES } from '../../src/worker/events.ts'
 import { type CallFate, gatedPort, type Intercept, meetFate, type WorldCall } from './call-fates.ts'
 import { DeliveryLedger } from './deliveries.ts'
+import { JobsClock } from './jobs-clock.ts'
 import { laggingControl } from './lagging-control.ts'
 import { laggingStore } from './lagging-store.ts'
 import { LeaseHistory } from './lease-history.ts'
@@ -44,11 +46,17 @@ export interface WorldOptions {
 }
 
 /** The options of a worker, all of which the world has defaults for. Without a handler or processor it keeps the ledger. */
-export type WorldWorkerOptions = Partial<Omit<WorkerOptions, 'streamName' | 'streamArn' | 'handler' | 'processor'>> & {
+export type WorldWorkerOptions = Partial<
+  Omit<WorkerOptions, 'streamName' | 'streamArn' | 'handler' | 'processor' | 'each' | 'concurrency' | 'batch'>
+> & {
   readonly streamName?: string
   /** Processes a batch; what it was given is in the ledger already. */
   readonly handler?: Handler
   readonly processor?: () => RecordProcessor
+  /** Processes one record; it is in the ledger already. */
+  readonly each?: EachHandler
+  readonly concurrency?: ConcurrencyOptions
+  readonly batch?: BatchOptions
   /** How fast the clocks of its machine run. Default 1. */
   readonly clockRate?: number
 }
@@ -59,7 +67,7 @@ export type Link = 'up' | 'down' | 'deaf'
 export class World {
   readonly seed: number
   readonly random: Random
-  readonly clock = new VirtualClock()
+  readonly clock: VirtualClock = new JobsClock()
   readonly kinesis: FakeKinesis
   readonly store: LeaseStore
   readonly control: ControlStore
@@ -196,7 +204,8 @@ export class Member {
   readonly #heard: { atMs: number; name: WorkerEventName; event: object }[] = []
   #gate: { readonly opened: Promise<void>; readonly open: () => void } | undefined
 
-  constructor(world: World, name: string, { handler, processor, clockRate = 1, ...options }: WorldWorkerOptions) {
+  constructor(world: World, name: string, options: WorldWorkerOptions) {
+    const { handler, processor, each, clockRate = 1, ...others } = options
     this.#world = world
     this.name = name
     this.machineClock = world.clock.drifting(clockRate)
@@ -206,8 +215,8 @@ export class Member {
       workerId: name,
       startAt: 'TRIM_HORIZON',
       logger: silentLogger,
-      ...options,
-      ...(processor ? { processor } : { handler: this.#noting(handler) })
+      ...others,
+      ...(processor ? { processor } : each ? { each: this.#notingEach(each) } : { handler: this.#noting(handler) })
     } as WorkerOptions
     this.worker = new Worker(given, {
       clock: this.clock,
@@ -278,7 +287,16 @@ export class Member {
   #noting(handler: Handler | undefined): Handler {
     return async (records, context: HandlerContext) => {
       this.note(records, context.shardId)
-      await handler?.(records, context)
+      const result = await handler?.(records, context)
+      await this.pass()
+      return result
+    }
+  }
+
+  #notingEach(each: EachHandler): EachHandler {
+    return async (record, context) => {
+      this.note([record], context.shardId)
+      await each(record, context)
       await this.pass()
     }
   }

@@ -1,7 +1,7 @@
 import { expect } from 'chai'
 import type { Tenure } from '../../src/leases/tenure.ts'
 import { ProcessorError } from '../../src/model/errors.ts'
-import { fleetEvents, leaseEvents, shardEvents, syncEvents } from '../../src/worker/event-sources.ts'
+import { breakerEvents, fleetEvents, leaseEvents, shardEvents, syncEvents } from '../../src/worker/event-sources.ts'
 import type { WorkerEventName } from '../../src/worker/events.ts'
 import { aLease, aPosition } from '../support/builders.ts'
 
@@ -107,8 +107,35 @@ describe('shardEvents', () => {
     ],
     [
       'a processor that failed',
-      events => events.processorFailed(error, 5),
-      [['processor:failed', { ...SHARD, error, attempt: 3, retryInMs: 5 }]]
+      events => events.processorFailed(error, 5, 'retry'),
+      [['processor:failed', { ...SHARD, error, attempt: 3, retryInMs: 5, action: 'retry' }]]
+    ],
+    [
+      'records that were given up, and where they are',
+      events => events.gaveUpRecords({ records: 3, how: 'skip', error, first: aPosition(7, 2), last: aPosition(8) }),
+      [['records:given-up', { ...SHARD, records: 3, how: 'skip', error, first: '7#2', last: '8' }]]
+    ],
+    [
+      'dead letters that could not be stored',
+      events => events.deadLetterFailed(error, 5),
+      [['dead-letter:failed', { ...SHARD, error, retryInMs: 5 }]]
+    ],
+    [
+      'a shard that stands still',
+      events => events.stalled({ waitingFor: 'answer', forMs: 60_000, action: 'restart' }),
+      [['shard:stalled', { ...SHARD, waitingFor: 'answer', forMs: 60_000, action: 'restart' }]]
+    ],
+    ['a shard that goes on', events => events.progressed(), [['shard:progressed', SHARD]]],
+    [
+      'a pause, and its end',
+      events => {
+        events.paused()
+        events.resumed()
+      },
+      [
+        ['shard:paused', SHARD],
+        ['shard:resumed', SHARD]
+      ]
     ],
     [
       'a shard that is halted',
@@ -142,6 +169,30 @@ describe('shardEvents', () => {
       events => events.failed({ ...failure, error: Symbol('odd') })
     )
     expect(event).to.have.property('error').that.is.instanceOf(Error).with.property('message', 'Symbol(odd)')
+    const given = { records: 1, how: 'dead-letter', error: 'text', first: aPosition(1), last: aPosition(1) } as const
+    const emitted = emittedBy(
+      emit => shardEvents(emit, TENURE),
+      events => {
+        events.gaveUpRecords(given)
+        events.deadLetterFailed('text', undefined)
+      }
+    )
+    for (const [, told] of emitted) expect(told).to.have.nested.property('error.message', 'text')
+  })
+})
+
+describe('breakerEvents', () => {
+  it('tells of every change of the circuit breaker', () => {
+    const error = new Error('down')
+    const emitted = emittedBy(breakerEvents, changed => {
+      changed({ state: 'open', failures: 5, error, openMs: 30_000 })
+      changed({ state: 'open', failures: 6, error: 'down', openMs: 30_000 })
+      changed({ state: 'closed', failures: 0 })
+    })
+    expect(emitted[0]).to.deep.equal(['breaker:changed', { state: 'open', failures: 5, error, openMs: 30_000 }])
+    expect(emitted[1]?.[1]).to.have.nested.property('error.message', 'down')
+    const closed = { state: 'closed', failures: 0, error: undefined, openMs: undefined }
+    expect(emitted[2]).to.deep.equal(['breaker:changed', closed])
   })
 })
 

@@ -1,5 +1,6 @@
 import { expect } from 'chai'
 import { OptionError, ProcessorError, RecordProcessor, ServiceError, type WorkerEvents } from '../../src/index.ts'
+import { DeadLetterError } from '../../src/model/errors.ts'
 import { WORKER_EVENT_NAMES, WorkerEmitter } from '../../src/worker/events.ts'
 import { collectingLogger } from '../support/collecting-logger.ts'
 import { unhandledRejectionsOf } from '../support/rejections.ts'
@@ -7,6 +8,8 @@ import { STREAM, World } from '../support/world.ts'
 
 const STARTED = { workerId: 'w', session: 'w/1', streamName: 'orders', tableName: 'app' }
 const SHARD = { leaseKey: 'shardId-000000000000', shardId: 'shardId-000000000000' }
+const GIVEN_UP = { records: 1, error: new Error('broken'), first: '7', last: '7' }
+const STALL = { waitingFor: 'answer', forMs: 60_000 }
 const FAILURE = new ServiceError('other', 'broken', { retryable: true })
 
 function anEmitter() {
@@ -114,8 +117,19 @@ describe('WorkerEmitter', () => {
 
   const error = new ProcessorError(SHARD.shardId, 'processRecords', 1, new Error('broken'))
   const troubles: readonly (readonly [string, keyof WorkerEvents, object, string | undefined])[] = [
-    ['a halted shard', 'shard:halted', { ...SHARD, error }, 'error'],
-    ['a failing processor', 'processor:failed', { ...SHARD, error, attempt: 1, retryInMs: 5 }, 'warn'],
+    ['a halted shard', 'shard:halted', { ...SHARD, error, lastResort: 'halt' }, 'error'],
+    ['a failing processor', 'processor:failed', { ...SHARD, error, attempt: 1, retryInMs: 5, action: 'retry' }, 'warn'],
+    ['records that are given up', 'records:given-up', { ...SHARD, ...GIVEN_UP, how: 'dead-letter' }, 'warn'],
+    ['records that are skipped', 'records:given-up', { ...SHARD, ...GIVEN_UP, how: 'skip' }, 'warn'],
+    ['a destination that fails', 'dead-letter:failed', { ...SHARD, error, retryInMs: 5 }, 'warn'],
+    ['a shard that stands still', 'shard:stalled', { ...SHARD, ...STALL, action: 'report' }, 'warn'],
+    ['a shard that is read anew', 'shard:stalled', { ...SHARD, ...STALL, action: 'restart' }, 'warn'],
+    ['a shard that is given up', 'shard:stalled', { ...SHARD, ...STALL, action: 'release' }, 'error'],
+    ['a shard that goes on', 'shard:progressed', SHARD, undefined],
+    ['a pause', 'shard:paused', SHARD, undefined],
+    ['its end', 'shard:resumed', SHARD, undefined],
+    ['a breaker that opens', 'breaker:changed', { state: 'open', failures: 5, error, openMs: 30_000 }, 'warn'],
+    ['a breaker that closes', 'breaker:changed', { state: 'closed', failures: 0 }, undefined],
     [
       'a shard that is given back',
       'shard:failed',
@@ -159,6 +173,25 @@ describe('WorkerEmitter', () => {
       emitter.on(name, () => {})
       emitter.emit(name, event as never)
       expect(logger.lines.filter(line => line.level !== 'debug')).to.have.length(levels.length)
+    })
+  }
+})
+
+describe('the log line of a halted shard', () => {
+  const processor = new ProcessorError(SHARD.shardId, 'processRecords', 10, new Error('broken'))
+  for (const [error, lastResort, message] of [
+    [processor, 'halt', 'a processor failed for good, nothing was skipped: its shard is halted'],
+    [processor, 'stop', 'a processor failed for good, nothing was skipped: the worker stops'],
+    [
+      new DeadLetterError('a shelf', new Error('full')),
+      'halt',
+      'dead letters could not be stored, nothing was skipped: its shard is halted'
+    ]
+  ] as const) {
+    it(`says: ${message}`, () => {
+      const { emitter, logger } = anEmitter()
+      emitter.emit('shard:halted', { ...SHARD, error, lastResort })
+      expect(warnings(logger)).to.deep.equal([`error: ${message}`])
     })
   }
 })

@@ -1,8 +1,8 @@
 import { KinesisClient } from '@aws-sdk/client-kinesis'
 import { expect } from 'chai'
 import { memoryLeaseStore, OptionError, RecordProcessor, silentLogger, type WorkerOptions } from '../../src/index.ts'
-import { HandlerProcessor } from '../../src/processor/handler-processor.ts'
 import { seededRandom } from '../../src/runtime/random.ts'
+import { resolveFailures } from '../../src/worker/failure-options.ts'
 import { resolveLeases } from '../../src/worker/lease-options.ts'
 import { type ResolvedOptions, resolveOptions } from '../../src/worker/options.ts'
 import { resolveRetrieval } from '../../src/worker/retrieval-options.ts'
@@ -17,13 +17,6 @@ const GOOD = { streamName: 'orders', applicationName: 'indexer', handler: (): vo
 
 function resolve(options: unknown): ResolvedOptions {
   return resolveOptions(options as WorkerOptions, seededRandom(1), NOW_MS)
-}
-
-/** What the options make for a shard. */
-function processorOf(options: unknown): RecordProcessor {
-  const { userCode } = resolve(options)
-  if (!('makeProcessor' in userCode)) throw new Error('The processor is made in a thread')
-  return userCode.makeProcessor()
 }
 
 /** The options with one more at a path such as `leases.durationMs`. */
@@ -69,10 +62,12 @@ const WRONG: readonly (readonly [string, unknown, string, string])[] = [
   ['leases.durationMs', 999, '999', '1,000 to 600,000 milliseconds'],
   ['onProcessorError', 5, '5', 'an object'],
   ['onProcessorError.attempts', 0, '0', 'from 1 to 1,000,000, or Infinity'],
-  ['onProcessorError.attempts', 1_000_001, '1000001', 'or Infinity'],
-  ['onProcessorError.then', 'skip', '"skip"', "'halt' or 'stop'"],
-  ['onProcessorError.backoffMs', -1, '-1', '0 to 600,000 milliseconds'],
-  ['onProcessorError.maxBackoffMs', 600_001, '600001', '0 to 600,000 milliseconds'],
+  ['deadLetters', 'sqs', '"sqs"', 'a function of letters, or a destination'],
+  ['concurrency', 64, '64', 'an object'],
+  ['batch', 64, '64', 'an object'],
+  ['batch.maxBytes', 1_000_000_000, '1000000000', 'to 33,554,432 bytes'],
+  ['watchdog', 64, '64', 'an object'],
+  ['watchdog.stallMs', 19_999, '19999', '20,000 to 3,600,000 milliseconds'],
   ['outOfRange', 'drop', '"drop"', "'deliver' or 'drop-record' or 'drop-aggregate'"],
   ['onRecreatedStream', true, 'true', "'refuse' or 'start-over'"],
   ['shardSyncIntervalMs', 999, '999', '1,000 to 3,600,000 milliseconds'],
@@ -118,7 +113,10 @@ describe('resolveOptions', () => {
     ['leases.duratoinMs', undefined],
     ['retrieval.idlMs', 'idleMs'],
     ['loger', 'logger'],
-    ['handlers', 'handler']
+    ['handlers', 'handler'],
+    ['deadLetter', 'deadLetters'],
+    ['eachs', 'each'],
+    ['concurency', 'concurrency']
   ] as const) {
     it(`${meant === undefined ? 'has no hint for' : `says ${meant} to`} ${path}`, () => {
       const { message } = errorOf(withOption(path, 5))
@@ -126,14 +124,6 @@ describe('resolveOptions', () => {
       else expect(message).to.match(new RegExp(`Did you mean ${meant}\\?$`))
     })
   }
-
-  it('refuses a longest delay that is shorter than the first', () => {
-    const { option, message } = errorOf({ ...GOOD, onProcessorError: { backoffMs: 500, maxBackoffMs: 499 } })
-    expect(option).to.equal('onProcessorError.maxBackoffMs')
-    expect(message).to.include('499').and.include('500')
-    const { backoff } = resolve({ ...GOOD, onProcessorError: { backoffMs: 60_000 } }).failurePolicy
-    expect(backoff).to.deep.equal({ firstMs: 60_000, maxMs: 60_000 })
-  })
 
   it('refuses options that are no object', () => {
     for (const options of [undefined, null, 'orders', [], 7]) expect(errorOf(options).option).to.equal('options')
@@ -150,41 +140,6 @@ describe('resolveOptions', () => {
     expect(resolve({ ...without, streamArn: china }).stream).to.deep.equal({ streamArn: china })
   })
 
-  it('takes one of handler, processor and threads', () => {
-    const { handler: _, ...without } = GOOD
-    expect(errorOf(without).message).to.include('is missing, and so are handler and threads')
-    expect(errorOf({ ...GOOD, processor: () => new Quiet() }).message).to.include('beside processor, expected one of')
-    const threads = { module: new URL('file:///handler.js') }
-    expect(errorOf({ ...GOOD, threads }).message).to.equal(
-      'Option threads: is given beside handler, expected one of them'
-    )
-    expect(resolve({ ...without, threads }).userCode).to.have.nested.property(
-      'threads.module.href',
-      threads.module.href
-    )
-    expect(errorOf({ ...without, processor: new Quiet() }).message).to.include('() => new MyProcessor()')
-    expect(processorOf({ ...without, processor: () => new Quiet() })).to.be.instanceOf(Quiet)
-    expect(processorOf(GOOD)).to.be.instanceOf(HandlerProcessor)
-  })
-
-  it('tells who passes a class as processor what to pass instead', () => {
-    const { handler: _, ...without } = GOOD
-    expect(errorOf({ ...without, handler: Quiet }).message)
-      .to.include('is a class')
-      .and.include('a function')
-    for (const processor of [Quiet, class extends Quiet {}, class Other {}]) {
-      const error = errorOf({ ...without, processor })
-      expect(error.option).to.equal('processor')
-      expect(error.message).to.include('is a class').and.include('() => new MyProcessor()')
-    }
-  })
-
-  it('makes a new processor for each shard', () => {
-    const { handler: _, ...without } = GOOD
-    const options = { ...without, processor: () => new Quiet() }
-    expect(processorOf(options)).to.not.equal(processorOf(options))
-  })
-
   it('fills in the defaults', () => {
     const { userCode: _, logger: __, workerId, ...rest } = resolve(GOOD)
     expect(workerId).to.match(new RegExp(`-${process.pid}-[a-z0-9]{6}$`))
@@ -194,7 +149,10 @@ describe('resolveOptions', () => {
       startAt: 'LATEST',
       retrieval: resolveRetrieval(undefined, 'indexer'),
       leases: resolveLeases(undefined, 'indexer'),
-      failurePolicy: { attempts: 10, lastResort: 'halt', backoff: { firstMs: 500, maxMs: 30_000 } },
+      ...resolveFailures({}, silentLogger),
+      stallMs: 60_000,
+      concurrency: undefined,
+      batch: undefined,
       outOfRange: 'deliver',
       onRecreatedStream: 'refuse',
       shardSyncIntervalMs: 60_000,
@@ -213,7 +171,15 @@ describe('resolveOptions', () => {
       ...GOOD,
       workerId: 'w',
       startAt: since,
-      retrieval: { mode: 'polling', maxRecords: 1, idleMs: 200, requestTimeoutMs: 120_000 },
+      retrieval: {
+        mode: 'polling',
+        maxRecords: 1,
+        idleMs: 200,
+        requestTimeoutMs: 120_000,
+        maxBufferedBytes: 2_097_152
+      },
+      batch: { maxBytes: 2_097_152, windowMs: 300_000 },
+      watchdog: { stallMs: 3_600_000 },
       leases: { store, durationMs: 600_000 },
       // biome-ignore lint/suspicious/noThenProperty: that is the name of the option
       onProcessorError: { attempts: Number.POSITIVE_INFINITY, backoffMs: 0, maxBackoffMs: 0, then: 'stop' },
@@ -226,6 +192,8 @@ describe('resolveOptions', () => {
     expect(resolved.retrieval).to.include({ maxRecords: 1, idleMs: 200, requestTimeoutMs: 120_000 })
     expect(resolved.leases).to.deep.equal(resolveLeases({ store, durationMs: 600_000 }, 'indexer'))
     expect(resolved.failurePolicy).to.deep.include({ attempts: Number.POSITIVE_INFINITY, lastResort: 'stop' })
+    expect(resolved.batch).to.include({ maxBytes: 2_097_152, windowMs: 300_000 })
+    expect(resolved.stallMs).to.equal(3_600_000)
     expect(resolved.kinesis).to.equal(kinesis)
     resolved.logger.warn({}, 'a line')
     expect(lines).to.deep.equal(['a line'])

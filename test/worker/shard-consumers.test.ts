@@ -35,6 +35,7 @@ function aSet() {
   const consumers = new ShardConsumers({
     clock,
     drainTimeoutMs: DRAIN_TIMEOUT_MS,
+    stallMs: 60_000,
     makeConsumer: tenure => {
       const calls: string[] = []
       let settle: { resolve(): void; reject(error: unknown): void } | undefined

@@ -1,0 +1,254 @@
+// Has one batch settled: calls the user's code with it, again after failures, in halves while the bad record is looked for, and
+// gives records up where the policy says so. What is called next is decided in batch-state.ts, what a failure means in
+// failure-rules.ts.
+import { ProcessorError, type ProcessorGoneError, RecordTooOldError } from '../model/errors.ts'
+import type { ConsumedRecord } from '../model/record.ts'
+import { afterFailure, type FailureVerdict, type GivingUp } from '../processor/failure-rules.ts'
+import type { ProcessRecordsOutcome } from '../processor/record-processor.ts'
+import { type BatchCase, caseOf, isFresh, reopened, type Sentence } from './batch-case.ts'
+import {
+  afterFailedCall,
+  afterGivingUp,
+  afterSuccess,
+  type BatchState,
+  beginBatch,
+  bisected,
+  firstBeyond
+} from './batch-state.ts'
+import type { CallScope } from './call-limit.ts'
+import { type CallJudgement, SettledRecords } from './settled-records.ts'
+import { attemptCall, type CallOutcome, type CallSetting } from './user-call.ts'
+
+/** One call with records of a batch. */
+export interface BatchCall {
+  /** Those of the call that are not settled yet. */
+  readonly records: readonly ConsumedRecord[]
+  readonly settled: SettledRecords
+  /** How many calls in a row have failed with these records. */
+  readonly failures: number
+  /** How many calls were made with records of this batch before, whatever came of them. */
+  readonly calls: number
+  /** The first record after these that is not settled; `undefined`: the batch ends with them. */
+  readonly beyond: ConsumedRecord | undefined
+  readonly scope: CallScope
+}
+
+/** Records that are given up, and why. */
+export interface GivenUp {
+  /** In order, never empty. */
+  readonly records: readonly ConsumedRecord[]
+  readonly how: GivingUp
+  /** What the last call with them threw, or that they are too old. */
+  readonly cause: unknown
+  /** How many calls with them have failed. */
+  readonly attempts: number
+}
+
+/** What outlives a run whose processor is gone, until its records have been read again. */
+export interface BatchMemory {
+  known: BatchCase | undefined
+}
+
+/** How a batch is settled, and who is told. */
+export interface BatchRunOptions extends CallSetting {
+  /** Aborts when no further call is wanted. One under way is waited for. */
+  readonly interrupt: AbortSignal
+  readonly call: (call: BatchCall) => ProcessRecordsOutcome | Promise<ProcessRecordsOutcome>
+  /** Finds out, before a call, what is checkpointed by now; `calls` as in {@link BatchCall}. Absent: that is known. */
+  readonly confirm?: ((calls: number) => Promise<void>) | undefined
+  /** Whether a record is checkpointed by now, so that it is settled, whatever the call says. */
+  readonly isStored: (record: ConsumedRecord) => boolean
+  /** Stores dead letters, or notes what is skipped. Another outcome than `done` ends the run. */
+  readonly giveRecordsUp: (given: GivenUp) => Promise<CallOutcome>
+  /** Stores what is settled of a batch that will take a while longer. Absent: that is up to the user's code. Never rejects. */
+  readonly store?: (() => Promise<void>) | undefined
+  /** These records are settled; `open` is the first of the batch that is not. */
+  readonly settled: (records: readonly ConsumedRecord[], open: ConsumedRecord | undefined) => void
+  /** Why the processor is not there any more, and whose call that is the doing of. `undefined`: it is there. */
+  readonly gone: () => { readonly error: ProcessorGoneError; readonly blame: 'own' | 'another' | 'nobody' } | undefined
+  readonly memory: BatchMemory
+}
+
+const METHOD = 'processRecords'
+const DONE: CallOutcome = { kind: 'done' }
+
+/** Settles one batch. Made once, {@link run} once. */
+export class BatchRun {
+  readonly #options: BatchRunOptions
+  #state: BatchState | undefined
+  #calls = 0
+  /** Of those since the records at hand were last taken up anew. */
+  #failedCalls = 0
+
+  constructor(batch: readonly ConsumedRecord[], options: BatchRunOptions) {
+    this.#options = options
+    this.#state = beginBatch(batch)
+  }
+
+  /** Resolves once the batch is settled. With any other outcome than `done` the rest of it is left as it is. */
+  async run(): Promise<CallOutcome> {
+    while (this.#state !== undefined) {
+      const known = await this.#reopen(this.#state)
+      const outcome = known ?? (await this.#giveUpOld(this.#state)) ?? (await this.#callOnce(this.#state))
+      if (outcome.kind !== 'done') return outcome
+    }
+    return DONE
+  }
+
+  /** Goes on where a run has left off whose processor is gone. `undefined`: what is called next is known. */
+  async #reopen(before: BatchState): Promise<CallOutcome | undefined> {
+    const { memory } = this.#options
+    const { known } = memory
+    if (known === undefined || !isFresh(before)) return undefined
+    const { state, left, isMet } = reopened(before, known)
+    this.#state = state
+    if (isMet) this.#failedCalls = known.failedCalls
+    if (isMet && known.sentence !== undefined) {
+      const given = { records: state.call, ...known.sentence }
+      const outcome = await this.#giveUp(given, firstBeyond(state), afterGivingUp(state))
+      if (outcome.kind !== 'done') return outcome
+    }
+    memory.known = left
+    return isMet && known.sentence !== undefined ? DONE : undefined
+  }
+
+  /** Gives up what is too old to be tried, or tried again. `undefined`: nothing is. */
+  async #giveUpOld(state: BatchState): Promise<CallOutcome | undefined> {
+    const { maxRecordAgeMs, lastResort } = this.#options.policy
+    if (maxRecordAgeMs === Number.POSITIVE_INFINITY) return undefined
+    const { hold, interrupt } = this.#options
+    // As old as they are when they could be called with.
+    await hold.whenValid(interrupt)
+    if (interrupt.aborted) return undefined
+    const oldestMs = this.#options.clock.epochMs() - maxRecordAgeMs
+    const isOld = ({ arrivedAtMs }: ConsumedRecord): boolean => arrivedAtMs !== undefined && arrivedAtMs <= oldestMs
+    const old = state.call.filter(isOld)
+    if (old.length === 0) return undefined
+    const young = state.call.filter(record => !isOld(record))
+    const how = lastResort === 'skip' ? 'skip' : 'dead-letter'
+    const given = {
+      records: old,
+      how,
+      cause: new RecordTooOldError(maxRecordAgeMs),
+      attempts: this.#failedCalls
+    } as const
+    const next = young.length > 0 ? { ...state, call: young } : afterGivingUp(state)
+    return this.#giveUp(given, young[0] ?? firstBeyond(state), next)
+  }
+
+  async #callOnce(state: BatchState): Promise<CallOutcome> {
+    const { interrupt, call, confirm, isStored, settled } = this.#options
+    const { failures } = state
+    const beyond = firstBeyond(state)
+    const records = new SettledRecords(state.call, isStored)
+    const begin = (scope: CallScope): ProcessRecordsOutcome | Promise<ProcessRecordsOutcome> => {
+      const open = records.open()
+      return open.length === 0
+        ? undefined
+        : call({ records: open, settled: records, failures, calls: this.#calls++, beyond, scope })
+    }
+    const attempt = await attemptCall(
+      this.#options,
+      interrupt,
+      scope => (confirm === undefined ? begin(scope) : confirm(this.#calls).then(() => begin(scope))),
+      outcome => records.failureIn(outcome)
+    )
+    const judgement = records.judge(attempt)
+    settled(judgement.done, judgement.failed[0] ?? beyond)
+    switch (judgement.kind) {
+      case 'done':
+        this.#state = afterSuccess(state)
+        // While the bad one is looked for, what has failed before is still about those that are left.
+        if (this.#state?.isHalf !== true) this.#failedCalls = 0
+        return DONE
+      case 'gone':
+        if (this.#options.gone()?.blame === 'own') return this.#failed(state, { ...judgement, kind: 'failed' })
+        this.#options.memory.known = caseOf(state, this.#failedCalls) ?? this.#options.memory.known
+        return { kind: 'gone', cause: judgement.cause }
+      case 'interrupted':
+        if (judgement.cause !== undefined) this.#tellFailure(failures + 1, judgement.cause, undefined, 'retry')
+        return { kind: 'interrupted' }
+      case 'failed':
+        return this.#failed(state, judgement)
+    }
+  }
+
+  async #failed(before: BatchState, judgement: Extract<CallJudgement, { kind: 'failed' }>): Promise<CallOutcome> {
+    const { clock, interrupt } = this.#options
+    const { cause, failed, isNamed } = judgement
+    this.#failedCalls += 1
+    this.#options.memory.known = undefined
+    if (judgement.done.length > 0) await this.#options.store?.()
+    const state = afterFailedCall(before, failed, { nowMs: clock.monotonicMs(), isNamed })
+    const verdict = this.#judge(state, cause)
+    if (verdict.kind === 'again') {
+      this.#tellFailure(state.failures, cause, verdict.inMs, 'retry')
+      this.#state = state
+      const gone = this.#restart(state, verdict.inMs)
+      if (gone === undefined) await clock.sleep(verdict.inMs, interrupt)
+      return gone ?? DONE
+    }
+    if (verdict.kind === 'bisect') {
+      this.#tellFailure(state.failures, cause, 0, 'bisect')
+      this.#state = bisected(state)
+      return this.#restart(this.#state, 0) ?? DONE
+    }
+    const { lastResort } = verdict
+    const error = this.#tellFailure(state.failures, cause, undefined, lastResort)
+    if (lastResort === 'halt' || lastResort === 'stop') return { kind: 'gave-up', lastResort, error }
+    const sentence: Sentence = { how: lastResort, cause, attempts: this.#failedCalls }
+    const gone = this.#restart(state, 0, sentence)
+    return gone ?? this.#giveUp({ records: failed, ...sentence }, firstBeyond(state), afterGivingUp(state))
+  }
+
+  /** Where the processor is gone, the next one goes on with this once it has been read again. `undefined`: it is there. */
+  #restart(state: BatchState, restartInMs: number, sentence?: Sentence): CallOutcome | undefined {
+    const gone = this.#options.gone()
+    if (gone === undefined) return undefined
+    this.#options.memory.known = caseOf(state, this.#failedCalls, sentence)
+    return { kind: 'gone', cause: gone.error, restartInMs }
+  }
+
+  #judge(state: BatchState, cause: unknown): FailureVerdict {
+    const { shardId, clock, policy, random } = this.#options
+    const { call, failures, failedAtMs } = state
+    const arrivals = call.flatMap(({ arrivedAtMs }) => arrivedAtMs ?? [])
+    const failure = {
+      error: cause,
+      shardId,
+      method: METHOD,
+      records: call.length,
+      attempt: failures,
+      elapsedMs: clock.monotonicMs() - (failedAtMs ?? clock.monotonicMs()),
+      ageMs: arrivals.length > 0 ? clock.epochMs() - arrivals.reduce((a, b) => Math.min(a, b)) : undefined
+    }
+    return afterFailure(failure, policy, random.next(), state)
+  }
+
+  async #giveUp(given: GivenUp, open: ConsumedRecord | undefined, next: BatchState | undefined): Promise<CallOutcome> {
+    const outcome = await this.#options.giveRecordsUp(given)
+    if (outcome.kind === 'gone') {
+      // Their payloads are gone with it: their letters are made once they have been read again.
+      const { records, ...sentence } = given
+      this.#options.memory.known ??= caseOf(beginBatch(records) as BatchState, given.attempts, sentence)
+    }
+    if (outcome.kind !== 'done') return outcome
+    this.#options.settled(given.records, open)
+    // What follows may take its time, and they are not to be given up again.
+    await this.#options.store?.()
+    this.#state = next
+    this.#failedCalls = 0
+    return DONE
+  }
+
+  #tellFailure(
+    attempt: number,
+    cause: unknown,
+    retryInMs: number | undefined,
+    action: Parameters<CallSetting['failed']>[2]
+  ): ProcessorError {
+    const error = new ProcessorError(this.#options.shardId, METHOD, attempt, cause)
+    this.#options.failed(error, retryInMs, action)
+    return error
+  }
+}

@@ -1,0 +1,124 @@
+// Which records of one call are settled: those that the user's code says so of while it runs, those that it has checkpointed,
+// and, once it has returned, all but those it names as failed.
+import { FailedRecordsError, OptionError, type ProcessorGoneError } from '../model/errors.ts'
+import type { ConsumedRecord } from '../model/record.ts'
+import type { ExtendedSequenceNumber } from '../model/sequence-number.ts'
+import type { ProcessRecordsOutcome } from '../processor/record-processor.ts'
+import type { Attempt } from './user-call.ts'
+
+/** What a call has come to. `failed`: the records that are not settled, in order. `done`: those that are. */
+export type CallJudgement = {
+  readonly done: readonly ConsumedRecord[]
+  readonly failed: readonly ConsumedRecord[]
+  /** Whether the user's code named the failed ones. */
+  readonly isNamed: boolean
+} & (
+  | { readonly kind: 'done' }
+  | { readonly kind: 'failed'; readonly cause: unknown }
+  | { readonly kind: 'interrupted'; readonly cause?: unknown }
+  | { readonly kind: 'gone'; readonly cause: ProcessorGoneError }
+)
+
+/** The records of one call, and which of them are settled. */
+export class SettledRecords {
+  readonly #records: readonly ConsumedRecord[]
+  readonly #isStored: (record: ConsumedRecord) => boolean
+  /** By position. Made when the first record is settled on its own. */
+  #indices: Map<string, number> | undefined
+  readonly #settled = new Set<number>()
+  /** What was read from a result: its list may be one that can be read only once. */
+  #read:
+    | { readonly result: ProcessRecordsOutcome; readonly indices?: readonly number[]; readonly error?: unknown }
+    | undefined
+
+  constructor(records: readonly ConsumedRecord[], isStored: (record: ConsumedRecord) => boolean) {
+    this.#records = records
+    this.#isStored = isStored
+  }
+
+  /**
+   * Notes that one record is settled.
+   *
+   * @throws OptionError if it is none of the call's
+   */
+  settle(position: ExtendedSequenceNumber): void {
+    this.#settled.add(this.#indexOf(position, 'settle'))
+  }
+
+  /** The records that are not settled yet. */
+  open(): readonly ConsumedRecord[] {
+    const first = this.#records[0]
+    // Checkpoints come in order: if the first record is not stored, none is.
+    const isUntouched = this.#settled.size === 0 && first !== undefined && !this.#isStored(first)
+    if (isUntouched) return this.#records
+    return this.#records.filter((record, index) => !this.#settled.has(index) && !this.#isStored(record))
+  }
+
+  /** What a call has failed with although it has returned: it names all that was left as failed, or cannot be made sense of. */
+  failureIn(result: ProcessRecordsOutcome): unknown {
+    try {
+      const { size } = this.#named(result)
+      return size > 0 && size >= this.open().length ? new FailedRecordsError(size, this.#records.length) : undefined
+    } catch (cause) {
+      return cause
+    }
+  }
+
+  /** What the call has come to, once nobody waits for it any more. */
+  judge(attempt: Attempt<ProcessRecordsOutcome>): CallJudgement {
+    if (attempt.kind === 'done') {
+      try {
+        const named = this.#named(attempt.value)
+        if (named.size === 0) return { kind: 'done', done: this.#records, failed: [], isNamed: false }
+        const failed = this.#records.filter((_, index) => named.has(index))
+        const done = this.#records.filter((_, index) => !named.has(index))
+        const cause = new FailedRecordsError(failed.length, this.#records.length)
+        return { kind: 'failed', cause, done, failed, isNamed: true }
+      } catch (cause) {
+        return this.#asFailed({ kind: 'failed', cause })
+      }
+    }
+    return this.#asFailed(attempt)
+  }
+
+  #asFailed(attempt: Exclude<Attempt<unknown>, { kind: 'done' }>): CallJudgement {
+    const failed = this.open()
+    // It settled everything, and then it failed: there is nothing left to call it for.
+    if (failed.length === 0) return { kind: 'done', done: this.#records, failed, isNamed: false }
+    const open = new Set(failed)
+    const done = failed === this.#records ? [] : this.#records.filter(record => !open.has(record))
+    return { ...attempt, done, failed, isNamed: false }
+  }
+
+  /** Which records the result names as failed, but for those that are settled all the same. */
+  #named(result: ProcessRecordsOutcome): ReadonlySet<number> {
+    const failed: unknown = typeof result === 'object' && result !== null ? result.failed : undefined
+    if (failed === undefined) return new Set()
+    if (typeof (failed as Partial<Iterable<unknown>> | null)?.[Symbol.iterator] !== 'function') {
+      throw new OptionError('failed', 'in the result of the handler is not iterable, expected the records that failed')
+    }
+    if (this.#read?.result !== result) this.#read = this.#readList(result, failed as Iterable<ExtendedSequenceNumber>)
+    const { indices, error } = this.#read
+    if (indices === undefined) throw error
+    return new Set(indices.filter(index => !this.#settled.has(index)))
+  }
+
+  #readList(result: ProcessRecordsOutcome, failed: Iterable<ExtendedSequenceNumber>) {
+    try {
+      return { result, indices: [...failed].map(each => this.#indexOf(each, 'failed')) }
+    } catch (error) {
+      return { result, error }
+    }
+  }
+
+  #indexOf(position: ExtendedSequenceNumber, what: string): number {
+    this.#indices ??= new Map(this.#records.map((record, index) => [keyOf(record), index]))
+    const index = this.#indices.get(keyOf(Object(position)))
+    if (index !== undefined) return index
+    throw new OptionError(what, `names ${keyOf(Object(position))}, expected a record of this call`)
+  }
+}
+
+function keyOf({ sequenceNumber, subSequenceNumber }: ExtendedSequenceNumber): string {
+  return `${String(sequenceNumber)}#${String(subSequenceNumber)}`
+}

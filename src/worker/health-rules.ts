@@ -1,0 +1,65 @@
+// How a worker is doing, in one word and shard by shard, made of what its consumers say.
+import type { ShardStatus } from '../consumer/shard-consumer.ts'
+import type { WorkerState } from './worker-state.ts'
+
+/** How one shard is doing in this worker. */
+export interface ShardHealth {
+  /** The shard that it is about. */
+  readonly shardId: string
+  /** `red`: somebody should look at it. */
+  readonly color: 'green' | 'red'
+  /** Where it is in its life, such as `processing` or `halted`. */
+  readonly state: ShardStatus['state']
+  /** Whether the shard is paused, on its own or with the whole worker. */
+  readonly paused: boolean
+  /** Why it is red. Absent: it is green. */
+  readonly reason?: string
+}
+
+/** How a worker is doing. */
+export interface WorkerHealth {
+  /** `red`: at least one shard is, or the worker has ended with an error. */
+  readonly color: 'green' | 'red'
+  /** Where the worker is in its life. */
+  readonly state: WorkerState
+  /** Whether the whole worker is paused. */
+  readonly paused: boolean
+  /** The shards that this worker has leased. */
+  readonly shards: readonly ShardHealth[]
+  /** What ended the worker. Absent: nothing did. */
+  readonly reason?: string
+}
+
+const WAITS_FOR = {
+  answer: 'Kinesis does not answer',
+  processor: 'a call of the processor has been under way',
+  memory: 'there is no room in memory to read on',
+  'dead-letters': 'dead letters are being stored'
+}
+
+/** What a worker says of itself. */
+export function healthOf(worker: {
+  readonly state: WorkerState
+  readonly isPaused: boolean
+  readonly failure: Error | undefined
+  readonly shards: readonly ShardStatus[]
+}): WorkerHealth {
+  const shards = worker.shards.map(shardHealth)
+  const { state, isPaused, failure } = worker
+  const isRed = failure !== undefined || shards.some(({ color }) => color === 'red')
+  return {
+    color: isRed ? 'red' : 'green',
+    state,
+    paused: isPaused,
+    shards,
+    ...(failure !== undefined && { reason: failure.message })
+  }
+}
+
+function shardHealth({ shardId, state, isPaused, stall, haltedBy }: ShardStatus): ShardHealth {
+  const reason =
+    state === 'halted'
+      ? `halted: ${haltedBy?.message ?? 'the processor has failed too often'}`
+      : stall && `stalled: ${WAITS_FOR[stall.waitingFor]} for ${Math.round(stall.forMs / 1_000)} s`
+  return { shardId, color: reason === undefined ? 'green' : 'red', state, paused: isPaused, ...(reason && { reason }) }
+}
