@@ -137,6 +137,15 @@ describe('examples', () => {
     }
   })
 
+  it('windows.ts counts every click once, with this seed and another one', async () => {
+    for (const seed of ['1', '2']) {
+      const run = runNode(['--import', 'tsx', 'examples/windows.ts'], { ...process.env, SEED: seed })
+      expect(await run.closed, run.stdout() + run.stderr()).to.deep.equal([0, null])
+      expect(run.stdout()).to.match(/^counted 250 of 250 clicks in \d+ windows: every one once$/m)
+      expect(run.stdout()).to.match(/^window .* shard-end$/m)
+    }
+  })
+
   it('local-aws.ts prints the variables that lead the others to it', async () => {
     const { AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED, ...users } = process.env
     const local = runNode(['--import', 'tsx', 'examples/local-aws.ts', 'clicks'], users)

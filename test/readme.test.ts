@@ -1,9 +1,18 @@
-// What the README says: its programs compile in an empty strict project, its tables and its policy are those of the code,
-// its links lead somewhere.
+// What the README says: its programs and those of the guides in docs compile in an empty strict project, its tables and its
+// policy are those of the code, all their links lead somewhere.
 import { execFile } from 'node:child_process'
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync
+} from 'node:fs'
 import { availableParallelism, tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import { promisify } from 'node:util'
 import { getHeapStatistics } from 'node:v8'
 import { expect } from 'chai'
@@ -16,8 +25,30 @@ import { sourceFiles } from './support/source-files.ts'
 
 const ROOT = join(import.meta.dirname, '..')
 const readme = readFileSync(join(ROOT, 'README.md'), 'utf8')
-const programs = [...readme.matchAll(/```ts\n([\s\S]*?)```/g)].map(([, code]) => code ?? '')
+const GUIDES = readdirSync(join(ROOT, 'docs'))
+  .filter(name => name.endsWith('.md'))
+  .map(name => `docs/${name}`)
+/** Pages whose programs go on from what the reader has. */
+const FRAGMENTS = ['docs/testing.md']
 const run = promisify(execFile)
+
+/** The programs of a page, by the names of files that they could be. */
+function programsOf(page: string): (readonly [file: string, code: string])[] {
+  const text = readFileSync(join(ROOT, page), 'utf8')
+  const name = basename(page, '.md')
+  return Array.from(text.matchAll(/```ts\n([\s\S]*?)```/g), ([, code = ''], number) => [`${name}-${number}.ts`, code])
+}
+
+/** What the headings of a page are linked to by. */
+function anchorsOf(page: string): string[] {
+  const headings = readFileSync(join(ROOT, page), 'utf8').matchAll(/^#+ (.*)$/gm)
+  return Array.from(headings, ([, text = '']) =>
+    text
+      .toLowerCase()
+      .replace(/[^\p{L}\p{N} _-]/gu, '')
+      .replaceAll(' ', '-')
+  )
+}
 
 /** A project with nothing in it but Millrace, as npm would install it, and the types of Node. */
 function emptyProject(): string {
@@ -30,16 +61,15 @@ function emptyProject(): string {
 }
 
 describe('README.md', () => {
-  it('has programs that compile with tsc --strict in an empty project', async function () {
+  it('has programs, as the guides have, that compile with tsc --strict in an empty project', async function () {
     this.timeout(120_000)
-    expect(programs).to.have.length(3)
+    expect(programsOf('README.md')).to.have.length(3)
+    const programs = ['README.md', ...GUIDES].filter(page => !FRAGMENTS.includes(page)).flatMap(programsOf)
     expect(existsSync(join(ROOT, 'dist/index.d.ts')), 'dist is missing: npm run build').to.equal(true)
     const folder = emptyProject()
     try {
-      programs.forEach((program, number) => {
-        writeFileSync(join(folder, `program-${number}.ts`), program)
-      })
-      const files = programs.map((_, number) => `program-${number}.ts`)
+      for (const [file, program] of programs) writeFileSync(join(folder, file), program)
+      const files = programs.map(([file]) => file)
       const options = ['--strict', '--noEmit', '--module', 'nodenext', '--target', 'es2022', '--types', 'node']
       const tsc = join(ROOT, 'node_modules/.bin/tsc')
       const result = await run(tsc, [...options, ...files], { cwd: folder }).catch(error => error)
@@ -65,9 +95,24 @@ describe('README.md', () => {
     expect(names.sort()).to.deep.equal([...methods, 'processRecords'].sort())
   })
 
-  it('links to files that exist', () => {
-    const links = [...readme.matchAll(/\]\((?!https?:)([^)#]+)\)/g)].map(([, target]) => target ?? '')
-    expect(links.filter(target => !existsSync(join(ROOT, target)))).to.deep.equal([])
+  it('links to files that exist, as the guides do', () => {
+    const broken = ['README.md', ...GUIDES].flatMap(page => {
+      const links = readFileSync(join(ROOT, page), 'utf8').matchAll(/\]\((?!https?:)([^)#]+)(?:#[^)]*)?\)/g)
+      return Array.from(links, ([, target = '']) => target)
+        .filter(target => !existsSync(join(ROOT, dirname(page), target)))
+        .map(target => `${page}: ${target}`)
+    })
+    expect(broken).to.deep.equal([])
+  })
+
+  it('links to headings that exist, as the guides do', () => {
+    const broken = ['README.md', ...GUIDES].flatMap(page => {
+      const links = readFileSync(join(ROOT, page), 'utf8').matchAll(/\]\((?!https?:)([^)#]*)#([^)]+)\)/g)
+      return Array.from(links, ([, target = '', heading = '']) => [target, heading] as const)
+        .filter(([target, heading]) => !anchorsOf(target === '' ? page : join(dirname(page), target)).includes(heading))
+        .map(([target, heading]) => `${page}: ${target}#${heading}`)
+    })
+    expect(broken).to.deep.equal([])
   })
 })
 
@@ -87,8 +132,24 @@ describe('the options in README.md', () => {
   })
 
   it('are all there are in an option that is an object itself', () => {
-    const words = textOf('leases.billing').match(/\w+(?=:)/g)
-    expect(new Set(words)).to.deep.equal(new Set(namesWithin('leases.billing')))
+    for (const name of ['leases.billing', 'onProcessorError.circuitBreaker']) {
+      const words = textOf(name).match(/\w+(?=:)/g)
+      expect(new Set(words), name).to.deep.equal(new Set(namesWithin(name)))
+    }
+  })
+
+  it('say when a circuit breaker opens, and for how long', () => {
+    const told = textOf('onProcessorError.circuitBreaker')
+    const [, byDefault] = /(\{ failures.*?\})/.exec(told) ?? []
+    expect(byDefault).to.equal(show(resolved(['onProcessorError.circuitBreaker', {}]).breaker))
+    const ranges = Array.from(told.matchAll(/\(([\d,]+) to ([\d,]+)\)/g), ([, ...ends]) => ends.map(numberOf))
+    for (const [index, name] of ['failures', 'openMs'].entries()) {
+      const [least = 0, most = 0] = ranges[index] ?? []
+      const accepted = [least - 1, least, most, most + 1].map(
+        value => refusalOf(['onProcessorError.circuitBreaker', { [name]: value }]) === undefined
+      )
+      expect(accepted, name).to.deep.equal([false, true, true, false])
+    }
   })
 
   for (const { names, byDefault, range, text } of rows) {
@@ -145,7 +206,16 @@ describe('the IAM policy in README.md', () => {
   it('leaves out what only some applications need', () => {
     expect(added).to.deep.equal([
       ...['kinesis:RegisterStreamConsumer', 'kinesis:DescribeStreamConsumer', 'kinesis:SubscribeToShard'],
-      ...['dynamodb:TagResource', 'dynamodb:UpdateContinuousBackups', 'kms:Decrypt']
+      ...['dynamodb:TagResource', 'dynamodb:UpdateContinuousBackups', 'kms:Decrypt'],
+      ...['kinesis:PutRecords', 'sqs:SendMessage', 's3:PutObject'],
+      ...[
+        'sqs:ReceiveMessage',
+        'sqs:DeleteMessage',
+        'sqs:ChangeMessageVisibility',
+        's3:ListBucket',
+        's3:GetObject',
+        's3:DeleteObject'
+      ]
     ])
   })
 })
@@ -177,8 +247,16 @@ const RESOLVED_AS: Readonly<Record<string, string>> = {
   'threads.maxHeapMb': 'userCode.threads.maxHeapMb',
   'retrieval.consumerName': 'retrieval.consumer.consumerName',
   'retrieval.consumerArn': 'retrieval.consumer.consumerArn',
-  'onProcessorError.attempts': 'failurePolicy.attempts',
+  ...Object.fromEntries(
+    ['attempts', 'maxElapsedMs', 'bisect', 'maxRecordAgeMs', 'decide'].map(name => [
+      `onProcessorError.${name}`,
+      `failurePolicy.${name}`
+    ])
+  ),
   'onProcessorError.then': 'failurePolicy.lastResort',
+  'onProcessorError.timeoutMs': 'handlerTimeoutMs',
+  'onProcessorError.circuitBreaker': 'breaker',
+  'watchdog.stallMs': 'stallMs',
   'onProcessorError.backoffMs': 'failurePolicy.backoff.firstMs',
   'onProcessorError.maxBackoffMs': 'failurePolicy.backoff.maxMs'
 }
@@ -188,9 +266,19 @@ const IN_THREADS: readonly Setting[] = [
   ['threads.module', 'file:///handler.js']
 ]
 
+const EACH: readonly Setting[] = [
+  ['handler', undefined],
+  ['each', () => {}],
+  ['concurrency.perShard', 1]
+]
+
 /** What has to be set beside an option for it to be allowed. */
 const BESIDE: Readonly<Record<string, readonly Setting[]>> = {
   threads: [['handler', undefined]],
+  each: [['handler', undefined]],
+  ...Object.fromEntries(['perShard', 'by', 'maxInFlight'].map(name => [`concurrency.${name}`, EACH])),
+  ...Object.fromEntries(['maxRecords', 'maxBytes', 'windowMs'].map(name => [`batch.${name}`, [['batch', {}]]])),
+  'onProcessorError.maxRecordAgeMs': [['onProcessorError.then', 'skip']],
   'threads.module': [['handler', undefined]],
   ...Object.fromEntries(['count', 'data', 'maxHeapMb'].map(name => [`threads.${name}`, [...IN_THREADS]])),
   'retrieval.consumerName': [['retrieval.mode', 'fan-out']],
@@ -247,15 +335,30 @@ function unitOf(name: string): string {
  * them is not.
  */
 function expectRange(name: string, range: string): void {
-  const [, atLeast, from = atLeast, to] =
-    /^(?:from (\S+)|(\S+) to ([\d,]+|`maxBufferedBytes`)(?:, `Infinity`)?)$/.exec(range) ?? []
-  const least = from === '`backoffMs`' ? resolved().failurePolicy.backoff.firstMs : numberOf(from)
-  const most =
-    to === undefined ? [] : [to === '`maxBufferedBytes`' ? resolved().retrieval.maxBufferedBytes : numberOf(to)]
+  const [, atLeast, from = atLeast, to] = /^(?:from (\S+)|(\S+) to ([\d,]+|`\w+`)(?:, `Infinity`)?)$/.exec(range) ?? []
+  const least = endOf(from)
+  const most = to === undefined ? [] : [endOf(to)]
   const hasInfinity = range.includes('Infinity') || to === undefined
   const tried = [least - 1, least, ...most, ...most.map(end => end + 1), Number.POSITIVE_INFINITY]
   const accepted = tried.filter(value => refusalOf([name, value]) === undefined)
   expect(accepted).to.deep.equal([least, ...most, ...(hasInfinity ? [Number.POSITIVE_INFINITY] : [])])
+}
+
+/** The end of a range: a number, or another option. */
+function endOf(text: string | undefined): number {
+  const { failurePolicy, retrieval } = resolved()
+  switch (text) {
+    case '`backoffMs`':
+      return failurePolicy.backoff.firstMs
+    case '`maxBufferedBytes`':
+      return retrieval.maxBufferedBytes
+    case '`maxShardBufferedBytes`':
+      return retrieval.maxShardBufferedBytes
+    case '`perShard`':
+      return resolved(...EACH).concurrency?.perShard ?? Number.NaN
+    default:
+      return numberOf(text)
+  }
 }
 
 /** A value as it stands in the README. */
@@ -277,6 +380,9 @@ function callsMade(): string[] {
   const calls = commands.map(({ target, name }) => {
     const call = name.replace(/Command$/, '')
     if (target === '@aws-sdk/client-kinesis') return `kinesis:${call}`
+    // What these allow has other names than what is called.
+    if (target === '@aws-sdk/client-sqs') return `sqs:${call.replace(/Batch$/, '')}`
+    if (target === '@aws-sdk/client-s3') return `s3:${call === 'ListObjectsV2' ? 'ListBucket' : call}`
     // The document client has names of its own for the calls about one item.
     return `dynamodb:${/^(Delete|Get|Put|Update)$/.test(call) ? `${call}Item` : call}`
   })
