@@ -8,16 +8,22 @@ export const MOST_ROWS = 1_024
 /** What is looked at behind the end of a window. */
 export const MARGIN_BYTES = 64
 
-/** Numbers in a row, and which is what: the same as in record-table.ts. */
+/** The numbers in a row take so many bytes. */
 export const ROW_BYTES = 24
+/** Where in a row is which number: the same as in record-table.ts. */
 export const [NUMBER_AT, NUMBER_LENGTH, KEY_AT, KEY_LENGTH, DATA_AT, DATA_LENGTH] = [0, 4, 8, 12, 16, 20] as const
 
-/** Where in memory: what is told at the end, rows, arrivals, encryptions, the window, and what was made from it. */
+/** Where in memory is what is told at the end. */
 export const TOLD_AT = 0
+/** Where the rows are. */
 export const ROWS_AT = 64
+/** Where the arrivals are. */
 export const ARRIVALS_AT = ROWS_AT + ROW_BYTES * MOST_ROWS
+/** Where the encryptions are. */
 export const ENCRYPTIONS_AT = ARRIVALS_AT + 8 * MOST_ROWS
+/** Where the window is. */
 export const WINDOW_AT = ENCRYPTIONS_AT + MOST_ROWS
+/** Where is what was made from the window. */
 export const MADE_AT = WINDOW_AT + WINDOW_BYTES + MARGIN_BYTES
 
 /** Pages that all of this takes. */

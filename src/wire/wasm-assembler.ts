@@ -1,8 +1,9 @@
 // The bytes of a small WebAssembly module, from readable source: as much of the binary format as is needed here.
 // Instructions are written in the order in which the stack machine runs them.
 
-/** Types of values: their bytes in the binary format. */
+/** A number of 32 bits: its byte in the binary format, as below. */
 export const I32 = 0x7f
+/** A number of 64 bits. */
 export const I64 = 0x7e
 /** A vector of 128 bits. */
 export const V128 = 0x7b
