@@ -1,10 +1,10 @@
 // Delivers each answer as one batch, one after another: the default, and the fastest.
 import type { ConsumedRecord } from '../model/record.ts'
-import { comparePositions, type ExtendedSequenceNumber } from '../model/sequence-number.ts'
+import { comparePositions, type ExtendedSequenceNumber, positionOf } from '../model/sequence-number.ts'
 import type { RetrievedRecords } from '../retrieval/retriever.ts'
 import type { Clock } from '../runtime/clock.ts'
 import type { AnswerUnpacker } from './answer-unpacker.ts'
-import type { BatchCalls } from './batch-calls.ts'
+import type { BatchCalls, CalledBatch } from './batch-calls.ts'
 import type { ProcessorCalls } from './processor-calls.ts'
 import type { ShardDelivery } from './shard-delivery.ts'
 import type { ShardListener } from './shard-listener.ts'
@@ -17,6 +17,8 @@ export interface AnswerDeliveryOptions {
   readonly unpacker: AnswerUnpacker
   /** Aborts when no further call is wanted. */
   readonly interrupt: AbortSignal
+  /** Aborts when what is under way is to be given up too. */
+  readonly giveUp: AbortSignal
   readonly clock: Clock
   readonly listener: Pick<ShardListener, 'batchProcessed'>
 }
@@ -29,6 +31,8 @@ export class AnswerDelivery implements ShardDelivery {
   readonly #options: AnswerDeliveryOptions
   /** Settled before others that come first, of the batch that is, or was last, to be settled. */
   #ahead: readonly ConsumedRecord[] = []
+  /** The first of that batch that is not settled. */
+  #open: ConsumedRecord | undefined
 
   constructor(options: AnswerDeliveryOptions) {
     this.#options = options
@@ -74,14 +78,29 @@ export class AnswerDelivery implements ShardDelivery {
     threaded?.takeFrom(received, records)
     const startedMs = clock.monotonicMs()
     const settled = (done: readonly ConsumedRecord[], open: ConsumedRecord | undefined): void => {
+      this.#open = open
       if (open === undefined) this.#ahead = []
       else if (done.length > 0) this.#ahead = [...this.#ahead, ...done].filter(each => comparePositions(each, open) > 0)
     }
     const outcome = await batches.settle({ records, millisBehindLatest, upTo, interrupt, settled })
+    if (outcome.kind === 'interrupted') await this.#fillUp({ records, millisBehindLatest, upTo, interrupt, settled })
     threaded?.letGo()
     if (outcome.kind !== 'done') return outcome
     const durationMs = clock.monotonicMs() - startedMs
     listener.batchProcessed({ records: records.length, bytes, millisBehindLatest, durationMs })
     return outcome
+  }
+
+  /** What is settled ahead of others is not to be processed again elsewhere: the others are settled too, if that is soon done. */
+  async #fillUp(batch: CalledBatch): Promise<void> {
+    const { batches, giveUp } = this.#options
+    const { records } = batch
+    const ahead = new Set(this.#ahead)
+    const last = records.findLastIndex(record => ahead.has(record))
+    const first = this.#open === undefined ? -1 : records.indexOf(this.#open)
+    if (last === -1 || first === -1 || giveUp.aborted) return
+    const open = records.slice(first, last).filter(record => !ahead.has(record))
+    const upTo = positionOf(records[last] as ConsumedRecord)
+    await batches.settle({ ...batch, records: open, upTo, interrupt: giveUp, isHurried: true })
   }
 }

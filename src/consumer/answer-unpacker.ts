@@ -2,7 +2,7 @@
 import { type DeaggregationRoom, Deaggregator, type OutOfRange } from '../kpl/deaggregate.ts'
 import type { HashKeyRange } from '../model/hash-key-range.ts'
 import type { ConsumedRecord, KinesisRecord } from '../model/record.ts'
-import { type ExtendedSequenceNumber, formatPosition } from '../model/sequence-number.ts'
+import { comparePositions, type ExtendedSequenceNumber, formatPosition } from '../model/sequence-number.ts'
 import type { RetrievedRecords } from '../retrieval/retriever.ts'
 import type { Clock } from '../runtime/clock.ts'
 import { type Delivery, planDelivery, undivided } from './plan-delivery.ts'
@@ -14,6 +14,8 @@ export interface AnswerUnpackerOptions {
   readonly hashKeyRange: HashKeyRange | undefined
   /** For taking aggregated records apart; shared by all shards. */
   readonly room: DeaggregationRoom
+  /** The checkpoint: reading never begins before it again. */
+  readonly stored: () => ExtendedSequenceNumber
   readonly clock: Clock
   readonly listener: Pick<ShardListener, 'oddRecords'>
 }
@@ -30,8 +32,8 @@ export interface Unpacked extends Delivery {
 export class AnswerUnpacker {
   readonly #options: AnswerUnpackerOptions
   readonly #deaggregator: Deaggregator
-  /** Settled, though others before them are not: they are not delivered again. */
-  readonly #settled = new Set<string>()
+  /** Settled, though others before them are not: they are not delivered again, however often reading begins anew. */
+  readonly #settled = new Map<string, ExtendedSequenceNumber>()
 
   constructor(options: AnswerUnpackerOptions) {
     const { outOfRange, hashKeyRange, room } = options
@@ -41,7 +43,7 @@ export class AnswerUnpacker {
 
   /** Notes records that are settled and lie beyond the checkpoint, which reading is about to begin at again. */
   leaveOut(settled: readonly ExtendedSequenceNumber[]): void {
-    for (const position of settled) this.#settled.add(formatPosition(position))
+    for (const position of settled) this.#settled.set(formatPosition(position), position)
   }
 
   /**
@@ -58,7 +60,7 @@ export class AnswerUnpacker {
     // Made anew whenever they are asked for.
     const received = retrieved.records
     const { records, upTo } = this.#plan(retrieved, received, accepted)
-    const open = this.#settled.size === 0 ? records : records.filter(record => this.#isOpen(record))
+    const open = this.#settled.size === 0 ? records : this.#openOf(records)
     return { records: open, upTo, received }
   }
 
@@ -71,7 +73,9 @@ export class AnswerUnpacker {
     return planDelivery(read.records, read.last, accepted)
   }
 
-  #isOpen(record: ConsumedRecord): boolean {
-    return !this.#settled.delete(formatPosition(record))
+  #openOf(records: readonly ConsumedRecord[]): readonly ConsumedRecord[] {
+    const stored = this.#options.stored()
+    for (const [key, position] of this.#settled) if (comparePositions(position, stored) <= 0) this.#settled.delete(key)
+    return records.filter(record => !this.#settled.has(formatPosition(record)))
   }
 }

@@ -36,10 +36,10 @@ const QUEUED_RECORDS = 20_000
 
 /** Opens the way in which a shard is delivered, from where its processor has come to. */
 export function openDelivery(options: DeliveryOptions): ShardDelivery {
-  const { concurrency, batch, calls, batches, unpacker, interrupt, clock, listener } = options
+  const { concurrency, batch, calls, batches, unpacker, interrupt, giveUp, clock, listener } = options
   if (concurrency !== undefined) return openLanes(options, concurrency)
   return batch === undefined
-    ? new AnswerDelivery({ calls, batches, unpacker, interrupt, clock, listener })
+    ? new AnswerDelivery({ calls, batches, unpacker, interrupt, giveUp, clock, listener })
     : openBatches(options, batch)
 }
 

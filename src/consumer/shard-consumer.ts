@@ -108,7 +108,8 @@ export class ShardConsumer {
       isPaused: () => !this.#pauses.isOpen && !this.#interrupt.aborted,
       whenResumed: signal => this.#pauses.whenOpen([signal, this.#interrupt])
     })
-    this.#unpacker = new AnswerUnpacker({ outOfRange, hashKeyRange, room, clock, listener })
+    const stored = () => this.#calls.progress.stored
+    this.#unpacker = new AnswerUnpacker({ outOfRange, hashKeyRange, room, stored, clock, listener })
     this.#reading = new ShardReading({
       ...options,
       shardId: tenure.shardId,

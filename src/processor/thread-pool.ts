@@ -18,7 +18,7 @@ export interface ResolvedThreads {
   readonly maxHeapMb: number | undefined
 }
 
-/** A thread that ended on its own: why, the shards that were processed there, and how soon another one may start. */
+/** A thread that ended on its own, or was ended because a call in it did not return: why, the shards that were processed there, and how soon another one may start. */
 export interface ThreadDeath {
   readonly because: string
   readonly error: unknown

@@ -5,6 +5,7 @@ import type { FleetSettings } from '../fleet/fleet-settings.ts'
 import { Leadership, type LeadershipListener } from '../fleet/leadership.ts'
 import { LeaseCoordinator, type LeaseListener } from '../fleet/lease-coordinator.ts'
 import type { Tenure } from '../leases/tenure.ts'
+import { StalledError } from '../model/errors.ts'
 import type { Clock } from '../runtime/clock.ts'
 import { type Loop, startLoop } from '../runtime/loop.ts'
 import { jittered, type Random } from '../runtime/random.ts'
@@ -12,6 +13,7 @@ import type { ShardSyncer } from '../shards/shard-syncer.ts'
 import { LoadMeter } from './load-meter.ts'
 import type { ResolvedOptions } from './options.ts'
 import type { OpenPorts } from './ports.ts'
+import { ReadingDoubt } from './reading-doubt.ts'
 
 /** What the worker is told. Nothing here may throw. */
 export type FleetListener = LeaseListener & Omit<LeadershipListener, 'posted'>
@@ -29,6 +31,8 @@ export interface FleetMemberOptions {
   readonly listener: FleetListener
 }
 
+/** How many lease durations a worker leaves a shard to others after reading it failed. */
+const AVOID_DURATIONS = 3
 /** How often what the leases carry is written down, if leases are balanced by it. */
 const LOADS_EVERY_MS = 60_000
 const HANDOVER_LOOK_MS = 100
@@ -39,6 +43,7 @@ export class FleetMember {
   readonly #coordinator: LeaseCoordinator
   readonly #leadership: Leadership
   readonly #loads: LoadMeter
+  readonly #doubt: ReadingDoubt
   #loops: Loop[] = []
   #syncing: Loop | undefined
   /** Whether something was noticed that makes this worker compare shards and leases although it does not lead. */
@@ -55,10 +60,18 @@ export class FleetMember {
     const { workerId, leases } = options
     const { generation, capacity, maxLeases, balance: strategy, mode } = leases
     this.#loads = new LoadMeter(clock)
+    const doubt = new ReadingDoubt({ kinesis: ports.kinesis, clock, changed: () => this.#coordinator.lookAtLeases() })
+    this.#doubt = doubt
+    const held = (): number => this.held().length
     this.#coordinator = new LeaseCoordinator({
       ...ports,
       settings,
-      member: { workerId, generation, capacity, maxLeases },
+      member: {
+        ...{ workerId, generation, capacity },
+        get maxLeases() {
+          return doubt.isThere ? Math.min(maxLeases, held()) : maxLeases
+        }
+      },
       clock,
       random,
       serviceTimeMs: () => syncer.serviceTimeMs(),
@@ -171,9 +184,16 @@ export class FleetMember {
     return this.#coordinator.adopt(leaseKeys)
   }
 
-  /** Leaves a lease to others for `forMs` milliseconds. */
-  avoid(leaseKey: string, forMs: number): void {
-    this.#coordinator.avoid(leaseKey, forMs)
+  /** Leaves a lease to others for a while: something about its shard failed here. */
+  avoid({ leaseKey }: Tenure): void {
+    this.#coordinator.avoid(leaseKey, AVOID_DURATIONS * this.#options.settings.durationMs)
+  }
+
+  /** Leaves a lease to others because reading its shard failed; all of them, if nothing at all came of it. */
+  cannotRead(tenure: Tenure, error: unknown): void {
+    this.avoid(tenure)
+    if (error instanceof StalledError) this.#doubt.begin(tenure.shardId)
+    this.syncSoon()
   }
 
   /** A shard is not being wound up here any more. */
@@ -183,6 +203,7 @@ export class FleetMember {
 
   /** Notes what was read of a shard. */
   read(leaseKey: string, bytes: number): void {
+    this.#doubt.clear()
     if (this.#options.options.leases.balance === 'weight') this.#loads.note(leaseKey, bytes)
   }
 
@@ -210,6 +231,7 @@ export class FleetMember {
   /** Leaves the fleet. Whatever is still held ends as lost. */
   async close(): Promise<void> {
     this.#isClosing = true
+    this.#doubt.close()
     await this.#leadership.stop()
     await Promise.all([this.#coordinator.close(), ...this.#loops.map(loop => loop.stop())])
   }
@@ -217,6 +239,7 @@ export class FleetMember {
   /** Ends everything without waiting for any call; the others will find out. */
   abandon(): void {
     this.#isClosing = true
+    this.#doubt.close()
     void this.#leadership.stop()
     for (const loop of this.#loops) void loop.stop()
     this.#coordinator.abandon()

@@ -33,8 +33,6 @@ const RELEASE_MS = 2_000
 /** How much of the grace of a stop may be spent waiting for the leader to find successors, and how many lease durations. */
 const HANDOVER_SHARE = 0.5
 const HANDOVER_DURATIONS = 1.5
-/** How many lease durations a worker leaves a shard to others after reading it failed. */
-const AVOID_DURATIONS = 3
 
 /** Leases shards, reads them, and has their records processed: one member of a fleet with the same application name. */
 export class Worker extends Observable {
@@ -352,8 +350,7 @@ export class Worker extends Observable {
       failed: failure => {
         events.failed(failure)
         if (failure.retryInMs !== undefined) return
-        this.#member.avoid(tenure.leaseKey, AVOID_DURATIONS * this.#options.leases.durationMs)
-        this.#member.syncSoon()
+        this.#member.cannotRead(tenure, failure.error)
       },
       gaveUp: (error, lastResort) => {
         events.gaveUp(error, lastResort)
@@ -372,7 +369,7 @@ export class Worker extends Observable {
   async #letGoOf(tenure: Tenure, error: unknown): Promise<void> {
     if (error !== undefined) {
       this.#emitter.emit('error', { error: asConsumerError(error), during: `consume ${tenure.shardId}` })
-      this.#member.avoid(tenure.leaseKey, AVOID_DURATIONS * this.#options.leases.durationMs)
+      this.#member.avoid(tenure)
     }
     if (!tenure.hasEnded) await this.#release(tenure)
   }

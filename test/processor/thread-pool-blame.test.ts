@@ -22,7 +22,8 @@ describe('ThreadPool, in search of whose call has ended a thread', function () {
   /** Has a batch processed: what that fails with, and what it has settled. */
   function call(processor: ThreadProcessor, ...texts: string[]) {
     const made = aCall(aBatch(...texts).records, { shardId: processor === first ? 'first' : 'second' })
-    return { failure: failureOf(processor.processRecords(made)), settled: made.checkpointer.settled }
+    const { settled, checkpoints } = made.checkpointer
+    return { failure: failureOf(processor.processRecords(made)), settled, checkpoints }
   }
 
   /** Resolves once the thread has come to the call. */
@@ -60,10 +61,11 @@ describe('ThreadPool, in search of whose call has ended a thread', function () {
   it('blames a call that waits for ever, where the thread still hears', async () => {
     const never = call(first, 'never return')
     const also = call(second, 'never return')
-    await begun(second)
+    // Answered only when the thread has come to everything before.
+    const whenHeard = (): Promise<unknown> => second.leaseLost({ shardId: 'second' }).catch(() => {})
+    await whenHeard()
     expect([first.isHeldUp(), second.isHeldUp()]).to.deep.equal([false, false])
-    // The answer to the sign of life that was asked for.
-    await second.leaseLost({ shardId: 'second' }).catch(() => {})
+    await whenHeard()
     expect(first.isHeldUp()).to.equal(false)
     expect(first.endThread(late)).to.equal(late)
     expect([first.gone?.blame, second.gone?.blame]).to.deep.equal(['own', 'another'])
@@ -73,8 +75,8 @@ describe('ThreadPool, in search of whose call has ended a thread', function () {
   it('blames nobody where the thread is held up in what followed the first await of one of several calls', async () => {
     const never = call(first, 'never return')
     const computing = call(second, 'compute for ever, a little later')
-    await begun(second)
-    await new Promise(resolve => setTimeout(resolve, 100))
+    // The last that it says.
+    await pollUntil('it to go on after its await', () => computing.checkpoints.length > 0)
     expect([first.isHeldUp(), first.isHeldUp()]).to.deep.equal([false, false])
     expect(first.endThread(late)).to.be.instanceOf(ProcessorGoneError)
     expect([first.gone?.blame, second.gone?.blame]).to.deep.equal(['nobody', 'nobody'])

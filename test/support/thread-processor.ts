@@ -98,6 +98,7 @@ class Scripted extends RecordProcessor {
       },
       'compute for ever, a little later': async () => {
         await new Promise(resolve => setImmediate(resolve))
+        void checkpointer.checkpoint()
         for (;;);
       },
       'never return': () => new Promise(() => {}),
