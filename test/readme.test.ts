@@ -1,4 +1,4 @@
-// What the README says: its programs and those of the guides in docs compile in an empty strict project, its tables and its
+// What the README says: its programs and those of the guides in docs compile in an empty strict project, their tables and its
 // policy are those of the code, all their links lead somewhere.
 import { execFile } from 'node:child_process'
 import {
@@ -191,6 +191,32 @@ describe('the options in README.md', () => {
   })
 })
 
+describe('the options in the guides', () => {
+  it('are all there are, with the defaults that README.md says', () => {
+    const page = 'docs/failure-handling.md'
+    for (const option of ['onProcessorError', 'concurrency', 'batch']) {
+      const rows = tableUnder(page, `option of \`${option}\``)
+      expect(rows.flatMap(([names = '']) => codeIn(names)).sort(), option).to.deep.equal(namesWithin(option).sort())
+      for (const [names = '', byDefault = ''] of rows.filter(([, cell = '']) => /^[\d,]+(, [\d,]+)*$/.test(cell))) {
+        const told = byDefault.split(/, (?=\d)/)
+        for (const [index, name] of codeIn(names).entries())
+          expectDefault(`${option}.${name}`, `${told[index]}${unitOf(name)}`)
+      }
+    }
+  })
+
+  it('are all that tumbling windows and re-driving have', async () => {
+    const windows = catching(() => api.tumblingWindows({ zzz: 1 } as never))
+    const redrive = await api.redriveDeadLetters({ zzz: 1 } as never).catch(error => error)
+    for (const [page, refusal] of [['docs/windows.md', windows] as const, ['docs/dead-letters.md', redrive] as const]) {
+      const told = tableUnder(page, 'option').flatMap(([cell = '']) =>
+        codeIn(cell).map(code => code.replace(/\(.*/, ''))
+      )
+      expect(told.sort(), page).to.deep.equal(namesIn(refusal).sort())
+    }
+  })
+})
+
 describe('the IAM policy in README.md', () => {
   const [, policy = '', prose = ''] = /## IAM policy\n+```json\n([\s\S]*?)```([\s\S]*?)\n## /.exec(readme) ?? []
   const allowed: string[] = JSON.parse(policy).Statement.flatMap(({ Action }: { Action: string[] }) => Action)
@@ -310,9 +336,22 @@ function refusalOf(...settings: readonly Setting[]): api.OptionError | undefined
 
 /** The names that an option may have inside, if it is an object with names of its own. */
 function namesWithin(path: string): string[] {
-  const { message = '' } = refusalOf([path, { zzz: 1 }]) ?? {}
-  const [, names] = /zzz: is not known .*; expected one of ([\w, ]+)/.exec(message) ?? []
+  return namesIn(refusalOf([path, { zzz: 1 }]))
+}
+
+/** The names that the refusal of one that is not known lists. */
+function namesIn({ message = '' }: Partial<Error> = {}): string[] {
+  const [, names] = /zzz: is not known.*; expected one of ([\w, ]+)/.exec(message) ?? []
   return names?.split(', ') ?? []
+}
+
+function catching(work: () => unknown): Error | undefined {
+  try {
+    work()
+    return undefined
+  } catch (error) {
+    return error as Error
+  }
 }
 
 function expectDefault(name: string, text: string): void {
@@ -392,8 +431,20 @@ function callsMade(): string[] {
 /** The cells of each row of the table under a heading, but for the titles and the line below them. */
 function rowsOf(heading: string): string[][] {
   const [, section = ''] = new RegExp(`\n## ${heading}\n([\\s\\S]*?)\n## `).exec(readme) ?? []
-  const lines = section.split('\n').filter(line => line.startsWith('| '))
-  return lines.slice(1).map(line =>
+  return cellsOf(section.split('\n').filter(line => line.startsWith('| '))).slice(1)
+}
+
+/** The same of the table of a guide whose first column has this title. */
+function tableUnder(page: string, title: string): string[][] {
+  const lines = readFileSync(join(ROOT, page), 'utf8').split('\n')
+  const from = lines.findIndex(line => line.startsWith(`| ${title} |`))
+  expect(from, `a table of ${page}`).to.be.greaterThan(-1)
+  const to = lines.findIndex((line, index) => index > from && !line.startsWith('|'))
+  return cellsOf(lines.slice(from + 2, to))
+}
+
+function cellsOf(lines: readonly string[]): string[][] {
+  return lines.map(line =>
     line
       .slice(1, -1)
       .split('|')

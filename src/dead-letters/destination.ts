@@ -13,7 +13,12 @@ export function asDestination(given: DeadLetterDestination | DeadLetterCallback)
     return {
       name: given.name === '' ? 'a function' : `function ${given.name}`,
       store: async (letters, options) => {
-        await given(letters, options)
+        const result: unknown = await given(letters, options)
+        if (typeof Object(result).store !== 'function') return
+        throw new OptionError(
+          'deadLetters',
+          'is a function that returned a destination, expected the destination itself'
+        )
       }
     }
   }

@@ -1,5 +1,6 @@
 // Plain functions as the user's code: a handler of batches, and one of single records. Returning means done and checkpoints,
 // throwing means again.
+import { OptionError } from '../model/errors.ts'
 import type { ConsumedRecord } from '../model/record.ts'
 import type { ExtendedSequenceNumber } from '../model/sequence-number.ts'
 import type { PartialFailure } from './failure-rules.ts'
@@ -42,14 +43,13 @@ export type LaneHandler =
   | { readonly kind: 'batch'; readonly handler: Handler }
 
 /**
- * Serves one shard with a handler, and checkpoints each batch that it has returned from, unless it names records that have
- * failed: how far that gets the shard is for the caller to know. Where only the checkpoint failed, the handler is not called
- * again for it.
+ * Serves one shard with a handler. Does not checkpoint: what it has returned from is done, and is checkpointed by whoever calls
+ * it. That a checkpoint fails, or takes its time, is no failure of the handler.
  */
 export class HandlerProcessor extends RecordProcessor {
+  /** See {@link keepsNothing}. */
+  readonly keepsNothing = true
   readonly #handler: Handler
-  /** Whether the batch at hand is handled, and only its checkpoint is missing. */
-  #isHandled = false
 
   constructor(handler: Handler) {
     super()
@@ -57,21 +57,37 @@ export class HandlerProcessor extends RecordProcessor {
   }
 
   override async processRecords({ records, ...context }: ProcessRecordsInput): Promise<PartialFailure | undefined> {
-    if (context.failures === 0) this.#isHandled = false
-    if (!this.#isHandled) {
-      const failed = failedOf(await this.#handler(records, context))
-      if (failed !== undefined) return { failed }
-      // Once its signal has aborted the handler may have returned early, and is called again for what it has left undone.
-      this.#isHandled = !context.signal.aborted
-    }
-    await context.checkpointer.checkpoint()
-    return undefined
+    const failed = failedOf(await this.#handler(records, context))
+    return failed === undefined ? undefined : { failed }
   }
 }
 
-/** The failed records that a handler names, if it names any. What is no list is passed on, for the caller to refuse. */
+/**
+ * Whether what a processor has returned from is done, so that it may be checkpointed without asking: it is a function, and has
+ * nothing to lose.
+ */
+export function keepsNothing(processor: RecordProcessor): boolean {
+  return (processor as Partial<HandlerProcessor>).keepsNothing === true
+}
+
+/**
+ * The failed records that a handler names, if it names any. What is no list is passed on, for the caller to refuse.
+ *
+ * @throws OptionError if it returns what another kind of code would: that it has failed, or that it has not begun
+ */
 function failedOf(result: unknown): Iterable<ExtendedSequenceNumber> | undefined {
-  const failed: unknown = typeof result === 'object' && result !== null ? Reflect.get(result, 'failed') : undefined
+  if (typeof result === 'function' || typeof Object(result).processRecords === 'function') {
+    const problem =
+      'returned what processes records, expected it to process them; one that makes processors is option processor'
+    throw new OptionError('handler', problem)
+  }
+  const { failed, batchItemFailures } = Object(result)
+  if (Array.isArray(batchItemFailures)) {
+    throw new OptionError(
+      'handler',
+      'returned batchItemFailures, expected { failed: records } for those that have failed'
+    )
+  }
   if (failed === undefined) return undefined
   if (typeof Object(failed)[Symbol.iterator] !== 'function') return failed as Iterable<ExtendedSequenceNumber>
   // Read once: it may be a generator.

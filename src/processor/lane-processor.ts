@@ -1,5 +1,6 @@
 // A handler whose calls overlap: each is given one record, or some of one key. Checkpoints nothing: what is settled, and up to
 // where, is only known to whoever makes the calls.
+import { BugError } from '../model/errors.ts'
 import type { LaneHandler } from './handler-processor.ts'
 import { type ProcessRecordsInput, type ProcessRecordsOutcome, RecordProcessor } from './record-processor.ts'
 
@@ -17,14 +18,33 @@ export class LaneProcessor extends RecordProcessor {
     return this.#code.kind === 'each' ? 1 : Number.POSITIVE_INFINITY
   }
 
-  override processRecords({
-    records,
-    ...context
-  }: ProcessRecordsInput): ProcessRecordsOutcome | Promise<ProcessRecordsOutcome> {
-    if (this.#code.kind === 'batch') return this.#code.handler(records, context)
-    const [record] = records
-    if (record === undefined) return undefined
-    const { shardId, millisBehindLatest, failures, signal } = context
-    return this.#code.each(record, { shardId, millisBehindLatest, failures, signal })
+  /** A signal is made if the handler asks for it: there may be a call for each of 100,000 records in a second. */
+  override processRecords(input: ProcessRecordsInput): ProcessRecordsOutcome | Promise<ProcessRecordsOutcome> {
+    const { shardId, millisBehindLatest, failures, records } = input
+    if (this.#code.kind === 'each') {
+      const [record, another] = records
+      if (another !== undefined) throw new BugError(`One record was to be given, and not ${records.length}`)
+      const context = {
+        shardId,
+        millisBehindLatest,
+        failures,
+        get signal() {
+          return input.signal
+        }
+      }
+      return record === undefined ? undefined : this.#code.each(record, context)
+    }
+    const { checkpointer, fencingToken, settle } = input
+    return this.#code.handler(records, {
+      shardId,
+      millisBehindLatest,
+      failures,
+      checkpointer,
+      fencingToken,
+      settle,
+      get signal() {
+        return input.signal
+      }
+    })
   }
 }

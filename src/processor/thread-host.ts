@@ -4,7 +4,7 @@ import type { Checkpointer } from '../checkpoint/checkpointer.ts'
 import { BugError, OptionError } from '../model/errors.ts'
 import type { ConsumedRecord } from '../model/record.ts'
 import { type ExtendedSequenceNumber, positionOf } from '../model/sequence-number.ts'
-import { HandlerProcessor } from './handler-processor.ts'
+import { HandlerProcessor, keepsNothing } from './handler-processor.ts'
 import { asProcessor, type RecordProcessor } from './record-processor.ts'
 import { packBatch, takenFrom, unpackBatch } from './thread-batch.ts'
 import { receivedError, sentError } from './thread-errors.ts'
@@ -132,7 +132,7 @@ export class ThreadHost {
     hosted.processor ??= asProcessor(this.#options.make())
     const { processor } = hosted
     return {
-      keepsNothing: processor instanceof HandlerProcessor,
+      keepsNothing: keepsNothing(processor),
       loads: processor.loadCheckpoint !== undefined,
       saves: processor.saveCheckpoint !== undefined
     }

@@ -10,13 +10,13 @@ describe('withinLimit', () => {
   /** A call that never returns: when its signal aborts, and when and with what it is left behind. */
   function hanging(clock: VirtualClock, more: object = {}) {
     const seen: { abortedAtMs?: number; leftAtMs?: number; error?: unknown } = {}
-    const call = withinLimit({ sources: [], limitMs: LIMIT_MS, clock, ...more }, ({ signal }) => {
+    const call = withinLimit({ limitMs: LIMIT_MS, clock, ...more }, [], ({ signal }) => {
       signal.addEventListener('abort', () => {
         seen.abortedAtMs = clock.monotonicMs()
       })
       return new Promise(() => {})
     })
-    call.catch(error => Object.assign(seen, { error, leftAtMs: clock.monotonicMs() }))
+    Promise.resolve(call).catch(error => Object.assign(seen, { error, leftAtMs: clock.monotonicMs() }))
     return seen
   }
 
@@ -78,7 +78,7 @@ describe('withinLimit', () => {
   it('passes on that the processor went after the time was over', async () => {
     const clock = new VirtualClock()
     const gone = new ProcessorGoneError('shard', 'it exited')
-    const call = withinLimit({ sources: [], limitMs: LIMIT_MS, clock }, async () => {
+    const call = withinLimit({ limitMs: LIMIT_MS, clock }, [], async () => {
       await clock.sleep(LIMIT_MS + 1)
       throw gone
     }).catch(error => error)

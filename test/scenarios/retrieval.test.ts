@@ -301,9 +301,9 @@ describe('reading by polling', () => {
       expect(failed.length, 'calls in five minutes').to.be.within(5, 110)
       const tight = failed.slice(1).filter(({ atMs }, i) => atMs - (failed[i]?.atMs ?? 0) < 100)
       expect(tight, `gaps ${gaps()}`).to.deep.equal([])
-      // Beside those, the lease is given back now and then, for nothing is read.
+      // Beside those, the lease is given back, for nothing is read; and what tries then whether anything can be is not told.
       const events = member.events('shard:failed').filter(({ error }) => !(error instanceof StalledError))
-      expect(events.length).to.equal(failed.length)
+      expect(events.length).to.be.within(failed.length / 2, failed.length)
       isFailing = false
       await world.untilDelivered(2 * MINUTE)
       expectOnce(world)
