@@ -12,7 +12,7 @@ interface Stretch {
   first: number
   /** Where the stretch ends: its last record, or what follows that and needs no processing. */
   readonly upTo: ExtendedSequenceNumber
-  readonly done: () => void
+  done: () => void
 }
 
 /** The place of a record: its stretch, and where in that it is. */
@@ -27,17 +27,20 @@ export interface Place {
  */
 export class Watermark {
   readonly #stretches: Stretch[] = []
-  #position: ExtendedSequenceNumber
+  /** Everything before the first stretch is settled. */
+  #before: ExtendedSequenceNumber
   #settledBefore = 0
 
   /** @param position everything up to here is settled */
   constructor(position: ExtendedSequenceNumber) {
-    this.#position = position
+    this.#before = position
   }
 
   /** Everything up to here is settled. */
   get position(): ExtendedSequenceNumber {
-    return this.#position
+    const [stretch] = this.#stretches
+    const last = stretch?.positions[stretch.first - 1]
+    return last === undefined ? this.#before : positionOf(last)
   }
 
   /** How many records lie before {@link position}, since the beginning. */
@@ -45,15 +48,15 @@ export class Watermark {
     return this.#settledBefore + (this.#stretches[0]?.first ?? 0)
   }
 
-  /**
-   * Takes in the records that follow. `done` is called once all of them are settled; at once if there are none and all
-   * that went before is.
-   */
+  /** Takes in the records that follow. `done` is called once all of them are settled; at once if there are none. */
   add(positions: readonly ExtendedSequenceNumber[], upTo: ExtendedSequenceNumber, done: () => void): object {
-    const stretch = { positions, isSettled: new Uint8Array(positions.length), settled: 0, first: 0, upTo, done }
+    const isSettled = new Uint8Array(positions.length)
+    const stretch = { positions, isSettled, settled: 0, first: 0, upTo: positionOf(upTo), done }
     this.#stretches.push(stretch)
-    this.#advance()
-    if (positions.length === 0) done()
+    if (positions.length === 0) {
+      this.#advance()
+      this.#finish(stretch)
+    }
     return stretch
   }
 
@@ -68,30 +71,38 @@ export class Watermark {
     return true
   }
 
-  /** Nothing of what the records are in is kept, though others before them may not be settled for long. */
-  #finish(stretch: Stretch): void {
-    if (this.#stretches.includes(stretch)) stretch.positions = stretch.positions.map(positionOf)
-    stretch.done()
-  }
-
   /** The records beyond {@link position} that are settled all the same. */
   beyond(): ExtendedSequenceNumber[] {
     return this.#stretches.flatMap(({ positions, isSettled, first }) =>
-      positions.filter((_, index) => index >= first && isSettled[index] === 1)
+      positions.filter((_, index) => index >= first && isSettled[index] === 1).map(positionOf)
     )
+  }
+
+  /** Keeps nothing of what the records are in, though not all of them are settled: nobody is to be told any more. */
+  letGo(): void {
+    for (const stretch of this.#stretches) forget(stretch)
+  }
+
+  /** Others before them may not be settled for long. */
+  #finish(stretch: Stretch): void {
+    const { done } = stretch
+    forget(stretch)
+    done()
   }
 
   #advance(): void {
     for (let stretch = this.#stretches[0]; stretch !== undefined; stretch = this.#stretches[0]) {
       while (stretch.isSettled[stretch.first] === 1) stretch.first += 1
-      if (stretch.first < stretch.positions.length) {
-        const last = stretch.positions[stretch.first - 1]
-        if (last !== undefined) this.#position = positionOf(last)
-        return
-      }
-      this.#position = stretch.upTo
+      if (stretch.first < stretch.positions.length) return
+      this.#before = stretch.upTo
       this.#settledBefore += stretch.first
       this.#stretches.shift()
     }
   }
+}
+
+/** Keeps of the records where they are, and nothing that they are in. */
+function forget(stretch: Stretch): void {
+  stretch.positions = stretch.first === stretch.positions.length ? [] : stretch.positions.map(positionOf)
+  stretch.done = () => {}
 }

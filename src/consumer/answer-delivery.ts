@@ -30,7 +30,7 @@ export class AnswerDelivery implements ShardDelivery {
   readonly trouble: AbortSignal = new AbortController().signal
   readonly #options: AnswerDeliveryOptions
   /** Settled before others that come first, of the batch that is, or was last, to be settled. */
-  #ahead: readonly ConsumedRecord[] = []
+  #ahead: readonly ExtendedSequenceNumber[] = []
   /** The first of that batch that is not settled. */
   #open: ConsumedRecord | undefined
 
@@ -47,6 +47,9 @@ export class AnswerDelivery implements ShardDelivery {
       await this.#options.unpacker.beforehand(retrieved)
       return await this.#settle(retrieved)
     } finally {
+      // Nothing is kept that the records are in, however long it is until the next ones come.
+      this.#ahead = this.#ahead.map(positionOf)
+      this.#open = undefined
       retrieved.release()
     }
   }
@@ -95,7 +98,7 @@ export class AnswerDelivery implements ShardDelivery {
   async #fillUp(batch: CalledBatch): Promise<void> {
     const { batches, giveUp } = this.#options
     const { records } = batch
-    const ahead = new Set(this.#ahead)
+    const ahead = new Set<ExtendedSequenceNumber>(this.#ahead)
     const last = records.findLastIndex(record => ahead.has(record))
     const first = this.#open === undefined ? -1 : records.indexOf(this.#open)
     if (last === -1 || first === -1 || giveUp.aborted) return

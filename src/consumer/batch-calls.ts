@@ -1,25 +1,28 @@
 // Has batches settled by the processor of a shard: the calls of processRecords, what they may checkpoint, and what becomes of
 // records that are given up.
 import type { Checkpointer } from '../checkpoint/checkpointer.ts'
-import { CheckpointRefusedError, HandlerTimeoutError, ProcessorGoneError } from '../model/errors.ts'
+import { asConsumerError, CheckpointRefusedError, isRetryable, ProcessorGoneError } from '../model/errors.ts'
 import type { ConsumedRecord } from '../model/record.ts'
 import { comparePositions, type ExtendedSequenceNumber, positionOf } from '../model/sequence-number.ts'
-import type { RecordProcessor } from '../processor/record-processor.ts'
+import { LaneProcessor } from '../processor/lane-processor.ts'
+import type { ProcessRecordsInput, RecordProcessor } from '../processor/record-processor.ts'
+import type { ThreadProcessor } from '../processor/thread-processor.ts'
 import { unlessAborted } from '../runtime/abort.ts'
+import { backoffMs } from '../runtime/backoff.ts'
 import { type BatchCall, type BatchMemory, BatchRun, type GivenUp } from './batch-run.ts'
 import type { CallScope } from './call-limit.ts'
 import { type DeadLettering, type GiveUpOptions, giveUpRecords } from './give-up-records.ts'
 import { confirmOwnCheckpoint } from './own-checkpoints.ts'
 import { hurried, type ProcessorCalls, type ProcessorCallsOptions } from './processor-calls.ts'
 import type { ShardListener } from './shard-listener.ts'
-import type { CallGate, CallOutcome, Hold } from './user-call.ts'
+import type { CallGate, CallOutcome, CallSetting, Hold } from './user-call.ts'
 
 /** What batches are settled with, beside the processor. */
 export interface BatchCallsOptions extends Pick<ProcessorCallsOptions, 'tenure' | 'policy' | 'clock' | 'random'> {
   /** Keeps calls back for a while when too many fail. Shared by all shards. */
   readonly breaker: CallGate | undefined
   readonly deadLettering: DeadLettering
-  readonly listener: Pick<ShardListener, 'gaveUpRecords' | 'deadLetterFailed'>
+  readonly listener: Pick<ShardListener, 'gaveUpRecords' | 'deadLetterFailed' | 'failed'>
   /** Aborts when a call under way is to be given up. */
   readonly giveUp: AbortSignal
   /** Whether records are not to be delivered for now. */
@@ -44,40 +47,47 @@ export interface CalledBatch {
   readonly settled: (records: readonly ConsumedRecord[], open: ConsumedRecord | undefined) => void
 }
 
+const STORE_BACKOFF = { firstMs: 100, maxMs: 5_000 }
+/** So often a checkpoint is tried that should not come out better the next time. */
+const STORE_ATTEMPTS = 10
+
 /** Settles the batches of one shard, one after another or, where the processor allows it, several at once. */
 export class BatchCalls {
   readonly #calls: ProcessorCalls
   readonly #options: BatchCallsOptions
-  readonly #hold: Hold
-  /** The calls that are under way; those that were left behind may be among them. */
-  readonly #underWay = new Set<{ readonly sinceMs: number; readonly scope: CallScope }>()
+  readonly #setting: CallSetting
+  readonly #hurriedSetting: CallSetting
+  /** The last call of each batch. */
+  readonly #underWay = new Set<CallScope>()
   readonly #memory: BatchMemory = { known: undefined }
   #storing = 0
 
   constructor(calls: ProcessorCalls, options: BatchCallsOptions) {
-    const { tenure, isPaused, whenResumed } = options
+    const { tenure, policy, breaker, isPaused, whenResumed } = options
     this.#calls = calls
     this.#options = options
-    this.#hold = {
+    const hold: Hold = {
       get lapse() {
         return tenure.lapse
       },
       get isPaused() {
         return isPaused()
       },
-      whenValid: async signal => {
-        await whenResumed(signal)
-        await tenure.whenValid(signal)
+      whenValid: signal => {
+        if (!isPaused() && tenure.isValid()) return undefined
+        return whenResumed(signal).then(() => tenure.whenValid(signal))
       }
     }
+    this.#setting = { ...calls.setting(policy), hold, gate: breaker }
+    // Who is in a hurry cannot wait until the breaker closes.
+    this.#hurriedSetting = { ...calls.setting(hurried(policy)), hold }
   }
 
   /** Since when the oldest call that is waited for is under way. Monotonic milliseconds; `undefined`: none is. */
   get calledSinceMs(): number | undefined {
     let oldestMs: number | undefined
-    for (const call of this.#underWay) {
-      if (call.scope.isOver) this.#underWay.delete(call)
-      else oldestMs = Math.min(oldestMs ?? call.sinceMs, call.sinceMs)
+    for (const { isOver, sinceMs } of this.#underWay) {
+      if (!isOver && sinceMs !== undefined) oldestMs = Math.min(oldestMs ?? sinceMs, sinceMs)
     }
     return oldestMs
   }
@@ -89,35 +99,44 @@ export class BatchCalls {
 
   /** Has records processed until all of them are settled. */
   async settle(batch: CalledBatch): Promise<CallOutcome> {
-    const { breaker, policy } = this.#options
-    const { records, upTo, interrupt, isHurried = false, settled } = batch
-    const { progress } = this.#calls
+    const { records, upTo, interrupt } = batch
     const isOurs = upTo !== undefined && this.#calls.keepsNothing
+    let current: CallScope | undefined
+    const isUnderWay = (scope?: CallScope): void => {
+      if (current !== undefined) this.#underWay.delete(current)
+      if (scope !== undefined) this.#underWay.add(scope)
+      current = scope
+    }
     const outcome = await new BatchRun(records, {
-      ...this.#calls.setting(isHurried ? hurried(policy) : policy),
-      hold: this.#hold,
-      // Who is in a hurry cannot wait until it closes.
-      gate: isHurried ? undefined : breaker,
+      setting: batch.isHurried ? this.#hurriedSetting : this.#setting,
       interrupt,
-      isStored: record => comparePositions(record, progress.stored) <= 0,
-      call: call => this.#processRecords(batch, call),
-      confirm: this.#confirmation(),
-      store: isOurs ? () => this.#storeQuietly() : undefined,
-      settled: (done, open) => {
-        const to = open === undefined ? upTo : before(open, records)
-        if (upTo !== undefined && to !== undefined) progress.settle(to)
-        settled(done, open)
+      isStored: this.#isStored,
+      call: call => {
+        isUnderWay(call.scope)
+        return this.#processRecords(batch, call)
       },
+      confirm: this.#confirmation(),
+      store: isOurs ? () => this.#store(interrupt) : undefined,
+      settled: upTo === undefined ? batch.settled : (done, open) => this.#settled(batch, done, open),
       giveRecordsUp: given => this.#giveUp(given, batch),
-      gone: () => this.#calls.threaded?.gone,
+      gone: this.#gone,
       memory: this.#memory
     }).run()
+    isUnderWay()
     if (outcome.kind === 'gone') return this.#calls.startOver('processRecords', outcome)
     if (outcome.kind !== 'done') return outcome
     this.#calls.proved()
-    // Where the last records were given up, no call has checkpointed past them.
-    if (isOurs) await this.#storeQuietly()
     return outcome
+  }
+
+  readonly #isStored = (record: ConsumedRecord): boolean => comparePositions(record, this.#calls.progress.stored) <= 0
+
+  readonly #gone = (): ThreadProcessor['gone'] => this.#calls.threaded?.gone
+
+  #settled({ records, upTo, settled }: CalledBatch, done: readonly ConsumedRecord[], open: ConsumedRecord | undefined) {
+    const to = open === undefined ? upTo : before(open, records)
+    if (to !== undefined) this.#calls.progress.settle(to)
+    settled(done, open)
   }
 
   /** Where the processor keeps positions with its own data, those are asked for before it is called again. */
@@ -129,36 +148,15 @@ export class BatchCalls {
   }
 
   #processRecords(batch: CalledBatch, call: BatchCall): ReturnType<RecordProcessor['processRecords']> {
-    const { tenure, clock } = this.#options
-    const { scope, failures, settled, beyond } = call
+    const { processor, progress } = this.#calls
+    const { beyond, scope } = call
     const upTo = batch.upTo && (beyond === undefined ? batch.upTo : before(beyond, batch.records))
-    if (upTo !== undefined) this.#calls.progress.deliver(upTo)
-    const underWay = { sinceMs: clock.monotonicMs(), scope }
-    const isOver = (): boolean => this.#underWay.delete(underWay)
-    this.#underWay.add(underWay)
+    if (upTo !== undefined) progress.deliver(upTo)
     batch.begun?.()
-    let outcome: ReturnType<RecordProcessor['processRecords']>
-    try {
-      outcome = this.#calls.processor.processRecords({
-        shardId: tenure.shardId,
-        // A copy each time: what the processor does to its array must not change what it is given again.
-        records: call.records.slice(),
-        checkpointer: this.#checkpointer(upTo, scope),
-        millisBehindLatest: batch.millisBehindLatest,
-        failures,
-        fencingToken: tenure.fencingToken,
-        settle: record => {
-          if (!scope.isOver) settled.settle(record)
-        },
-        signal: scope.signal
-      })
-    } catch (error) {
-      isOver()
-      throw error
-    }
-    if (outcome instanceof Promise) outcome.then(isOver, isOver)
-    else isOver()
-    return outcome
+    const given = new CallInput(this.#options.tenure, batch.millisBehindLatest, call, () =>
+      this.#checkpointer(upTo, scope)
+    )
+    return processor.processRecords(processor instanceof LaneProcessor ? given : given.whole())
   }
 
   /** A bare checkpoint() means everything up to `upTo`, or, without that, everything that is settled by then. */
@@ -167,7 +165,7 @@ export class BatchCalls {
     const current = (at?: ExtendedSequenceNumber): Checkpointer => {
       if (scope.isLeftBehind) throw new CheckpointRefusedError('void', 'The call took too long and was left behind')
       // It may have returned early because its signal aborted, with records left undone.
-      if (at === undefined && scope.signal.reason instanceof HandlerTimeoutError) {
+      if (at === undefined && scope.isTooLong) {
         throw new CheckpointRefusedError('void', 'The call took too long and has failed: name the record that is done')
       }
       return fixed ?? this.#calls.checkpointer(undefined)
@@ -210,12 +208,83 @@ export class BatchCalls {
     return giveUpRecords({ ...given, records }, options)
   }
 
-  /** Checkpoints what is settled. What cannot be stored now is stored with the next checkpoint, or done again. */
-  async #storeQuietly(): Promise<void> {
-    await this.#calls
-      .checkpointer(undefined)
-      .checkpoint()
-      .catch(() => {})
+  /**
+   * Checkpoints what is settled, for user code that does not: again and again, as long as that may help. It is no failure of the
+   * user's code, and nothing more is delivered until it is stored: it would all come again.
+   */
+  async #store(interrupt: AbortSignal): Promise<CallOutcome> {
+    const { tenure, clock, random, listener } = this.#options
+    const { progress } = this.#calls
+    for (let failures = 0; comparePositions(progress.settled, progress.stored) > 0; ) {
+      await tenure.whenValid(interrupt)
+      if (interrupt.aborted || tenure.hasEnded) return { kind: 'interrupted' }
+      try {
+        await this.#calls.checkpointer(undefined).checkpoint()
+      } catch (error) {
+        if (tenure.hasEnded) return { kind: 'interrupted' }
+        // The session lapsed meanwhile.
+        if (error instanceof CheckpointRefusedError) continue
+        failures += 1
+        const isHopeless = !isRetryable(error) && failures >= STORE_ATTEMPTS
+        const retryInMs = isHopeless ? undefined : backoffMs(failures, STORE_BACKOFF, random.next())
+        listener.failed({ during: 'checkpoint', error, failures, ...(retryInMs !== undefined && { retryInMs }) })
+        if (retryInMs === undefined) return { kind: 'gave-up', lastResort: 'halt', error: asConsumerError(error) }
+        await clock.sleep(retryInMs, interrupt)
+      }
+    }
+    return { kind: 'done' }
+  }
+}
+
+/** What a call is given, made as far as it is asked for. */
+class CallInput implements ProcessRecordsInput {
+  readonly shardId: string
+  readonly fencingToken: number
+  readonly millisBehindLatest: number
+  readonly #call: BatchCall
+  readonly #makeCheckpointer: () => Checkpointer
+
+  constructor(
+    { shardId, fencingToken }: Pick<ProcessRecordsInput, 'shardId' | 'fencingToken'>,
+    millisBehindLatest: number,
+    call: BatchCall,
+    makeCheckpointer: () => Checkpointer
+  ) {
+    this.shardId = shardId
+    this.fencingToken = fencingToken
+    this.millisBehindLatest = millisBehindLatest
+    this.#call = call
+    this.#makeCheckpointer = makeCheckpointer
+  }
+
+  get failures(): number {
+    return this.#call.failures
+  }
+
+  /** A copy each time: what the processor does to its array must not change what it is given again. */
+  get records(): readonly ConsumedRecord[] {
+    return this.#call.records.slice()
+  }
+
+  get checkpointer(): Checkpointer {
+    return this.#makeCheckpointer()
+  }
+
+  get settle(): ProcessRecordsInput['settle'] {
+    const { scope, settled } = this.#call
+    return record => {
+      if (!scope.isOver) settled.settle(record)
+    }
+  }
+
+  get signal(): AbortSignal {
+    return this.#call.scope.signal
+  }
+
+  /** All of it, as plain data. */
+  whole(): ProcessRecordsInput {
+    const { shardId, records, checkpointer, millisBehindLatest, failures, fencingToken, settle, signal } = this
+    return { shardId, records, checkpointer, millisBehindLatest, failures, fencingToken, settle, signal }
   }
 }
 

@@ -50,22 +50,26 @@ export interface BatchMemory {
 }
 
 /** How a batch is settled, and who is told. */
-export interface BatchRunOptions extends CallSetting {
+export interface BatchRunOptions {
+  readonly setting: CallSetting
   /** Aborts when no further call is wanted. One under way is waited for. */
   readonly interrupt: AbortSignal
-  readonly call: (call: BatchCall) => ProcessRecordsOutcome | Promise<ProcessRecordsOutcome>
+  call(call: BatchCall): ProcessRecordsOutcome | Promise<ProcessRecordsOutcome>
   /** Finds out, before a call, what is checkpointed by now; `calls` as in {@link BatchCall}. Absent: that is known. */
   readonly confirm?: ((calls: number) => Promise<void>) | undefined
   /** Whether a record is checkpointed by now, so that it is settled, whatever the call says. */
-  readonly isStored: (record: ConsumedRecord) => boolean
+  isStored(record: ConsumedRecord): boolean
   /** Stores dead letters, or notes what is skipped. Another outcome than `done` ends the run. */
-  readonly giveRecordsUp: (given: GivenUp) => Promise<CallOutcome>
-  /** Stores what is settled of a batch that will take a while longer. Absent: that is up to the user's code. Never rejects. */
-  readonly store?: (() => Promise<void>) | undefined
+  giveRecordsUp(given: GivenUp): Promise<CallOutcome>
+  /**
+   * Stores what is settled, however long that takes. Absent: that is up to the user's code. Another outcome than `done` ends
+   * the run.
+   */
+  readonly store?: (() => Promise<CallOutcome>) | undefined
   /** These records are settled; `open` is the first of the batch that is not. */
-  readonly settled: (records: readonly ConsumedRecord[], open: ConsumedRecord | undefined) => void
+  settled(records: readonly ConsumedRecord[], open: ConsumedRecord | undefined): void
   /** Why the processor is not there any more, and whose call that is the doing of. `undefined`: it is there. */
-  readonly gone: () => { readonly error: ProcessorGoneError; readonly blame: 'own' | 'another' | 'nobody' } | undefined
+  gone(): { readonly error: ProcessorGoneError; readonly blame: 'own' | 'another' | 'nobody' } | undefined
   readonly memory: BatchMemory
 }
 
@@ -88,11 +92,17 @@ export class BatchRun {
   /** Resolves once the batch is settled. With any other outcome than `done` the rest of it is left as it is. */
   async run(): Promise<CallOutcome> {
     while (this.#state !== undefined) {
-      const known = await this.#reopen(this.#state)
-      const outcome = known ?? (await this.#giveUpOld(this.#state)) ?? (await this.#callOnce(this.#state))
+      const outcome = (await this.#beforeCall(this.#state)) ?? (await this.#callOnce(this.#state))
       if (outcome.kind !== 'done') return outcome
     }
     return DONE
+  }
+
+  /** What is to be done before anything is called; `undefined`: nothing. */
+  #beforeCall(state: BatchState): Promise<CallOutcome | undefined> | undefined {
+    const { memory, setting } = this.#options
+    const isOften = memory.known === undefined && setting.policy.maxRecordAgeMs === Number.POSITIVE_INFINITY
+    return isOften ? undefined : this.#reopen(state).then(known => known ?? this.#giveUpOld(this.#state ?? state))
   }
 
   /** Goes on where a run has left off whose processor is gone. `undefined`: what is called next is known. */
@@ -114,13 +124,13 @@ export class BatchRun {
 
   /** Gives up what is too old to be tried, or tried again. `undefined`: nothing is. */
   async #giveUpOld(state: BatchState): Promise<CallOutcome | undefined> {
-    const { maxRecordAgeMs, lastResort } = this.#options.policy
+    const { maxRecordAgeMs, lastResort } = this.#options.setting.policy
     if (maxRecordAgeMs === Number.POSITIVE_INFINITY) return undefined
-    const { hold, interrupt } = this.#options
+    const { setting, interrupt } = this.#options
     // As old as they are when they could be called with.
-    await hold.whenValid(interrupt)
+    await setting.hold.whenValid(interrupt)
     if (interrupt.aborted) return undefined
-    const oldestMs = this.#options.clock.epochMs() - maxRecordAgeMs
+    const oldestMs = setting.clock.epochMs() - maxRecordAgeMs
     const isOld = ({ arrivedAtMs }: ConsumedRecord): boolean => arrivedAtMs !== undefined && arrivedAtMs <= oldestMs
     const old = state.call.filter(isOld)
     if (old.length === 0) return undefined
@@ -137,30 +147,31 @@ export class BatchRun {
   }
 
   async #callOnce(state: BatchState): Promise<CallOutcome> {
-    const { interrupt, call, confirm, isStored, settled } = this.#options
+    const { setting, interrupt, confirm } = this.#options
     const { failures } = state
     const beyond = firstBeyond(state)
-    const records = new SettledRecords(state.call, isStored)
+    const records = new SettledRecords(state.call, this.#options)
     const begin = (scope: CallScope): ProcessRecordsOutcome | Promise<ProcessRecordsOutcome> => {
-      const open = records.open()
+      // What was never called with is not stored; nor is it asked for.
+      const open = this.#calls === 0 && confirm === undefined ? state.call : records.open()
       return open.length === 0
         ? undefined
-        : call({ records: open, settled: records, failures, calls: this.#calls++, beyond, scope })
+        : this.#options.call({ records: open, settled: records, failures, calls: this.#calls++, beyond, scope })
     }
     const attempt = await attemptCall(
-      this.#options,
+      setting,
       interrupt,
-      scope => (confirm === undefined ? begin(scope) : confirm(this.#calls).then(() => begin(scope))),
-      outcome => records.failureIn(outcome)
+      confirm === undefined ? begin : scope => confirm(this.#calls).then(() => begin(scope)),
+      setting.gate && (outcome => records.failureIn(outcome))
     )
     const judgement = records.judge(attempt)
-    settled(judgement.done, judgement.failed[0] ?? beyond)
+    this.#options.settled(judgement.done, judgement.failed[0] ?? beyond)
     switch (judgement.kind) {
       case 'done':
         this.#state = afterSuccess(state)
         // While the bad one is looked for, what has failed before is still about those that are left.
         if (this.#state?.isHalf !== true) this.#failedCalls = 0
-        return DONE
+        return this.#store()
       case 'gone':
         if (this.#options.gone()?.blame === 'own') return this.#failed(state, { ...judgement, kind: 'failed' })
         this.#options.memory.known = caseOf(state, this.#failedCalls) ?? this.#options.memory.known
@@ -174,11 +185,13 @@ export class BatchRun {
   }
 
   async #failed(before: BatchState, judgement: Extract<CallJudgement, { kind: 'failed' }>): Promise<CallOutcome> {
-    const { clock, interrupt } = this.#options
+    const { setting, interrupt } = this.#options
+    const { clock } = setting
     const { cause, failed, isNamed } = judgement
     this.#failedCalls += 1
     this.#options.memory.known = undefined
-    if (judgement.done.length > 0) await this.#options.store?.()
+    const stored = judgement.done.length > 0 ? await this.#store() : DONE
+    if (stored.kind !== 'done') return stored
     const state = afterFailedCall(before, failed, { nowMs: clock.monotonicMs(), isNamed })
     const verdict = this.#judge(state, cause)
     if (verdict.kind === 'again') {
@@ -210,7 +223,7 @@ export class BatchRun {
   }
 
   #judge(state: BatchState, cause: unknown): FailureVerdict {
-    const { shardId, clock, policy, random } = this.#options
+    const { shardId, clock, policy, random } = this.#options.setting
     const { call, failures, failedAtMs } = state
     const arrivals = call.flatMap(({ arrivedAtMs }) => arrivedAtMs ?? [])
     const failure = {
@@ -234,11 +247,13 @@ export class BatchRun {
     }
     if (outcome.kind !== 'done') return outcome
     this.#options.settled(given.records, open)
-    // What follows may take its time, and they are not to be given up again.
-    await this.#options.store?.()
     this.#state = next
     this.#failedCalls = 0
-    return DONE
+    return this.#store()
+  }
+
+  #store(): CallOutcome | Promise<CallOutcome> {
+    return this.#options.store?.() ?? DONE
   }
 
   #tellFailure(
@@ -247,8 +262,9 @@ export class BatchRun {
     retryInMs: number | undefined,
     action: Parameters<CallSetting['failed']>[2]
   ): ProcessorError {
-    const error = new ProcessorError(this.#options.shardId, METHOD, attempt, cause)
-    this.#options.failed(error, retryInMs, action)
+    const { shardId, failed } = this.#options.setting
+    const error = new ProcessorError(shardId, METHOD, attempt, cause)
+    failed(error, retryInMs, action)
     return error
   }
 }

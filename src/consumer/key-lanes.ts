@@ -12,14 +12,13 @@ export interface LaneLimits {
 }
 
 /** What is queued, and how much it counts. */
-export interface Queued<T> {
-  readonly item: T
+export interface Weighed {
   readonly bytes: number
 }
 
 interface Lane<T> {
   readonly key: string | undefined
-  queue: Queued<T>[]
+  queue: T[]
   /** How many of the queue were taken already. */
   head: number
   bytes: number
@@ -32,16 +31,18 @@ interface Lane<T> {
 /** What one call is to be given. To be handed back with {@link KeyLanes.finish}. */
 export interface LaneBatch<T> {
   /** In order, never empty. */
-  readonly items: readonly Queued<T>[]
+  readonly items: readonly T[]
   readonly lane: object
 }
 
 /** Queues by key, in the order in which they were ready. */
-export class KeyLanes<T> {
+export class KeyLanes<T extends Weighed> {
   readonly #limits: LaneLimits
   readonly #lanes = new Map<string | undefined, Lane<T>>()
   #ready: Lane<T>[] = []
-  /** In the order in which they began to wait, which is that in which they are due. */
+  /** How many of those were taken already. */
+  #readyHead = 0
+  /** By when they are due. */
   #waiting: Lane<T>[] = []
   #queued = 0
   #isFlushing = false
@@ -56,15 +57,15 @@ export class KeyLanes<T> {
   }
 
   /** Queues an item in the lane of its key. Without a key, any number of calls may take from the lane at once. */
-  add(key: string | undefined, item: T, bytes: number, nowMs: number): void {
+  add(key: string | undefined, item: T, nowMs: number): void {
     let lane = this.#lanes.get(key)
     if (lane === undefined) {
       lane = { key, queue: [], head: 0, bytes: 0, sinceMs: nowMs, state: 'idle' }
       this.#lanes.set(key, lane)
     }
     if (lane.queue.length === lane.head) lane.sinceMs = nowMs
-    lane.queue.push({ item, bytes })
-    lane.bytes += bytes
+    lane.queue.push(item)
+    lane.bytes += item.bytes
     this.#queued += 1
     if (lane.state === 'idle' || lane.state === 'waiting') this.#enqueue(lane)
   }
@@ -72,8 +73,13 @@ export class KeyLanes<T> {
   /** What the next call is to be given; `undefined`: nothing for now. */
   take(nowMs: number): LaneBatch<T> | undefined {
     this.#promote(nowMs)
-    const lane = this.#ready.shift()
+    const lane = this.#ready[this.#readyHead]
     if (lane === undefined) return undefined
+    this.#readyHead += 1
+    if (this.#readyHead * 2 >= this.#ready.length) {
+      this.#ready = this.#ready.slice(this.#readyHead)
+      this.#readyHead = 0
+    }
     const items = this.#cut(lane)
     lane.sinceMs = nowMs
     if (lane.key !== undefined) lane.state = 'taken'
@@ -85,7 +91,7 @@ export class KeyLanes<T> {
   }
 
   /** The call with a batch is over, and `left` of it is to be taken again, before everything else in its lane. */
-  finish({ lane: handed }: LaneBatch<T>, left: readonly Queued<T>[] = []): void {
+  finish({ lane: handed }: LaneBatch<T>, left: readonly T[] = []): void {
     const lane = handed as Lane<T>
     if (left.length > 0) {
       lane.queue = [...left, ...lane.queue.slice(lane.head)]
@@ -111,7 +117,7 @@ export class KeyLanes<T> {
   keep(isKept: (item: T) => boolean): void {
     this.#queued = 0
     for (const lane of this.#lanes.values()) {
-      lane.queue = lane.queue.slice(lane.head).filter(({ item }) => isKept(item))
+      lane.queue = lane.queue.slice(lane.head).filter(isKept)
       lane.head = 0
       lane.bytes = lane.queue.reduce((sum, { bytes }) => sum + bytes, 0)
       this.#queued += lane.queue.length
@@ -122,7 +128,8 @@ export class KeyLanes<T> {
       if (lane.key !== undefined) this.#lanes.delete(lane.key)
       return false
     }
-    this.#ready = this.#ready.filter(hasWork)
+    this.#ready = this.#ready.slice(this.#readyHead).filter(hasWork)
+    this.#readyHead = 0
     this.#waiting = this.#waiting.filter(hasWork)
   }
 
@@ -152,13 +159,24 @@ export class KeyLanes<T> {
   #enqueue(lane: Lane<T>): void {
     const isReady = this.#limits.windowMs === 0 || this.#isFlushing || this.#isFull(lane)
     if (!isReady) {
-      if (lane.state !== 'waiting') this.#waiting.push(lane)
+      if (lane.state !== 'waiting') this.#waiting.splice(this.#placeOf(lane), 0, lane)
       lane.state = 'waiting'
       return
     }
-    if (lane.state === 'waiting') this.#waiting = this.#waiting.filter(each => each !== lane)
+    if (lane.state === 'waiting') this.#waiting.splice(this.#waiting.lastIndexOf(lane, this.#placeOf(lane)), 1)
     lane.state = 'ready'
     this.#ready.push(lane)
+  }
+
+  /** Behind all lanes that are due no later. One that comes out of a call may be due before others that wait already. */
+  #placeOf({ sinceMs }: Lane<T>): number {
+    let [from, to] = [0, this.#waiting.length]
+    while (from < to) {
+      const middle = (from + to) >> 1
+      if ((this.#waiting[middle] as Lane<T>).sinceMs <= sinceMs) from = middle + 1
+      else to = middle
+    }
+    return from
   }
 
   /** Lanes that have waited long enough, in the order in which they began to wait. */
@@ -174,11 +192,11 @@ export class KeyLanes<T> {
   }
 
   /** As much of the queue as may go into one call. */
-  #cut(lane: Lane<T>): Queued<T>[] {
+  #cut(lane: Lane<T>): T[] {
     const { maxRecords, maxBytes } = this.#limits
-    const items: Queued<T>[] = []
+    const items: T[] = []
     for (let bytes = 0; lane.head < lane.queue.length && items.length < maxRecords; lane.head++) {
-      const next = lane.queue[lane.head] as Queued<T>
+      const next = lane.queue[lane.head] as T
       bytes += next.bytes
       if (items.length > 0 && bytes > maxBytes) break
       items.push(next)

@@ -2,15 +2,15 @@
 // each lane's records settled in order, and has stored how far all of them are. Which records may be called together is decided
 // in key-lanes.ts; what is settled is known to watermark.ts.
 import { type Place, Watermark } from '../checkpoint/watermark.ts'
-import { asConsumerError, messageOf, OptionError } from '../model/errors.ts'
+import { asConsumerError, type OptionError } from '../model/errors.ts'
 import type { ConsumedRecord } from '../model/record.ts'
-import { type ExtendedSequenceNumber, formatPosition, positionOf } from '../model/sequence-number.ts'
+import { type ExtendedSequenceNumber, positionOf } from '../model/sequence-number.ts'
 import type { RetrievedRecords } from '../retrieval/retriever.ts'
-import { forMany } from '../runtime/abort.ts'
+import { forMany, unlessAborted } from '../runtime/abort.ts'
 import type { Clock } from '../runtime/clock.ts'
 import { type Deferred, deferred } from '../runtime/deferred.ts'
-import type { LaneKey } from './delivery-options.ts'
-import { KeyLanes, type LaneBatch, type LaneLimits } from './key-lanes.ts'
+import { KeyLanes, type LaneBatch, type LaneLimits, type Weighed } from './key-lanes.ts'
+import { type LaneBy, laneKeyOf } from './lane-key.ts'
 import type { Delivery } from './plan-delivery.ts'
 import type { Mark, ProgressWriter } from './progress-writer.ts'
 import type { ShardDelivery } from './shard-delivery.ts'
@@ -37,8 +37,7 @@ export interface LaneCall {
 export interface LaneDeliveryOptions {
   /** How many calls may be under way. */
   readonly perShard: number
-  /** `one`: a single lane, so that batches follow each other. */
-  readonly by: LaneKey | 'one'
+  readonly by: LaneBy
   /** How many records may be begun, or queued, past what is stored, or, without a writer, past what is settled. */
   readonly maxInFlight: number
   readonly limits: LaneLimits
@@ -65,9 +64,8 @@ export interface LaneDeliveryOptions {
 }
 
 /** A record on its way. */
-interface Ticket {
+interface Ticket extends Place, Weighed {
   readonly record: ConsumedRecord
-  readonly place: Place
   /** How many came before it. */
   readonly number: number
   readonly millisBehindLatest: number
@@ -97,10 +95,16 @@ export class LaneDelivery implements ShardDelivery {
   #queued = 0
   /** The highest number of a record that the user's code was called with. */
   #begun = -1
+  /** Whether nothing is begun any more but for what winding down needs. */
+  #isStopping = false
   #isWindingDown = false
   #isClosed = false
-  #changed: Deferred = deferred()
-  #timer: AbortController | undefined
+  /** Somebody waits for a change. */
+  #changed: Deferred | undefined
+  /** Wakes when a lane has waited long enough. */
+  #timer: { readonly atMs: number; readonly stop: AbortController } | undefined
+  #isToldOfProgress = true
+  readonly #unlisten: (() => void)[] = []
 
   constructor(options: LaneDeliveryOptions) {
     const { from, limits, interrupt, giveUp, makeWriter } = options
@@ -109,7 +113,7 @@ export class LaneDelivery implements ShardDelivery {
     this.#watermark = new Watermark(from)
     this.#accepted = from
     this.#writer = makeWriter?.(
-      () => ({ position: positionOf(this.#watermark.position), passed: this.#watermark.passed }),
+      () => ({ position: this.#watermark.position, passed: this.#watermark.passed }),
       () => this.#pump()
     )
     const stop = (): void => {
@@ -117,10 +121,12 @@ export class LaneDelivery implements ShardDelivery {
       this.#tell()
     }
     forMany(this.#noRetry.signal)
-    for (const signal of [interrupt, giveUp]) {
-      if (signal.aborted) stop()
-      else signal.addEventListener('abort', stop, { once: true })
-    }
+    this.#listen(interrupt, stop)
+    this.#listen(giveUp, () => {
+      stop()
+      // Nothing can be stored any more.
+      this.#writer?.close()
+    })
   }
 
   get accepted(): ExtendedSequenceNumber {
@@ -142,33 +148,37 @@ export class LaneDelivery implements ShardDelivery {
   }
 
   async #takeIn(retrieved: RetrievedRecords): Promise<CallOutcome> {
-    const { clock, unpack } = this.#options
+    const { clock, by, unpack } = this.#options
     const { millisBehindLatest } = retrieved
     const { records, upTo } = unpack(retrieved, this.#accepted)
     const startedMs = clock.monotonicMs()
     const count = records.length
-    let bytes = 0
+    let total = 0
     const stretch = this.#watermark.add(records, upTo, () => {
       this.#release(retrieved)
       const durationMs = clock.monotonicMs() - startedMs
-      if (count > 0) this.#options.answerSettled({ records: count, bytes, millisBehindLatest, durationMs })
+      if (count > 0) this.#options.answerSettled({ records: count, bytes: total, millisBehindLatest, durationMs })
     })
     this.#accepted = upTo
     this.#noteProgress()
-    for (let index = 0; index < records.length; ) {
+    for (let index = 0; index < count; ) {
       if (!this.#isGoingOn()) return this.#whenQuiet()
-      for (; index < records.length && this.#hasRoom(); index++) {
+      const nowMs = this.#lanesMs()
+      for (; index < count && this.#hasRoom(); index++) {
         const record = records[index] as ConsumedRecord
-        const isLast = index === records.length - 1
-        const place = { stretch, index }
-        const ticket = { record, place, number: this.#queued++, millisBehindLatest, upTo: isLast ? upTo : record }
-        bytes += record.byteLength
-        const key = this.#keyOf(record)
+        const bytes = record.byteLength
+        const to = index === count - 1 ? upTo : record
+        total += bytes
+        const key = laneKeyOf(record, by)
         if (key instanceof Error) return this.#refuse(key)
-        this.#lanes.add(key, ticket, record.byteLength, startedMs)
+        const number = this.#queued++
+        this.#lanes.add(key, { record, bytes, stretch, index, number, millisBehindLatest, upTo: to }, nowMs)
       }
       this.#pump()
-      if (index < records.length) await this.#changed.promise
+      if (index === count) break
+      // Nothing more fits: there is nothing left to wait for.
+      if (this.#calls === 0) this.#deliverNow()
+      await this.#change()
     }
     return this.#isGoingOn() ? DONE : this.#whenQuiet()
   }
@@ -176,14 +186,17 @@ export class LaneDelivery implements ShardDelivery {
   async flush(): Promise<CallOutcome> {
     this.#lanes.flush()
     this.#pump()
-    while (this.#isGoingOn() && (this.#lanes.queued > 0 || this.#calls > 0)) await this.#changed.promise
+    while (this.#isGoingOn() && (this.#lanes.queued > 0 || this.#calls > 0)) await this.#change()
     this.#lanes.linger()
     if (!this.#isGoingOn()) return this.#whenQuiet()
-    await this.#writer?.flush()
+    await this.#stored(this.#options.interrupt)
     return this.#isGoingOn() ? DONE : this.#whenQuiet()
   }
 
   async windDown(): Promise<void> {
+    // Also where nobody has asked for an end: reading may have failed.
+    this.#isStopping = true
+    this.#noRetry.abort('over')
     await this.#whenQuiet()
     const { giveUp } = this.#options
     if (!giveUp.aborted && this.#failure === undefined) {
@@ -191,59 +204,67 @@ export class LaneDelivery implements ShardDelivery {
       this.#isWindingDown = true
       this.#noRetry = new AbortController()
       forMany(this.#noRetry.signal)
-      giveUp.addEventListener('abort', () => this.#noRetry.abort('over'), { once: true })
+      this.#listen(giveUp, () => this.#noRetry.abort('over'))
       const last = this.#begun
       this.#lanes.keep(({ number }) => number <= last)
       this.#lanes.flush()
       this.#pump()
-      while (!giveUp.aborted && (this.#lanes.queued > 0 || this.#calls > 0)) await this.#changed.promise
+      while (!giveUp.aborted && (this.#lanes.queued > 0 || this.#calls > 0)) await this.#change()
       await this.#whenQuiet()
     }
-    if (!giveUp.aborted) await this.#writer?.flush()
+    this.#letGo()
+    await this.#stored(giveUp)
   }
 
   close(): void {
     this.#isClosed = true
-    this.#timer?.abort('closed')
+    for (const unlisten of this.#unlisten) unlisten()
+    this.#timer?.stop.abort('closed')
     this.#writer?.close()
-    for (const retrieved of [...this.#held]) this.#release(retrieved)
+    this.#letGo()
     this.#tell()
+  }
+
+  /** Resolves when what is settled is stored, or nobody waits for that any more. */
+  async #stored(signal: AbortSignal): Promise<void> {
+    this.#noteProgress()
+    if (this.#writer !== undefined) await unlessAborted(this.#writer.flush(), signal).catch(() => {})
+  }
+
+  /** Nothing of what was taken in is to be processed any more: neither it nor what it is in is kept. */
+  #letGo(): void {
+    this.#lanes.keep(() => false)
+    this.#watermark.letGo()
+    for (const retrieved of [...this.#held]) this.#release(retrieved)
   }
 
   /** Whether what is queued is to be processed. */
   #isGoingOn(): boolean {
     const { interrupt, giveUp } = this.#options
     if (this.#isClosed || giveUp.aborted || this.#trouble.signal.aborted) return false
-    return this.#isWindingDown || !interrupt.aborted
+    return this.#isWindingDown || !(interrupt.aborted || this.#isStopping)
   }
 
   /** Nobody is told of an end before the user's code has come to one. */
   async #whenQuiet(): Promise<CallOutcome> {
-    while (this.#calls > 0) await this.#changed.promise
-    return this.#failure ?? INTERRUPTED
+    while (this.#calls > 0) await this.#change()
+    this.#noteProgress()
+    if (this.#failure === undefined) return INTERRUPTED
+    this.#letGo()
+    // It may be long until somebody goes on here, or elsewhere: that is to begin after what is settled.
+    await this.#stored(this.#options.giveUp)
+    return this.#failure
+  }
+
+  #deliverNow(): void {
+    this.#lanes.flush()
+    this.#pump()
+    this.#lanes.linger()
   }
 
   #hasRoom(): boolean {
     const passed = this.#writer?.storedPassed ?? this.#watermark.passed
     return this.#queued - passed < this.#options.maxInFlight
-  }
-
-  /** The key of the lane of a record; `undefined`: it needs none. An error where the user's code does not say. */
-  #keyOf(record: ConsumedRecord): string | undefined | OptionError {
-    const { by } = this.#options
-    if (by === 'none') return undefined
-    if (by === 'one') return ''
-    if (by === 'key') return record.partitionKey
-    try {
-      const key: unknown = by(record)
-      if (typeof key === 'string') return key
-      return new OptionError(
-        'concurrency.by',
-        `returned a ${typeof key} for ${formatPosition(record)}, expected a text`
-      )
-    } catch (cause) {
-      return new OptionError('concurrency.by', `threw for ${formatPosition(record)}: ${messageOf(cause)}`, { cause })
-    }
   }
 
   /** Without a key nobody knows which records must wait for each other: the shard ends before this one. */
@@ -256,32 +277,42 @@ export class LaneDelivery implements ShardDelivery {
 
   /** Begins as many calls as may be under way. */
   #pump(): void {
-    const { clock, perShard } = this.#options
-    const nowMs = clock.monotonicMs()
-    while (this.#isGoingOn() && this.#calls < perShard) {
+    const { perShard } = this.#options
+    const nowMs = this.#lanesMs()
+    while (this.#calls < perShard && this.#isGoingOn()) {
       const batch = this.#lanes.take(nowMs)
       if (batch === undefined) break
       void this.#call(batch)
     }
-    const dueMs = this.#lanes.dueMs()
-    if (dueMs !== undefined && this.#timer === undefined && this.#isGoingOn()) void this.#pumpAt(dueMs - nowMs)
+    // With as many calls as may be there is nothing to wake up for: the next one that ends takes what is due by then.
+    const dueMs = this.#calls < perShard ? this.#lanes.dueMs() : undefined
+    if (dueMs !== undefined && dueMs < (this.#timer?.atMs ?? Number.POSITIVE_INFINITY) && this.#isGoingOn()) {
+      void this.#pumpAt(dueMs, nowMs)
+    }
     this.#tell()
   }
 
-  async #pumpAt(inMs: number): Promise<void> {
-    const timer = new AbortController()
-    this.#timer = timer
-    await this.#options.clock.sleep(Math.max(0, inMs), timer.signal)
+  /** What time it is to the lanes. Where none of them waits for more, that is no matter. */
+  #lanesMs(): number {
+    return this.#options.limits.windowMs > 0 ? this.#options.clock.monotonicMs() : 0
+  }
+
+  async #pumpAt(atMs: number, nowMs: number): Promise<void> {
+    this.#timer?.stop.abort('sooner')
+    const stop = new AbortController()
+    this.#timer = { atMs, stop }
+    await this.#options.clock.sleep(Math.max(0, atMs - nowMs), stop.signal)
+    if (stop.signal.aborted) return
     this.#timer = undefined
-    if (!timer.signal.aborted) this.#pump()
+    this.#pump()
   }
 
   async #call(batch: LaneBatch<Ticket>): Promise<void> {
-    const tickets = new Map(batch.items.map(({ item }) => [item.record, item]))
-    const last = batch.items.at(-1)?.item as Ticket
+    const last = batch.items.at(-1) as Ticket
+    let left = batch.items
     this.#calls += 1
     const call: LaneCall = {
-      records: batch.items.map(({ item }) => item.record),
+      records: batch.items.map(({ record }) => record),
       millisBehindLatest: last.millisBehindLatest,
       upTo: this.#options.by === 'one' ? positionOf(last.upTo) : undefined,
       isHurried: this.#isWindingDown,
@@ -290,24 +321,44 @@ export class LaneDelivery implements ShardDelivery {
         this.#begun = Math.max(this.#begun, last.number)
       },
       settled: records => {
-        for (const record of records) {
-          const ticket = tickets.get(record)
-          if (ticket === undefined) continue
-          this.#watermark.settle(ticket.place)
-          tickets.delete(record)
-        }
-        this.#noteProgress()
+        // What is given up is settled without a call.
+        if (records.length > 0) this.#begun = Math.max(this.#begun, last.number)
+        left = this.#settled(left, records)
       }
     }
-    const outcome = await this.#options.settleBatch(call).catch(asOutcome)
+    const outcome = await this.#outcomeOf(call)
     this.#calls -= 1
     const isOver = outcome.kind === 'gave-up' || outcome.kind === 'gone'
     if (isOver && !this.#isWindingDown) this.#fail(outcome)
-    const left = batch.items.filter(({ item }) => tickets.has(item.record))
     // In a hurry, what fails is left to whoever has the shard next, and so is what must not overtake it.
     if (this.#isWindingDown && left.length > 0) this.#lanes.abandon(batch)
     else this.#lanes.finish(batch, left)
     this.#pump()
+  }
+
+  /** What ought not to happen halts the shard: nobody waits for the call. */
+  async #outcomeOf(call: LaneCall): Promise<CallOutcome> {
+    try {
+      return await this.#options.settleBatch(call)
+    } catch (thrown) {
+      return { kind: 'gave-up', lastResort: 'halt', error: asConsumerError(thrown) }
+    }
+  }
+
+  /** Notes which of a call are settled. Those that are not. */
+  #settled(tickets: readonly Ticket[], records: readonly ConsumedRecord[]): readonly Ticket[] {
+    if (records.length === 0) return tickets
+    const isAll = records.length === tickets.length && records.every((record, i) => record === tickets[i]?.record)
+    const settled = isAll ? undefined : new Set(records)
+    const left: Ticket[] = []
+    for (const ticket of tickets) {
+      if (settled?.has(ticket.record) === false) left.push(ticket)
+      else this.#watermark.settle(ticket)
+    }
+    // Once for all those that are settled in the same moment.
+    if (this.#isToldOfProgress) void Promise.resolve().then(() => this.#noteProgress())
+    this.#isToldOfProgress = false
+    return left
   }
 
   #fail(outcome: CallOutcome): void {
@@ -317,9 +368,13 @@ export class LaneDelivery implements ShardDelivery {
   }
 
   #noteProgress(): void {
-    this.#options.progressed(positionOf(this.#watermark.position))
+    this.#isToldOfProgress = true
+    // The next processor begins at the checkpoint, whatever one that is gone has settled.
+    if (this.#isClosed || this.#failure?.kind === 'gone') return
+    const { position, passed } = this.#watermark
+    this.#options.progressed(position)
     // Well before there is no room: records are to go on being begun while a write is under way.
-    const unstored = this.#watermark.passed - (this.#writer?.storedPassed ?? 0)
+    const unstored = passed - (this.#writer?.storedPassed ?? 0)
     this.#writer?.moved(unstored * 4 >= this.#options.maxInFlight)
   }
 
@@ -327,14 +382,21 @@ export class LaneDelivery implements ShardDelivery {
     if (this.#held.delete(retrieved)) retrieved.release()
   }
 
+  #listen(signal: AbortSignal, told: () => void): void {
+    if (signal.aborted) told()
+    else signal.addEventListener('abort', told, { once: true })
+    this.#unlisten.push(() => signal.removeEventListener('abort', told))
+  }
+
+  /** Resolves with the next change. */
+  #change(): Promise<void> {
+    this.#changed ??= deferred()
+    return this.#changed.promise
+  }
+
   #tell(): void {
     const changed = this.#changed
-    this.#changed = deferred()
-    changed.resolve()
+    this.#changed = undefined
+    changed?.resolve()
   }
-}
-
-/** What ought not to happen halts the shard: nobody waits for the call. */
-function asOutcome(thrown: unknown): CallOutcome {
-  return { kind: 'gave-up', lastResort: 'halt', error: asConsumerError(thrown) }
 }

@@ -34,6 +34,12 @@ const STORE_EVERY_MS = 1_000
 /** Batches of a size of their own: so many records may wait for more, unless a batch may be larger than half of it. */
 const QUEUED_RECORDS = 20_000
 
+const UNLIMITED: BatchSettings = {
+  maxRecords: Number.POSITIVE_INFINITY,
+  maxBytes: Number.POSITIVE_INFINITY,
+  windowMs: 0
+}
+
 /** Opens the way in which a shard is delivered, from where its processor has come to. */
 export function openDelivery(options: DeliveryOptions): ShardDelivery {
   const { concurrency, batch, calls, batches, unpacker, interrupt, giveUp, clock, listener } = options
@@ -61,11 +67,12 @@ function openBatches(options: DeliveryOptions, batch: BatchSettings): ShardDeliv
     answerSettled: () => {},
     settleBatch: async call => {
       const startedMs = clock.monotonicMs()
+      const { records, millisBehindLatest } = call
+      // Before they are processed: in a thread, their payloads may go there.
+      const bytes = records.reduce((sum, { byteLength }) => sum + byteLength, 0)
       const outcome = await batches.settle(call)
       calls.threaded?.letGo()
       if (outcome.kind === 'done') {
-        const { records, millisBehindLatest } = call
-        const bytes = records.reduce((sum, { byteLength }) => sum + byteLength, 0)
         const durationMs = clock.monotonicMs() - startedMs
         listener.batchProcessed({ records: records.length, bytes, millisBehindLatest, durationMs })
       }
@@ -77,20 +84,20 @@ function openBatches(options: DeliveryOptions, batch: BatchSettings): ShardDeliv
 function openLanes(options: DeliveryOptions, { perShard, by, maxInFlight }: ConcurrencySettings): ShardDelivery {
   const { calls, batches, unpacker, batch, clock, random, listener } = options
   const { progress } = calls
+  const limits = batch ?? UNLIMITED
   return new LaneDelivery({
     ...options,
     perShard,
     by,
     maxInFlight,
-    limits: batch ?? { maxRecords: calls.recordsPerCall, maxBytes: Number.POSITIVE_INFINITY, windowMs: 0 },
+    limits: { ...limits, maxRecords: Math.min(limits.maxRecords, calls.recordsPerCall) },
     from: progress.settled,
     keepsNothing: true,
     makeWriter: (mark, stored) =>
       new ProgressWriter({
         mark,
         write: position => progress.checkpointer(position).checkpoint(),
-        failed: (error, failures, retryInMs) =>
-          listener.failed({ during: 'checkpoint', error, failures, ...(retryInMs !== undefined && { retryInMs }) }),
+        failed: (error, failures, retryInMs) => listener.failed({ during: 'checkpoint', error, failures, retryInMs }),
         stored,
         intervalMs: STORE_EVERY_MS,
         clock,

@@ -6,13 +6,14 @@ import { BugError, LeaseLostError, OptionError, ProcessorError } from '../model/
 import type { ConsumedRecord } from '../model/record.ts'
 import { comparePositions, type ExtendedSequenceNumber, isRecordPosition } from '../model/sequence-number.ts'
 import { afterFailure, type FailurePolicy } from '../processor/failure-rules.ts'
-import { HandlerProcessor } from '../processor/handler-processor.ts'
+import { keepsNothing } from '../processor/handler-processor.ts'
 import { LaneProcessor } from '../processor/lane-processor.ts'
 import { asProcessor, type RecordProcessor } from '../processor/record-processor.ts'
 import { ThreadProcessor } from '../processor/thread-processor.ts'
 import type { Clock } from '../runtime/clock.ts'
 import type { Random } from '../runtime/random.ts'
 import { type CallScope, withinLimit } from './call-limit.ts'
+import { CallTimers } from './call-timers.ts'
 import { confirmOwnCheckpoint, loadOwnCheckpoint, saveOwnCheckpoint } from './own-checkpoints.ts'
 import type { ShardListener } from './shard-listener.ts'
 import { type CallOutcome, type CallSetting, callUser } from './user-call.ts'
@@ -48,6 +49,7 @@ export class ProcessorCalls {
   readonly progress: ShardProgress
   readonly #options: ProcessorCallsOptions
   readonly #signals: CallSignals
+  readonly #timers: CallTimers
   #processor: RecordProcessor | undefined
   #keepsNothing = false
   /** How many processors in a row have gone without settling a batch. */
@@ -58,9 +60,10 @@ export class ProcessorCalls {
   #pauseMs = 0
 
   constructor(options: ProcessorCallsOptions, signals: CallSignals) {
-    const { tenure } = options
+    const { tenure, clock } = options
     this.#options = options
     this.#signals = signals
+    this.#timers = new CallTimers({ clock, abandoned: signals.abandoned, lingers: true })
     this.progress = new ShardProgress(tenure.lease.checkpoint, {
       checkpoint: position => this.#unlessAbandoned(() => tenure.checkpoint(position)),
       prepareCheckpoint: pending => this.#unlessAbandoned(() => tenure.prepareCheckpoint(pending)),
@@ -78,7 +81,7 @@ export class ProcessorCalls {
   /** Whether what the processor has returned from is done: it is a function, and has nothing to lose. */
   get keepsNothing(): boolean {
     // What has gone has told, and the next one is as it was.
-    return this.#processor instanceof HandlerProcessor || this.#keepsNothing
+    return this.#keepsNothing || (this.#processor !== undefined && keepsNothing(this.#processor))
   }
 
   /** How many records a call is given at most, where nothing else is said. */
@@ -146,7 +149,7 @@ export class ProcessorCalls {
     const { abandoned } = this.#signals
     try {
       // Nobody is called after this, so nothing is lost with a processor that does not return.
-      await withinLimit({ sources: [], limitMs, clock, abandoned }, () => this.#processor?.leaseLost({ shardId }))
+      await withinLimit({ limitMs, clock, abandoned }, [], () => this.#processor?.leaseLost({ shardId }))
     } catch (cause) {
       listener.processorFailed(new ProcessorError(shardId, 'leaseLost', 1, cause), undefined, 'retry')
     }
@@ -205,6 +208,7 @@ export class ProcessorCalls {
 
   /** Nothing is called any more. */
   close(): void {
+    this.#timers.clear()
     this.threaded?.close()
   }
 
@@ -217,7 +221,7 @@ export class ProcessorCalls {
       policy,
       limitMs: handlerTimeoutMs,
       giveUp: this.#signals.giveUp,
-      abandoned: this.#signals.abandoned,
+      timers: this.#timers,
       clock,
       random,
       turn: () => this.threaded,

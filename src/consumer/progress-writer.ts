@@ -1,6 +1,5 @@
 // Stores how far a shard has come, where the framework does that by itself: not for every record, but soon, and before more is
 // under way than may be. Keeps trying: what is not stored is delivered again, and nothing worse.
-import { isRetryable } from '../model/errors.ts'
 import { comparePositions, type ExtendedSequenceNumber } from '../model/sequence-number.ts'
 import { backoffMs } from '../runtime/backoff.ts'
 import type { Clock } from '../runtime/clock.ts'
@@ -17,10 +16,10 @@ export interface Mark {
 export interface ProgressWriterOptions {
   /** Where everything is settled now. */
   readonly mark: () => Mark
-  /** Stores a position. Rejects if it cannot be, with an error that says whether that passes. */
+  /** Stores a position. Rejects if it cannot be. */
   readonly write: (position: ExtendedSequenceNumber) => Promise<void>
-  /** A write failed; it is tried again in `retryInMs` milliseconds, or, if that is absent, is not. */
-  readonly failed: (error: unknown, failures: number, retryInMs: number | undefined) => void
+  /** A write failed, `failures` times in a row; it is tried again in `retryInMs` milliseconds. */
+  readonly failed: (error: unknown, failures: number, retryInMs: number) => void
   /** More was stored. */
   readonly stored: () => void
   /** How long a mark that moves is left alone. Milliseconds. */
@@ -41,7 +40,6 @@ export class ProgressWriter {
   #waiting: AbortController | undefined
   #running: Promise<void> | undefined
   #isUrgent = false
-  #failure: { readonly error: unknown } | undefined
   #landed: Deferred = deferred()
 
   constructor(options: ProgressWriterOptions) {
@@ -54,11 +52,6 @@ export class ProgressWriter {
     return this.#stored.passed
   }
 
-  /** What made it give up; `undefined`: it has not. */
-  get failure(): { readonly error: unknown } | undefined {
-    return this.#failure
-  }
-
   /** The mark has moved, perhaps. `isUrgent`: somebody waits for it to be stored. */
   moved(isUrgent: boolean): void {
     if (isUrgent && !this.#isUrgent) {
@@ -68,14 +61,14 @@ export class ProgressWriter {
     if (this.#running !== undefined || !this.#isBehind()) return
     this.#running = this.#run().finally(() => {
       this.#running = undefined
-      this.#isUrgent = false
       // What moved while the last write ended.
       if (this.#isBehind()) this.moved(false)
+      else this.#isUrgent = false
       this.#tellLanded()
     })
   }
 
-  /** Resolves when the mark as it is now is stored, or never will be. */
+  /** Resolves when the mark as it is now is stored, or the writer is closed. */
   async flush(): Promise<void> {
     while (this.#isBehind()) {
       this.moved(true)
@@ -90,7 +83,7 @@ export class ProgressWriter {
   }
 
   #isBehind(): boolean {
-    if (this.#closing.signal.aborted || this.#failure !== undefined) return false
+    if (this.#closing.signal.aborted) return false
     return comparePositions(this.#options.mark().position, this.#stored.position) > 0
   }
 
@@ -100,20 +93,21 @@ export class ProgressWriter {
       if (!this.#isBehind()) return
       const { clock, random, mark, write, failed, stored } = this.#options
       const target = mark()
+      // Whoever is in a hurry from here on waits for more than this write.
+      this.#isUrgent = false
       try {
         await write(target.position)
       } catch (error) {
         failures += 1
-        const retryInMs = isRetryable(error) ? backoffMs(failures, RETRY, random.next()) : undefined
-        if (retryInMs === undefined) this.#failure = { error }
+        // Also what should not pass: nothing but the end of the tenure makes it pointless, and that closes the writer.
+        const retryInMs = backoffMs(failures, RETRY, random.next())
         if (!this.#closing.signal.aborted) failed(error, failures, retryInMs)
-        if (retryInMs !== undefined) await this.#sleep(retryInMs)
+        await clock.sleep(retryInMs, this.#closing.signal)
         continue
       }
       failures = 0
       this.#wrote = clock.monotonicMs()
       this.#stored = target
-      this.#isUrgent = false
       this.#tellLanded()
       stored()
     }

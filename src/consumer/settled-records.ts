@@ -19,21 +19,27 @@ export type CallJudgement = {
   | { readonly kind: 'gone'; readonly cause: ProcessorGoneError }
 )
 
+/** Knows what is checkpointed. */
+export interface Checkpointed {
+  isStored(record: ConsumedRecord): boolean
+}
+
 /** The records of one call, and which of them are settled. */
 export class SettledRecords {
   readonly #records: readonly ConsumedRecord[]
-  readonly #isStored: (record: ConsumedRecord) => boolean
+  readonly #checkpointed: Checkpointed
   /** By position. Made when the first record is settled on its own. */
   #indices: Map<string, number> | undefined
-  readonly #settled = new Set<number>()
+  /** By index. Made when the first record is settled on its own. */
+  #settled: Set<number> | undefined
   /** What was read from a result: its list may be one that can be read only once. */
   #read:
     | { readonly result: ProcessRecordsOutcome; readonly indices?: readonly number[]; readonly error?: unknown }
     | undefined
 
-  constructor(records: readonly ConsumedRecord[], isStored: (record: ConsumedRecord) => boolean) {
+  constructor(records: readonly ConsumedRecord[], checkpointed: Checkpointed) {
     this.#records = records
-    this.#isStored = isStored
+    this.#checkpointed = checkpointed
   }
 
   /**
@@ -42,16 +48,22 @@ export class SettledRecords {
    * @throws OptionError if it is none of the call's
    */
   settle(position: ExtendedSequenceNumber): void {
-    this.#settled.add(this.#indexOf(position, 'settle'))
+    const index = this.#indexOf(position, 'settle')
+    this.#settled ??= new Set()
+    this.#settled.add(index)
   }
 
   /** The records that are not settled yet. */
   open(): readonly ConsumedRecord[] {
     const first = this.#records[0]
     // Checkpoints come in order: if the first record is not stored, none is.
-    const isUntouched = this.#settled.size === 0 && first !== undefined && !this.#isStored(first)
+    const isUntouched = this.#settled === undefined && first !== undefined && !this.#checkpointed.isStored(first)
     if (isUntouched) return this.#records
-    return this.#records.filter((record, index) => !this.#settled.has(index) && !this.#isStored(record))
+    return this.#records.filter((record, index) => !this.#isSettled(index) && !this.#checkpointed.isStored(record))
+  }
+
+  #isSettled(index: number): boolean {
+    return this.#settled?.has(index) === true
   }
 
   /** What a call has failed with although it has returned: it names all that was left as failed, or cannot be made sense of. */
@@ -67,6 +79,7 @@ export class SettledRecords {
   /** What the call has come to, once nobody waits for it any more. */
   judge(attempt: Attempt<ProcessRecordsOutcome>): CallJudgement {
     if (attempt.kind === 'done') {
+      if (attempt.value === undefined) return { kind: 'done', done: this.#records, failed: [], isNamed: false }
       try {
         const named = this.#named(attempt.value)
         if (named.size === 0) return { kind: 'done', done: this.#records, failed: [], isNamed: false }
@@ -100,7 +113,7 @@ export class SettledRecords {
     if (this.#read?.result !== result) this.#read = this.#readList(result, failed as Iterable<ExtendedSequenceNumber>)
     const { indices, error } = this.#read
     if (indices === undefined) throw error
-    return new Set(indices.filter(index => !this.#settled.has(index)))
+    return new Set(indices.filter(index => !this.#isSettled(index)))
   }
 
   #readList(result: ProcessRecordsOutcome, failed: Iterable<ExtendedSequenceNumber>) {

@@ -60,11 +60,17 @@ export class ShardReading {
     try {
       const retrieved = await this.#open(from).next(this.#wait.signal)
       this.#watch.hasRead()
+      // They came in the moment in which nobody believed in it any more: the next read is not to be given up for that.
+      if (this.#remedy !== undefined) this.renew()
       return retrieved
     } catch (error) {
       if (!this.#wait.signal.aborted) return { kind: 'failed', error }
       const remedy = this.#remedy
-      if (remedy === undefined) return { kind: 'stopped' }
+      if (remedy === undefined) {
+        // It may be long until somebody reads on, and that is no answer that does not come.
+        this.#watch.hasRead()
+        return { kind: 'stopped' }
+      }
       const { forMs = 0 } = this.#watch.stall ?? {}
       this.close()
       this.renew()

@@ -4,7 +4,7 @@ import { LeaseLostError, ProcessorError, ProcessorGoneError } from '../model/err
 import { afterFailure, type FailureAction, type FailurePolicy, type LastResort } from '../processor/failure-rules.ts'
 import type { Clock } from '../runtime/clock.ts'
 import type { Random } from '../runtime/random.ts'
-import { type CallLimit, type CallScope, withinLimit } from './call-limit.ts'
+import { type CallLimit, type CallScope, isThenable, withinLimit } from './call-limit.ts'
 
 /**
  * How a call of the user's code came out. `interrupted`: nobody wanted another attempt, and none had succeeded. `gone`: the
@@ -35,8 +35,8 @@ export interface Hold {
   readonly lapse: AbortSignal
   /** Whether the user wants no calls for now. Absent: calls may be made. */
   readonly isPaused?: boolean
-  /** Resolves when user code may be called, or never will be, or `signal` aborts. Never rejects. */
-  whenValid(signal: AbortSignal): Promise<void>
+  /** Resolves when user code may be called, or never will be, or `signal` aborts. Never rejects. `undefined`: it may be called. */
+  whenValid(signal: AbortSignal): Promise<void> | undefined
 }
 
 /** Keeps calls back for a while after too many have failed. */
@@ -54,7 +54,7 @@ export interface AdmittedCall {
 }
 
 /** What every call of the user's code of one shard is made with. */
-export interface CallSetting extends Pick<CallLimit, 'turn' | 'leftBehind'> {
+export interface CallSetting extends Pick<CallLimit, 'timers' | 'turn' | 'leftBehind'> {
   readonly shardId: string
   readonly hold: Hold
   readonly policy: FailurePolicy
@@ -79,26 +79,28 @@ export interface CallSetting extends Pick<CallLimit, 'turn' | 'leftBehind'> {
  * @param failureIn what the gate is to be told that a call has failed with that has returned; `undefined`: it has not
  */
 export async function attemptCall<T>(
-  { hold, gate, giveUp, abandoned, limitMs, clock, turn, leftBehind }: CallSetting,
+  setting: CallSetting,
   interrupt: AbortSignal,
   call: (scope: CallScope) => T | Promise<T>,
   failureIn: (value: T) => unknown = () => undefined
 ): Promise<Attempt<T>> {
+  const { hold, gate, giveUp } = setting
   for (;;) {
-    if (!interrupt.aborted) await hold.whenValid(interrupt)
+    const validity = interrupt.aborted ? undefined : hold.whenValid(interrupt)
+    if (validity !== undefined) await validity
     if (interrupt.aborted) return { kind: 'interrupted' }
     const { lapse } = hold
     // Many shards are let go on at once, and another one's code may have blocked the event loop since.
-    const isHeldBack = (): boolean => lapse.aborted || hold.isPaused === true
-    if (isHeldBack()) continue
-    const admitted = await gate?.admit(interrupt).catch(() => undefined)
-    if (interrupt.aborted || isHeldBack()) {
+    if (lapse.aborted || hold.isPaused) continue
+    const admitted = gate && (await gate.admit(interrupt).catch(() => undefined))
+    if (interrupt.aborted || lapse.aborted || hold.isPaused) {
       admitted?.dropped()
       if (interrupt.aborted) return { kind: 'interrupted' }
       continue
     }
     try {
-      const value = await withinLimit({ sources: [giveUp, lapse], limitMs, clock, abandoned, turn, leftBehind }, call)
+      const outcome = withinLimit(setting, [giveUp, lapse], call)
+      const value = isThenable(outcome) ? await outcome : outcome
       if (!lapse.aborted) {
         const failure = failureIn(value)
         if (failure === undefined) admitted?.succeeded()

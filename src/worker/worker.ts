@@ -349,7 +349,8 @@ export class Worker extends Observable {
       },
       failed: failure => {
         events.failed(failure)
-        if (failure.retryInMs !== undefined) return
+        // Where no checkpoint can be stored, the shard is halted, and keeps its lease.
+        if (failure.retryInMs !== undefined || failure.during === 'checkpoint') return
         this.#member.cannotRead(tenure, failure.error)
       },
       gaveUp: (error, lastResort) => {

@@ -1,4 +1,5 @@
 import { expect } from 'chai'
+import type { Tenure } from '../../src/leases/tenure.ts'
 import { shardId } from '../support/builders.ts'
 import type { ControlCall } from '../support/flaky-control-store.ts'
 import { FleetMemberWorld, SETTINGS, SYNC_MS, type TestMember } from './fleet-member-world.ts'
@@ -330,7 +331,7 @@ describe('FleetMember', () => {
     const world = new FleetMemberWorld(2)
     const [a] = (await world.fleet('a')) as [TestMember]
     const [tenure] = a.member.held()
-    a.member.avoid(tenure?.leaseKey ?? '', 60_000)
+    a.member.avoid(tenure as Tenure)
     await tenure?.release()
     await world.clock.advance(20_000)
     expect(a.held()).to.have.length(1)
