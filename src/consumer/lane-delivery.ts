@@ -275,7 +275,7 @@ export class LaneDelivery implements ShardDelivery {
     return this.#whenQuiet()
   }
 
-  /** Begins as many calls as may be under way. */
+  /** Begins as many calls as may be under way; and again when records are due, unless the end of a call is to be waited for. */
   #pump(): void {
     const { perShard } = this.#options
     const nowMs = this.#lanesMs()
@@ -284,7 +284,6 @@ export class LaneDelivery implements ShardDelivery {
       if (batch === undefined) break
       void this.#call(batch)
     }
-    // With as many calls as may be there is nothing to wake up for: the next one that ends takes what is due by then.
     const dueMs = this.#calls < perShard ? this.#lanes.dueMs() : undefined
     if (dueMs !== undefined && dueMs < (this.#timer?.atMs ?? Number.POSITIVE_INFINITY) && this.#isGoingOn()) {
       void this.#pumpAt(dueMs, nowMs)
@@ -321,8 +320,7 @@ export class LaneDelivery implements ShardDelivery {
         this.#begun = Math.max(this.#begun, last.number)
       },
       settled: records => {
-        // What is given up is settled without a call.
-        if (records.length > 0) this.#begun = Math.max(this.#begun, last.number)
+        if (records.length > 0) this.#begun = Math.max(this.#begun, last.number) // Given up without a call, perhaps.
         left = this.#settled(left, records)
       }
     }

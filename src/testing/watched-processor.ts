@@ -3,12 +3,13 @@
 import type { Checkpointer, PreparedCheckpoint } from '../checkpoint/checkpointer.ts'
 import type { ConsumedRecord } from '../model/record.ts'
 import { type ExtendedSequenceNumber, isPosition } from '../model/sequence-number.ts'
-import { type Handler, HandlerProcessor } from '../processor/handler-processor.ts'
+import { type Handler, HandlerProcessor, keepsNothing } from '../processor/handler-processor.ts'
 import {
   asProcessor,
   type InitializeInput,
   type LeaseLostInput,
   type ProcessRecordsInput,
+  type ProcessRecordsOutcome,
   RecordProcessor,
   type ShardEndedInput,
   type ShutdownRequestedInput
@@ -55,9 +56,10 @@ export function watchedHandler<Call>(handler: Handler, options: WatchOptions<Cal
     let watched: WatchedProcessor<Call> | undefined
     const inner = new HandlerProcessor(async (records, context) => {
       await conducted(options)
-      await handler(records, context)
+      const outcome = await handler(records, context)
       if (!options.gate.isOpen) await options.gate.pass()
-      watched?.vouch()
+      if (outcome === undefined) watched?.vouch()
+      return outcome
     })
     watched = new WatchedProcessor(inner, { ...options, conduct: {} }, false)
     return watched
@@ -84,6 +86,17 @@ class WatchedProcessor<Call> extends RecordProcessor {
     this.#inner = inner
     this.#options = options
     this.#checkpointsItself = checkpointsItself
+    if (inner.loadCheckpoint !== undefined) {
+      this.loadCheckpoint = input => this.#gated(async () => inner.loadCheckpoint?.(input))
+    }
+    if (inner.saveCheckpoint !== undefined) {
+      this.saveCheckpoint = input => this.#gated(async () => inner.saveCheckpoint?.(input))
+    }
+  }
+
+  /** As that of the processor that is watched. */
+  get keepsNothing(): boolean {
+    return keepsNothing(this.#inner)
   }
 
   vouch(): void {
@@ -94,21 +107,22 @@ class WatchedProcessor<Call> extends RecordProcessor {
     await this.#gated(() => this.#inner.initialize(input))
   }
 
-  override async processRecords(input: ProcessRecordsInput): Promise<void> {
+  override async processRecords(input: ProcessRecordsInput): Promise<ProcessRecordsOutcome> {
     const { watch } = this.#options
     const { shardId, records, signal } = input
     const call = watch.begin(shardId, records, signal)
     this.#call = call
     let isDone = false
     try {
-      await this.#gated(async () => {
+      const outcome = await this.#gated(async () => {
         await conducted(this.#options)
-        await this.#inner.processRecords({
+        return this.#inner.processRecords({
           ...input,
           checkpointer: this.#watched(shardId, input.checkpointer, records.at(-1))
         })
       })
-      isDone = true
+      isDone = outcome === undefined
+      return outcome
     } finally {
       this.#call = undefined
       watch.end(call, isDone)
@@ -130,10 +144,10 @@ class WatchedProcessor<Call> extends RecordProcessor {
   }
 
   /** Whatever comes of a call, the worker learns of it only while it runs. */
-  async #gated(call: () => void | Promise<void>): Promise<void> {
+  async #gated<T>(call: () => T | Promise<T>): Promise<T> {
     const { gate } = this.#options
     try {
-      await call()
+      return await call()
     } finally {
       if (!gate.isOpen) await gate.pass()
     }

@@ -50,6 +50,20 @@ describe('Watermark', () => {
     expect(told).to.deep.equal(['second', 'first'])
   })
 
+  it('keeps nothing of records that nobody processes any more, and tells nobody of them', () => {
+    const told: string[] = []
+    const mark = new Watermark(TRIM_HORIZON)
+    const stretch = mark.add([{ ...at(1), payload: 'large' }, at(2), at(3)] as never, at(3), () => told.push('done'))
+    mark.settle({ stretch, index: 0 })
+    mark.settle({ stretch, index: 2 })
+    mark.letGo()
+    expect(mark.position).to.deep.equal(at(1))
+    expect(mark.beyond()).to.deep.equal([at(3)])
+    mark.settle({ stretch, index: 1 })
+    expect(mark.position).to.deep.equal(at(3))
+    expect(told).to.deep.equal([])
+  })
+
   it('is where a naive count says it is, in any order of settling', () => {
     for (const seed of seeds(200)) {
       const random = seededRandom(seed)

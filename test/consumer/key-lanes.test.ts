@@ -79,6 +79,21 @@ describe('KeyLanes', () => {
     expect(itemsOf(lanes.take(0))).to.deep.equal(['a2', 'a3'])
   })
 
+  it('is due by the lane that has waited longest, also where that comes out of a call', () => {
+    const lanes = new KeyLanes<Item>({ ...ALL, maxRecords: 2, windowMs: 100 })
+    for (const item of ['a1', 'a2', 'a3']) lanes.add('a', an(item), 0)
+    const batch = lanes.take(0)
+    lanes.add('b', an('b1'), 50)
+    lanes.add('c', an('c1'), 60)
+    expect(lanes.dueMs()).to.equal(150)
+    if (batch) lanes.finish(batch)
+    expect(lanes.dueMs()).to.equal(100)
+    expect(itemsOf(lanes.take(100))).to.deep.equal(['a3'])
+    lanes.add('c', an('c2'), 110)
+    expect(itemsOf(lanes.take(110))).to.deep.equal(['c1', 'c2'])
+    expect(lanes.dueMs()).to.equal(150)
+  })
+
   it('drops what is not to be kept, and the lane of what is abandoned', () => {
     const lanes = new KeyLanes<Item>({ ...ALL, maxRecords: 1 })
     for (const item of ['a1', 'a2', 'b1', 'c1']) lanes.add(item[0], an(item), 0)

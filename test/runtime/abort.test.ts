@@ -1,6 +1,6 @@
 import { getEventListeners } from 'node:events'
 import { expect } from 'chai'
-import { unlessAborted, whenAborted, withSignal } from '../../src/runtime/abort.ts'
+import { firstAborted, forMany, unlessAborted, whenAborted, withSignal } from '../../src/runtime/abort.ts'
 
 const listenersOf = (signal: AbortSignal): number => getEventListeners(signal, 'abort').length
 const failureOf = (work: Promise<unknown>): Promise<unknown> =>
@@ -123,5 +123,35 @@ describe('withSignal', () => {
     }).catch((error: unknown) => error)
     expect(thrown).to.have.property('message', 'at once')
     expect(listenersOf(source.signal)).to.equal(0)
+  })
+})
+
+describe('firstAborted', () => {
+  it('resolves with the first of the signals, and hangs on to none', async () => {
+    const [aborting, quiet] = [new AbortController(), new AbortController()]
+    let isAborted = false
+    const waiting = firstAborted([quiet.signal, aborting.signal]).then(() => {
+      isAborted = true
+    })
+    await Promise.resolve()
+    expect(isAborted).to.equal(false)
+    aborting.abort()
+    await waiting
+    expect([aborting, quiet].map(({ signal }) => listenersOf(signal))).to.deep.equal([0, 0])
+    await firstAborted([quiet.signal, AbortSignal.abort()])
+  })
+})
+
+describe('forMany', () => {
+  it('lets a signal have any number of listeners, without a warning, and gives it back', async () => {
+    const warnings: string[] = []
+    const warned = ({ message }: Error): unknown => warnings.push(message)
+    process.on('warning', warned)
+    const [few, many] = [new AbortController().signal, new AbortController().signal]
+    expect(forMany(many)).to.equal(many)
+    for (const signal of [few, many]) for (let i = 0; i < 20; i++) signal.addEventListener('abort', () => {})
+    await new Promise(resolve => setImmediate(resolve))
+    process.off('warning', warned)
+    expect(warnings).to.have.length(1)
   })
 })

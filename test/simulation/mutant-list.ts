@@ -68,8 +68,8 @@ export const MUTANTS: readonly Mutant[] = [
     edits: [
       {
         file: 'processor/handler-processor.ts',
-        find: '      await this.#handler(records, context)\n',
-        replace: '      await context.checkpointer.checkpoint()\n      await this.#handler(records, context)\n'
+        find: '    const failed = failedOf(',
+        replace: '    await context.checkpointer.checkpoint()\n    const failed = failedOf('
       }
     ]
   },

@@ -45,7 +45,8 @@ function aWatch(conduct: Conduct = {}) {
     }
   }
   const input: ProcessRecordsInput = {
-    ...{ shardId: 'shard', records: RECORDS, checkpointer, millisBehindLatest: 0, failures: 0 },
+    ...{ shardId: 'shard', records: RECORDS, checkpointer, millisBehindLatest: 0, failures: 0, fencingToken: 1 },
+    settle: () => {},
     signal: new AbortController().signal
   }
   const options = { watch, conduct, gate, clock: gatedClock(clock, gate), random: seededRandom(1) }
@@ -66,10 +67,10 @@ class Custom extends RecordProcessor {
 }
 
 describe('watchedHandler', () => {
-  it('vouches for what the handler has returned from, before it is checkpointed', async () => {
+  it('vouches for what the handler has returned from, and leaves checkpoints to the worker', async () => {
     const { told, options, input } = aWatch()
     await watchedHandler(() => void told.push('handle'), options)().processRecords(input)
-    expect(told).to.deep.equal(['begin 2', 'handle', 'vouch', 'checkpoint all', 'done'])
+    expect(told).to.deep.equal(['begin 2', 'handle', 'vouch', 'done'])
   })
 
   it('vouches for nothing that the handler has failed at', async () => {
@@ -130,7 +131,7 @@ describe('watchedProcessors', () => {
     const { shardId, checkpointer, signal } = input
     const processor = watchedProcessors(() => new Custom(() => {}), options)()
     const at = { checkpoint: undefined, subSequenceNumber: 0, pendingCheckpoint: undefined }
-    await processor.initialize({ shardId, signal, ...at })
+    await processor.initialize({ shardId, signal, fencingToken: 1, ...at })
     await processor.shutdownRequested({ shardId, checkpointer, signal })
     await processor.shardEnded({ shardId, checkpointer, signal })
     await processor.leaseLost({ shardId })

@@ -1,6 +1,7 @@
 import { expect } from 'chai'
 import type { ShardConsumer } from '../../src/consumer/shard-consumer.ts'
 import type { Tenure } from '../../src/leases/tenure.ts'
+import { OptionError } from '../../src/model/errors.ts'
 import { VirtualClock } from '../../src/testing/virtual-clock.ts'
 import type { ConsumerWish } from '../../src/worker/plan-consumers.ts'
 import { ShardConsumers } from '../../src/worker/shard-consumers.ts'
@@ -55,7 +56,13 @@ function aSet() {
         tenure,
         run: () => running,
         drain: () => calls.push('drain'),
-        abandon: async () => void calls.push('abandon')
+        abandon: async () => void calls.push('abandon'),
+        pause: () => calls.push('pause'),
+        resume: () => calls.push('resume'),
+        lookAfter: () => calls.push('look'),
+        get status() {
+          return { shardId: tenure.shardId }
+        }
       }
       return consumer as unknown as ShardConsumer
     },
@@ -164,6 +171,52 @@ describe('ShardConsumers', () => {
     for (const tenure of held) tenure.isRevoked = tenure.leaseKey === 'a'
     adapt(held, HANDING_OVER)
     expect(made.map(({ calls }) => calls)).to.deep.equal([['drain'], []])
+  })
+
+  it('pauses and resumes one shard, or all of them and those to come', () => {
+    const { consumers, made, adapt } = aSet()
+    const held = [aTenure('a'), aTenure('b')]
+    adapt(held)
+    consumers.pause('a')
+    consumers.resume('a')
+    expect(consumers.isPaused).to.equal(false)
+    consumers.pause(undefined)
+    adapt([...held, aTenure('c')])
+    expect(consumers.isPaused).to.equal(true)
+    consumers.resume(undefined)
+    adapt([...held, aTenure('d')])
+    expect(made.map(({ calls }) => calls)).to.deep.equal([
+      ['pause', 'resume', 'pause', 'resume'],
+      ['pause', 'resume'],
+      ['pause', 'resume'],
+      []
+    ])
+    expect(consumers.statuses.map(({ shardId }) => shardId)).to.deep.equal(['a', 'b', 'c', 'd'])
+  })
+
+  it('pauses nothing that is not held here, or not any more', () => {
+    const { consumers, adapt } = aSet()
+    const tenure = aTenure('a')
+    adapt([tenure])
+    tenure.hasEnded = true
+    for (const shardId of ['a', 'z', '', 5 as unknown as string]) {
+      expect(() => consumers.pause(shardId)).to.throw(OptionError, /shardId: is .*, expected one of the shards/)
+      expect(() => consumers.resume(shardId)).to.throw(OptionError)
+    }
+    consumers.pause(undefined)
+  })
+
+  it('looks after its shards now and then, until it is closed', async () => {
+    const { clock, consumers, made, adapt } = aSet()
+    adapt([aTenure('a')])
+    consumers.watch()
+    consumers.watch()
+    await clock.advance(15_000)
+    expect(made[0]?.calls).to.deep.equal(['look', 'look', 'look'])
+    consumers.close()
+    await clock.advance(60_000)
+    expect(made[0]?.calls).to.have.length(3)
+    expect(clock.sleeping).to.equal(0)
   })
 
   describe('a shard that moves to another worker', () => {
