@@ -188,7 +188,8 @@ export class BatchCalls {
   async #giveUp(given: GivenUp, { interrupt }: CalledBatch): Promise<CallOutcome> {
     const { tenure, deadLettering, giveUp, clock, random, listener } = this.#options
     this.#storing += 1
-    const options = { ...deadLettering, shardId: tenure.shardId, interrupt, giveUp, clock, random, listener }
+    const whenValid = (signal: AbortSignal): Promise<void> => tenure.whenValid(signal)
+    const options = { ...deadLettering, shardId: tenure.shardId, interrupt, giveUp, whenValid, clock, random, listener }
     return this.#withPayloads(given, options).finally(() => {
       this.#storing -= 1
     })

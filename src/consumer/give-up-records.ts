@@ -26,6 +26,8 @@ export interface GiveUpOptions extends DeadLettering {
   readonly interrupt: AbortSignal
   /** Aborts when a store under way is not to be waited for. */
   readonly giveUp: AbortSignal
+  /** Resolves when the lease is proved to be held, or `signal` aborts: another worker may have settled the records. Absent: it is. */
+  readonly whenValid?: (signal: AbortSignal) => Promise<void>
   readonly clock: Clock
   readonly random: Random
   readonly listener: Pick<ShardListener, 'gaveUpRecords' | 'deadLetterFailed'>
@@ -47,7 +49,7 @@ export async function giveUpRecords(given: GivenUp, options: GiveUpOptions): Pro
 }
 
 async function storeLetters(given: GivenUp, options: GiveUpOptions): Promise<CallOutcome> {
-  const { destination, interrupt, giveUp, clock, random, listener } = options
+  const { destination, interrupt, giveUp, whenValid, clock, random, listener } = options
   if (destination === undefined) {
     const error = new OptionError(
       'deadLetters',
@@ -57,6 +59,7 @@ async function storeLetters(given: GivenUp, options: GiveUpOptions): Promise<Cal
   }
   const letters = lettersOf(given, options)
   for (let failures = 1; ; failures++) {
+    await whenValid?.(interrupt)
     if (interrupt.aborted) return { kind: 'interrupted' }
     try {
       const tooLong = (): Error => new Error(`no answer within ${STORE_MS} ms`)

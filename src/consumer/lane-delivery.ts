@@ -116,14 +116,10 @@ export class LaneDelivery implements ShardDelivery {
       () => ({ position: this.#watermark.position, passed: this.#watermark.passed }),
       () => this.#pump()
     )
-    const stop = (): void => {
-      this.#noRetry.abort('over')
-      this.#tell()
-    }
     forMany(this.#noRetry.signal)
-    this.#listen(interrupt, stop)
+    this.#listen(interrupt, () => this.#stop())
     this.#listen(giveUp, () => {
-      stop()
+      this.#stop()
       // Nothing can be stored any more.
       this.#writer?.close()
     })
@@ -204,9 +200,7 @@ export class LaneDelivery implements ShardDelivery {
       this.#isWindingDown = true
       this.#noRetry = new AbortController()
       forMany(this.#noRetry.signal)
-      this.#listen(giveUp, () => this.#noRetry.abort('over'))
-      const last = this.#begun
-      this.#lanes.keep(({ number }) => number <= last)
+      this.#lanes.keep(({ number }) => number <= this.#begun)
       this.#lanes.flush()
       this.#pump()
       while (!giveUp.aborted && (this.#lanes.queued > 0 || this.#calls > 0)) await this.#change()
@@ -357,6 +351,12 @@ export class LaneDelivery implements ShardDelivery {
     if (this.#isToldOfProgress) void Promise.resolve().then(() => this.#noteProgress())
     this.#isToldOfProgress = false
     return left
+  }
+
+  #stop(): void {
+    // Winding down may have begun before somebody asks for it: it ends only when the shard is given up.
+    if (!this.#isWindingDown || this.#options.giveUp.aborted) this.#noRetry.abort('over')
+    this.#tell()
   }
 
   #fail(outcome: CallOutcome): void {

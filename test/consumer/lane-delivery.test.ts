@@ -256,6 +256,26 @@ describe('LaneDelivery', () => {
     expect(seen.released).to.have.length(1)
   })
 
+  it('goes on winding down where an end is asked for meanwhile', async () => {
+    const { clock, interrupt, seen, delivery, answer } = aDelivery(
+      async ({ records, settled, begun, interrupt: over }) => {
+        if (over.aborted) return { kind: 'interrupted' }
+        begun()
+        await clock.sleep(records.some(({ partitionKey }) => partitionKey === 'slow') ? 200 : 10)
+        if (over.aborted) return { kind: 'interrupted' }
+        settled(records)
+        return DONE
+      }
+    )
+    await delivery.accept(answer(['slow', 'slow', 'a']))
+    await clock.advance(50)
+    const down = watched(delivery.windDown().then(() => true))
+    await clock.advance(200)
+    interrupt.abort('drain')
+    await clock.advance(1_000)
+    expect([down(), seen.stored, delivery.settledAhead()]).to.deep.equal([true, 3, []])
+  })
+
   it('settles each record once, each key in order, and stores no further than that, whatever fails and whenever it ends', async () => {
     for (const seed of seeds(150)) {
       const random = seededRandom(seed)

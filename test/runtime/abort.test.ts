@@ -147,11 +147,11 @@ describe('forMany', () => {
     const warnings: string[] = []
     const warned = ({ message }: Error): unknown => warnings.push(message)
     process.on('warning', warned)
-    const [few, many] = [new AbortController().signal, new AbortController().signal]
-    expect(forMany(many)).to.equal(many)
-    for (const signal of [few, many]) for (let i = 0; i < 20; i++) signal.addEventListener('abort', () => {})
+    const { signal } = new AbortController()
+    expect(forMany(signal)).to.equal(signal)
+    for (let i = 0; i < 20; i++) signal.addEventListener('abort', () => {})
     await new Promise(resolve => setImmediate(resolve))
     process.off('warning', warned)
-    expect(warnings).to.have.length(1)
+    expect(warnings).to.deep.equal([])
   })
 })
