@@ -96,7 +96,7 @@ export class AnswerDelivery implements ShardDelivery {
 
   /** What is settled ahead of others is not to be processed again elsewhere: the others are settled too, if that is soon done. */
   async #fillUp(batch: CalledBatch): Promise<void> {
-    const { batches, giveUp } = this.#options
+    const { calls, batches, giveUp } = this.#options
     const { records } = batch
     const ahead = new Set<ExtendedSequenceNumber>(this.#ahead)
     const last = records.findLastIndex(record => ahead.has(record))
@@ -105,5 +105,8 @@ export class AnswerDelivery implements ShardDelivery {
     const open = records.slice(first, last).filter(record => !ahead.has(record))
     const upTo = positionOf(records[last] as ConsumedRecord)
     await batches.settle({ ...batch, records: open, upTo, interrupt: giveUp, isHurried: true })
+    // Those among them that were settled ahead do not count as what lies before the first that is still open.
+    const before = this.#open === undefined ? undefined : records[records.indexOf(this.#open) - 1]
+    if (before !== undefined) calls.progress.settle(positionOf(before))
   }
 }

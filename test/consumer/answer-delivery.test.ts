@@ -62,6 +62,29 @@ describe('AnswerDelivery', () => {
     expect(await world.checkpoint()).to.equal(second)
   })
 
+  it('checkpoints past what was settled ahead, where something after that still fails as the shard moves on', async () => {
+    const world = new ShardWorld()
+    const [_, second] = world.put('a', 'b', 'c', 'd')
+    let isPatient = true
+    const running = world.run(
+      await world.claim(),
+      {},
+      {
+        policy: POISON,
+        processor: () =>
+          new HandlerProcessor(records => {
+            const bad = isPatient ? 'ac' : 'c'
+            return { failed: records.filter(record => bad.includes(record.text())) }
+          })
+      }
+    )
+    await world.clock.advance(1_050)
+    isPatient = false
+    running.consumer.drain()
+    await world.until(running)
+    expect(await world.checkpoint()).to.equal(second)
+  })
+
   it('delivers nothing again that is settled ahead of what a shard is halted by, once it is resumed', async () => {
     const world = new ShardWorld()
     const last = world.put('a', 'b', 'c', 'd').at(-1)
