@@ -32,6 +32,8 @@ describe('ThreadPool, in search of whose call has ended a thread', function () {
   it('ends a thread that computes for ever in a call, and keeps what that has settled', async () => {
     const computing = call(first, 'settle the second, then compute for ever', 'b')
     const waiting = call(second, 'report')
+    // The last that it says. The second counts as held up before that: the first has been sent.
+    await pollUntil('the thread to compute', () => computing.checkpoints.length > 0)
     await pollUntil('the second to be held up', () => second.isHeldUp())
     expect(first.isHeldUp()).to.equal(false)
     expect(first.endThread(late)).to.equal(late)

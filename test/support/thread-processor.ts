@@ -61,6 +61,7 @@ class Scripted extends RecordProcessor {
       },
       'settle the second, then compute for ever': () => {
         settle(records[1] as ConsumedRecord)
+        void checkpointer.checkpoint()
         for (;;);
       },
       'settle another one': () => settle({ sequenceNumber: '77', subSequenceNumber: 7 }),
