@@ -48,7 +48,8 @@ export const USAGE = `Usage: npm run bench -- [flags]
                   Default: all but memory, which is measured only with --minutes, or where it is named here.
   --rounds N      Runs of each contender that is part of a ratio, 1 to 100. Default 5, with --quick 1.
   --minutes N     Minutes that the handler is blocked to see what is held in memory, 0.05 to 600. Default 5.
-  --shards N      Shards that Millrace reads for the throughput, 1 to 10000. Default 160, for CBOR 320.
+  --shards N      Shards that Millrace reads for the throughput, 1 to 10000. Default 160, for kpl
+                  80, for CBOR 320.
   --quick         Short windows and few records: shows that everything works, not how fast it is.
   --kcl           Compare with aws-kcl and its Java daemon too: needs a JVM and Maven, fetches its jars, is slow.
   --library DIR   The build to measure: dist (default), src, or another folder in the repository.

@@ -5,8 +5,8 @@ import { CREDENTIALS, REGION } from './client-options.ts'
 import type { Load } from './contender.ts'
 import type { Meter } from './meter.ts'
 
-/** Room for an answer of 10 MB from each of its shards: with less, it asks for smaller ones. */
-const ROOM_BYTES = 4 * 1_024 ** 3
+/** With CBOR, room for an answer of 10 MB from each of its many shards: with less, it asks for smaller ones. */
+const CBOR_ROOM_BYTES = 4 * 1_024 ** 3
 
 /** Runs a worker whose handler touches every record. */
 export async function runMillrace(load: Load, meter: Meter, wire: 'json' | 'cbor'): Promise<void> {
@@ -16,7 +16,7 @@ export async function runMillrace(load: Load, meter: Meter, wire: 'json' | 'cbor
     applicationName: 'bench',
     startAt: 'TRIM_HORIZON',
     kinesis: { endpoint: load.http1, region: REGION, credentials: CREDENTIALS },
-    retrieval: { maxBufferedBytes: ROOM_BYTES, ...(wire === 'cbor' && { wire }) },
+    ...(wire === 'cbor' && { retrieval: { wire, maxBufferedBytes: CBOR_ROOM_BYTES } }),
     leases: { store: memoryLeaseStore() },
     handler: records => {
       let touched = 0

@@ -28,10 +28,12 @@ export interface Extent {
 type Outcome = { readonly run: Run; readonly remark?: string } | { readonly remark: string; readonly run?: never }
 
 /**
- * Shards that Millrace reads: at the 2 MB/s that Kinesis allows, they together have half as much again as one core takes. With
- * many more, each would have so little of the worker's memory that answers are never whole.
+ * Shards that Millrace reads: at the 2 MB/s that Kinesis allows, they together have more than one core takes. With many more,
+ * each would have so little of the worker's memory that answers are never whole.
  */
 const SHARDS = { json: 160, cbor: 320 }
+/** The same where an answer has 10 MB. */
+const SHARDS_OF_KPL = { json: 80, cbor: 320 }
 /** A client that takes less of its core than this waits for something. */
 export const FULL_CORE = 0.9
 /** How long an answer is waited for, at most. */
@@ -78,7 +80,7 @@ function percent(part: number): string {
 }
 
 async function measureRun(contender: Contender, payload: Payload, source: Source, extent: Extent): Promise<Outcome> {
-  const { library, shards = SHARDS[contender.wire] } = extent
+  const { library, shards = (payload.name === 'kpl' ? SHARDS_OF_KPL : SHARDS)[contender.wire] } = extent
   const load: Load = { payload: payload.name, http1: source.http1, http2: source.http2, shards, library }
   const first = await source.sample()
   let running: RunningContender | undefined
