@@ -7,6 +7,7 @@ import type { ChildShard } from '../model/shard.ts'
 import type { RetrievalListener, Retrieved, Retriever } from '../retrieval/retriever.ts'
 import { firstAborted, forMany } from '../runtime/abort.ts'
 import { backoffMs } from '../runtime/backoff.ts'
+import type { SharedTurns } from '../runtime/shared-turns.ts'
 import type { ShardEndOutcome } from '../shards/shard-syncer.ts'
 import { AnswerUnpacker } from './answer-unpacker.ts'
 import { BatchCalls } from './batch-calls.ts'
@@ -37,8 +38,9 @@ export interface ShardConsumerOptions extends ProcessorCallsOptions {
   readonly breaker: CallGate | undefined
   readonly deadLettering: DeadLettering
   readonly outOfRange: OutOfRange
-  /** For taking aggregated records apart; shared by all shards. */
+  /** Shared by all shards: for taking aggregated records apart, and when an answer that is large is. */
   readonly room: DeaggregationRoom
+  readonly turns: SharedTurns
   readonly concurrency: ConcurrencySettings | undefined
   readonly batch: BatchSettings | undefined
   /** How long the shard may stand still. Milliseconds. */
@@ -86,7 +88,7 @@ export class ShardConsumer {
   #falseEnds = 0
 
   constructor(options: ShardConsumerOptions) {
-    const { tenure, outOfRange, room, clock, listener } = options
+    const { tenure, outOfRange, room, turns, listener } = options
     const { hashKeyRange } = tenure.lease
     this.tenure = tenure
     this.#options = options
@@ -109,7 +111,7 @@ export class ShardConsumer {
       whenResumed: signal => this.#pauses.whenOpen([signal, this.#interrupt])
     })
     const stored = () => this.#calls.progress.stored
-    this.#unpacker = new AnswerUnpacker({ outOfRange, hashKeyRange, room, stored, clock, listener })
+    this.#unpacker = new AnswerUnpacker({ outOfRange, hashKeyRange, room, stored, turns, listener })
     this.#reading = new ShardReading({
       ...options,
       shardId: tenure.shardId,

@@ -10,6 +10,7 @@ import type { RecordProcessor } from '../processor/record-processor.ts'
 import { type ThreadDeath, ThreadPool } from '../processor/thread-pool.ts'
 import type { Clock } from '../runtime/clock.ts'
 import type { Random } from '../runtime/random.ts'
+import { SharedTurns } from '../runtime/shared-turns.ts'
 import type { ShardSyncer } from '../shards/shard-syncer.ts'
 import type { ResolvedOptions } from './options.ts'
 import type { OpenPorts } from './ports.ts'
@@ -31,6 +32,7 @@ export class ConsumerFactory {
   readonly #parts: ConsumerFactoryOptions
   readonly #retrievers: ShardRetrievers
   readonly #room = new DeaggregationRoom()
+  readonly #turns: SharedTurns
   readonly #pool: ThreadPool | undefined
   readonly #makeProcessor: () => RecordProcessor
   readonly #breaker: CircuitBreaker | undefined
@@ -38,6 +40,7 @@ export class ConsumerFactory {
   constructor(parts: ConsumerFactoryOptions) {
     const { options, ports, clock, random, threadDied, breakerChanged } = parts
     this.#parts = parts
+    this.#turns = new SharedTurns(clock)
     this.#retrievers = new ShardRetrievers({ options, ...ports, clock, random })
     const { userCode, breaker } = options
     if (breaker !== undefined) this.#breaker = new CircuitBreaker({ ...breaker, clock, onChange: breakerChanged })
@@ -72,6 +75,7 @@ export class ConsumerFactory {
       batch: options.batch,
       stallMs: options.stallMs,
       room: this.#room,
+      turns: this.#turns,
       processor: this.#makeProcessor,
       parentsFinished: (lease, signal) => syncer.parentsFinished(lease, signal),
       settleShardEnd: (lease, children, signal) => syncer.settleShardEnd(lease, children, signal),

@@ -6,6 +6,7 @@ import type { HashKeyRange } from '../../src/model/hash-key-range.ts'
 import { ConsumedRecord } from '../../src/model/record.ts'
 import { formatPosition, TRIM_HORIZON } from '../../src/model/sequence-number.ts'
 import type { RetrievedRecords } from '../../src/retrieval/retriever.ts'
+import { SharedTurns } from '../../src/runtime/shared-turns.ts'
 import { VirtualClock } from '../../src/testing/virtual-clock.ts'
 import { aPosition } from '../support/builders.ts'
 
@@ -29,7 +30,7 @@ function anUnpacker(hashKeyRange?: HashKeyRange) {
     hashKeyRange,
     room: new DeaggregationRoom(),
     stored: () => facts.stored,
-    clock,
+    turns: new SharedTurns(clock),
     listener: { oddRecords: ({ outOfRange, corrupt }) => facts.odd.push(`${outOfRange} ${corrupt}`) }
   })
   const answer = (records: readonly ConsumedRecord[], bytes = 10): RetrievedRecords => ({
