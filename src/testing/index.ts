@@ -7,6 +7,7 @@ export type {
   SubscribeInput,
   SubscriptionEvent
 } from '../kinesis/fan-out-port.ts'
+export type { Conduct, LetterConduct } from './conduct.ts'
 export {
   type FakeCall,
   type FakeFanOutPort,
@@ -50,4 +51,3 @@ export {
 } from './table-usage.ts'
 export { describeViolation, SimulationError, type Violation, type ViolationKind } from './violation.ts'
 export { type DriftingClock, VirtualClock, type VirtualClockOptions } from './virtual-clock.ts'
-export type { Conduct } from './watched-processor.ts'

@@ -2,8 +2,8 @@
 // an aggregated record has several entries.
 import { deaggregate } from '../kpl/deaggregate.ts'
 import type { HashKeyRange } from '../model/hash-key-range.ts'
-import { type ExtendedSequenceNumber, isRecordPosition, isShardEnd } from '../model/sequence-number.ts'
-import type { FakeRecord } from './fake-stream.ts'
+import { type ExtendedSequenceNumber, formatPosition, isRecordPosition, isShardEnd } from '../model/sequence-number.ts'
+import { type FakeRecord, placeOf } from './fake-stream.ts'
 
 /** Everything that was ever put into a shard, whether or not it is still there. */
 export class PutLog {
@@ -15,6 +15,9 @@ export class PutLog {
   /** Index of the Kinesis record of each entry. */
   readonly #recordOf: number[] = []
   readonly #orderKeys: string[] = []
+  /** Of each entry the one before it with the same order key; -1: there is none. */
+  readonly #previous: number[] = []
+  readonly #lastOf = new Map<string, number>()
   /** Indexes of the aggregates with user records that do not belong to the shard. */
   readonly #outside = new Set<number>()
 
@@ -63,6 +66,12 @@ export class PutLog {
     return this.#sequenceNumbers[this.#recordOf[entry] ?? -1] ?? ''
   }
 
+  /** Where an entry is. */
+  positionOf(entry: number): ExtendedSequenceNumber {
+    const first = this.#firstEntries[this.#recordOf[entry] ?? -1] ?? entry
+    return { sequenceNumber: this.sequenceNumberOf(entry), subSequenceNumber: entry - first }
+  }
+
   /** When an entry arrived. Epoch milliseconds. */
   arrivedAtMs(entry: number): number {
     return this.#arrivedAtMs[this.#recordOf[entry] ?? -1] ?? Number.NaN
@@ -73,12 +82,19 @@ export class PutLog {
     return this.#orderKeys[entry] ?? ''
   }
 
+  /** The entry before one that keeps its order with it; -1: there is none. */
+  previousOf(entry: number): number {
+    return this.#previous[entry] ?? -1
+  }
+
   /** Whether an entry is of an aggregate in which something does not belong to the shard. */
   isOutside(entry: number): boolean {
     return this.#outside.has(this.#recordOf[entry] ?? -1)
   }
 
   #enter(record: number, orderKey: string): void {
+    this.#previous.push(this.#lastOf.get(orderKey) ?? -1)
+    this.#lastOf.set(orderKey, this.entries)
     this.#recordOf.push(record)
     this.#orderKeys.push(orderKey)
   }
@@ -148,7 +164,7 @@ export class ShardLedger {
     return isFirst
   }
 
-  /** The code of the user says that an entry is done. */
+  /** Notes that an entry is settled: the code of the user says that it is done, or it was given up for good. */
   vouch(entry: number): void {
     this.#vouched[entry] = true
   }
@@ -159,9 +175,19 @@ export class ShardLedger {
     for (let entry = this.#frontier; entry < end; entry++) if (this.#delivered[entry] === true) this.vouch(entry)
   }
 
-  /** The framework took notice that an entry is done, in a call that began at `begunAtMs`. */
+  /** The framework took notice that an entry is settled, in a call that began at `begunAtMs`. */
   confirm(entry: number, begunAtMs: number): void {
     this.#confirmedAtMs[entry] = begunAtMs
+  }
+
+  /** The framework may not have taken notice after all, or cannot help doing an entry again. */
+  unconfirm(entry: number): void {
+    this.#confirmedAtMs[entry] = Number.NEGATIVE_INFINITY
+  }
+
+  /** What is settled behind an entry that is not may be done again, because that one cannot be settled now. */
+  forgiveBehind(entry: number): void {
+    this.#confirmedAtMs.splice(entry + 1)
   }
 
   /** Notes that whoever had the shard did not end it properly, so that what it had done may be done again. */
@@ -175,6 +201,20 @@ export class ShardLedger {
     return confirmedAtMs !== undefined && confirmedAtMs > this.#takenOverAtMs
   }
 
+  /** What was settled before a time, from `from` on, may be done again. */
+  forgiveOlder(from: number, atMs: number): void {
+    for (let entry = from; entry < this.#confirmedAtMs.length; entry++) {
+      if ((this.#confirmedAtMs[entry] ?? Number.POSITIVE_INFINITY) < atMs) this.unconfirm(entry)
+    }
+  }
+
+  /** The first entry from `from` on of which nobody has to know that it is settled. */
+  firstUnconfirmed(from: number): number {
+    let entry = from
+    while (this.isNeedlessAgain(entry)) entry += 1
+    return entry
+  }
+
   /** The first of the entries before `end` that is not done and has to be; -1: there is none. */
   firstOpen(end = this.puts.entries, sinceMs = Number.POSITIVE_INFINITY): number {
     const expectedSinceMs = this.#sinceMs ?? sinceMs
@@ -182,6 +222,20 @@ export class ShardLedger {
     this.#frontierSinceMs = expectedSinceMs
     while (this.#frontier < end && !this.#isOpen(this.#frontier, expectedSinceMs)) this.#frontier += 1
     return this.#frontier < end ? this.#frontier : -1
+  }
+
+  /** Whether an entry is not done and has to be. */
+  isOpen(entry: number): boolean {
+    return this.#isOpen(entry, this.#sinceMs ?? Number.POSITIVE_INFINITY)
+  }
+
+  /** The nearest entry before one that keeps its order with it and is open; -1: there is none. `except`: those do not count. */
+  openBefore(entry: number, except: ReadonlySet<number>): number {
+    this.firstOpen(entry)
+    let before = this.puts.previousOf(entry)
+    while (before >= this.#frontier && (except.has(before) || !this.isOpen(before)))
+      before = this.puts.previousOf(before)
+    return before >= this.#frontier ? before : -1
   }
 
   /** All entries that are not done and have to be. `sinceMs`: for shards of which no lease was seen. */
@@ -201,6 +255,13 @@ export class ShardLedger {
     if (this.#options.mayDropOutside && this.puts.isOutside(entry)) return false
     return this.#options.isThere(this.puts.sequenceNumberOf(entry))
   }
+}
+
+/** A position in short. */
+export function showPosition(position: ExtendedSequenceNumber | undefined): string {
+  if (position === undefined) return 'nothing'
+  const { sequenceNumber, subSequenceNumber } = position
+  return formatPosition({ sequenceNumber: placeOf(sequenceNumber), subSequenceNumber })
 }
 
 /** The first byte of what the KPL writes. Plain records are not taken apart for nothing. */

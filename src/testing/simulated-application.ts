@@ -1,16 +1,23 @@
 // One application in a simulated world: its two tables, the books of its shards, and the checks that both are held against.
 // Tells the journal what happens.
 import type { Death, LeaderLock, Mailbox, Member } from '../leases/control-store.ts'
+import type { ConsumedRecord } from '../model/record.ts'
+import { type ExtendedSequenceNumber, positionOf } from '../model/sequence-number.ts'
 import type { StartPosition } from '../model/start-position.ts'
 import type { Clock } from '../runtime/clock.ts'
 import type { Random } from '../runtime/random.ts'
+import type { WorkerEventName, WorkerEvents } from '../worker/events.ts'
+import type { ProcessorErrorOptions } from '../worker/failure-options.ts'
+import { DEFAULT_GRACE_MS } from '../worker/stop-options.ts'
 import { placeOf } from './fake-stream.ts'
+import { HandOvers } from './hand-overs.ts'
 import { type DeliveryCall, Invariants, type Processing } from './invariants.ts'
 import type { LeaseWrite } from './lease-writes.ts'
-import { PutLog, ShardLedger } from './shard-ledger.ts'
+import { PutLog, ShardLedger, showPosition } from './shard-ledger.ts'
 import { SimulatedTables, type TableObserver, type TablePair, type TableRole } from './simulated-tables.ts'
 import type { ViolationKind } from './violation.ts'
-import type { ProcessorWatch } from './watched-processor.ts'
+import type { LetterWatch } from './watched-dead-letters.ts'
+import type { CallEnd, ProcessorWatch } from './watched-processor.ts'
 
 /** What an application has in common with the world it is in. */
 export interface ApplicationContext {
@@ -41,6 +48,31 @@ export interface ApplicationOptions {
   readonly mayDropOutside: boolean
 }
 
+/** How a worker of an application processes. */
+export interface WorkerManner {
+  /** How many calls it may have under way for one shard. */
+  readonly atOnce: number
+  /** Whether the records of a key keep their order with it. */
+  readonly keepsOrder: boolean
+  /** Whether its code keeps things in memory, so that a new processor begins at the checkpoint, whatever was settled. */
+  readonly keepsMemory: boolean
+  /** What follows failures. */
+  readonly rules: ProcessorErrorOptions
+  /** Its clocks: monotonic and epoch milliseconds. */
+  readonly clock: Pick<Clock, 'monotonicMs' | 'epochMs'>
+}
+
+/** Watches what one worker does. */
+export interface WorkerWatch extends ProcessorWatch<DeliveryCall>, LetterWatch {
+  /** To be told of every event of the worker. */
+  heard<Name extends WorkerEventName>(name: Name, event: WorkerEvents[Name]): void
+  /** The worker is to stop, within so many milliseconds. */
+  stopping(graceMs?: number): void
+}
+
+/** How somebody lets go of whom no worker is known. */
+const HELD_WELL = { isAbandoned: false, askedAtMs: undefined, isHalted: false, resumedAtMs: undefined } as const
+
 /** One application. */
 export class SimulatedApplication {
   /** The stream that it reads. */
@@ -51,6 +83,8 @@ export class SimulatedApplication {
   readonly #options: ApplicationOptions
   readonly #invariants: Invariants
   readonly #ledgers = new Map<string, ShardLedger>()
+  readonly #handOvers = new Map<string, HandOvers>()
+  #keepsOrder = true
 
   constructor(options: ApplicationOptions, context: ApplicationContext) {
     this.#options = options
@@ -61,6 +95,8 @@ export class SimulatedApplication {
       nowMs: () => clock.monotonicMs(),
       ledgerOf: shardId => this.#ledgerOf(shardId),
       isDriftExcessive,
+      keepsOrder: () => this.#keepsOrder,
+      lettingGo: (worker, shardId) => this.#handOvers.get(worker)?.lettingGo(shardId) ?? HELD_WELL,
       violated
     })
     const { tableName, controlTableName } = options
@@ -87,24 +123,50 @@ export class SimulatedApplication {
     })
   }
 
-  /** The processors of one worker are watched through this. */
-  watchFor(worker: Processing): ProcessorWatch<DeliveryCall> {
-    const { note, delivered } = this.#context
+  /** One worker is watched through this. */
+  watchFor(worker: Processing, manner: WorkerManner): WorkerWatch {
+    const { note, delivered, clock } = this.#context
+    const { atOnce, keepsOrder, rules } = manner
     const invariants = this.#invariants
+    const { deliveries, givenUp } = invariants
+    const handOvers = new HandOvers(
+      () => manner.clock.monotonicMs(),
+      () => clock.monotonicMs(),
+      manner.keepsMemory
+    )
+    this.#handOvers.set(worker.name, handOvers)
+    this.#keepsOrder &&= keepsOrder
     return {
       begin: (shardId, records, signal) => {
-        const [first, last] = [records[0]?.sequenceNumber ?? '', records.at(-1)?.sequenceNumber ?? '']
-        note(worker.name, `is given ${records.length} records ${placeOf(first)} to ${placeOf(last)}`, shardId)
-        const call = invariants.begin(worker, shardId, records, signal)
+        note(worker.name, describeCall(records), shardId)
+        const call = invariants.begin({ worker, shardId, records, signal, atOnce })
         delivered(call)
         return call
       },
-      vouch: call => invariants.vouch(call),
-      vouchUpTo: (shardId, position) => invariants.vouchUpTo(shardId, position),
-      end: (call, isDone) => {
-        note(worker.name, isDone ? 'is done' : 'has failed', call.shardId)
-        invariants.end(call, isDone)
-      }
+      settle: (call, position) => {
+        note(worker.name, `settles ${showPosition(position)}`, call.shardId)
+        deliveries.settle(call, position)
+      },
+      vouchUpTo: (shardId, position, call) => deliveries.vouchUpTo(shardId, position, call),
+      end: (call, how) => {
+        note(worker.name, describeEnd(how), call.shardId)
+        deliveries.end(call, how)
+      },
+      storing: letters => {
+        const shardId = letters[0]?.shardId ?? ''
+        note(worker.name, `stores ${letters.length} dead letters`, shardId)
+        const given = letters.map(letter => {
+          const { attempts, givenUpAtMs, arrivedAtMs = givenUpAtMs } = letter
+          return { position: positionOf(letter), attempts, ageMs: givenUpAtMs - arrivedAtMs }
+        })
+        givenUp.givingUp(worker, shardId, given, rules)
+      },
+      stored: letters => {
+        note(worker.name, `has stored ${letters.length} dead letters`, letters[0]?.shardId)
+        givenUp.stored(worker, letters[0]?.shardId ?? '', letters.map(positionOf))
+      },
+      heard: (name, event) => this.#heard(worker, manner, handOvers, { name, event } as AnyEvent),
+      stopping: graceMs => handOvers.stopping(graceMs ?? DEFAULT_GRACE_MS)
     }
   }
 
@@ -117,6 +179,35 @@ export class SimulatedApplication {
   streamDeleted(): void {
     this.#ledgers.clear()
     this.#invariants.streamDeleted()
+  }
+
+  #heard(worker: Processing, manner: WorkerManner, handOvers: HandOvers, { name, event }: AnyEvent): void {
+    if (name === 'worker:stopping') handOvers.stopping(event.graceMs)
+    else if (name === 'lease:taken') handOvers.taken(event.shardId)
+    else if (name === 'lease:revoked') handOvers.revoked(event.shardId)
+    else if (name === 'shard:failed' && event.retryInMs === undefined) handOvers.failed(event.shardId)
+    else if (name === 'processor:failed' && (event.action === 'halt' || event.action === 'stop')) {
+      handOvers.halts(event.shardId)
+    } else if (name === 'shard:halted') handOvers.halted(event.shardId)
+    else if (name === 'shard:resumed') {
+      const { isHalted } = handOvers.lettingGo(event.shardId)
+      if (isHalted && manner.keepsMemory) this.#invariants.deliveries.begunAnew(event.shardId)
+      handOvers.resumed(event.shardId)
+    } else if (name === 'records:given-up') this.#gaveUp(worker, manner, event)
+  }
+
+  #gaveUp(worker: Processing, { rules, clock }: WorkerManner, event: WorkerEvents['records:given-up']): void {
+    const { givenUp } = this.#invariants
+    const { shardId, how } = event
+    const positions = givenUp.givenUpBy(worker, event)
+    if (how === 'skip') {
+      const { puts } = this.#ledgerOf(shardId)
+      const ageOf = (position: ExtendedSequenceNumber): number =>
+        clock.epochMs() - puts.arrivedAtMs(puts.entryOf(position))
+      const given = positions.map(position => ({ position, attempts: undefined, ageMs: ageOf(position) }))
+      givenUp.givingUp(worker, shardId, given, rules)
+    }
+    givenUp.gaveUp(worker, shardId, positions, how, rules)
   }
 
   #observer(): TableObserver {
@@ -178,6 +269,20 @@ export class SimulatedApplication {
     if (startAt === 'TRIM_HORIZON') return Number.NEGATIVE_INFINITY
     return startAt === 'LATEST' ? this.#invariants.beganAtMs : startAt.getTime()
   }
+}
+
+type AnyEvent = {
+  [Name in WorkerEventName]: { readonly name: Name; readonly event: WorkerEvents[Name] }
+}[WorkerEventName]
+
+function describeCall(records: readonly ConsumedRecord[]): string {
+  const [first, last] = [showPosition(records[0]), showPosition(records.at(-1))]
+  return `is given ${records.length} records ${first} to ${last}`
+}
+
+function describeEnd(how: CallEnd): string {
+  if (how.kind === 'failed') return 'has failed'
+  return how.failed.length === 0 ? 'is done' : `has failed with ${how.failed.map(showPosition).join(', ')}`
 }
 
 function describeWrite({ kind, isWritten, expected, after }: LeaseWrite): string {

@@ -7,14 +7,17 @@ import type { WorkerOptions } from '../worker/options.ts'
 import type { WorkerPorts } from '../worker/ports.ts'
 import type { StopOptions } from '../worker/stop-options.ts'
 import { Worker } from '../worker/worker.ts'
+import type { Conduct } from './conduct.ts'
 import type { FakeKinesis } from './fake-kinesis.ts'
 import type { FaultPlan, ServiceName } from './faults.ts'
 import { Gate, gatedClock } from './gate.ts'
+import type { DeliveryCall } from './invariants.ts'
 import { Line, type Partition } from './network.ts'
-import type { SimulatedApplication } from './simulated-application.ts'
+import type { SimulatedApplication, WorkerManner, WorkerWatch } from './simulated-application.ts'
 import { controlStoreThrough, fanOutThrough, kinesisThrough, leaseStoreThrough } from './simulated-ports.ts'
 import type { DriftingClock, VirtualClock } from './virtual-clock.ts'
-import { type Conduct, type WatchOptions, watchedHandler, watchedProcessors } from './watched-processor.ts'
+import { watchedDeadLetters } from './watched-dead-letters.ts'
+import { type WatchOptions, watchedEach, watchedHandler, watchedProcessors } from './watched-processor.ts'
 
 /** How a worker of a simulation differs from others, beside its options. */
 export interface WorkerTraits {
@@ -52,6 +55,8 @@ export type HeardEvent<Name extends WorkerEventName> = WorkerEvents[Name] & {
   readonly worker: string
 }
 
+type Watching = Omit<WatchOptions<DeliveryCall>, 'watch'> & { readonly watch: WorkerWatch }
+
 /** These are too many to keep. */
 const NOT_KEPT: readonly WorkerEventName[] = ['shard:read', 'batch:processed']
 
@@ -70,6 +75,7 @@ export class SimulatedWorker {
   /** Between its process and the world. */
   readonly gate: Gate
   readonly #line: Line
+  readonly #watch: WorkerWatch
   readonly #events: HeardEvent<WorkerEventName>[] = []
   readonly #names: WorkerEventName[] = []
 
@@ -83,12 +89,9 @@ export class SimulatedWorker {
     this.clock = clock.drifting(clockRate, calendarOffsetMs)
     this.#line = new Line({ clock, gate: this.gate, faults, timeoutMs: timeoutsOf(options) })
     const ports = traits.sabotage?.(this.#ports(parts)) ?? this.#ports(parts)
-    const watching = {
-      ...ports,
-      watch: application.watchFor(this.gate),
-      conduct: traits.conduct ?? {},
-      gate: this.gate
-    }
+    const watch = application.watchFor(this.gate, mannerOf(options, this.clock))
+    this.#watch = watch
+    const watching = { ...ports, watch, conduct: traits.conduct ?? {}, gate: this.gate }
     this.worker = new Worker(watched({ workerId: name, logger: silentLogger, ...options }, watching), ports)
     for (const event of WORKER_EVENT_NAMES) {
       this.worker.on(event, payload => {
@@ -97,6 +100,7 @@ export class SimulatedWorker {
           this.#events.push({ ...payload, atMs: clock.monotonicMs(), worker: name } as HeardEvent<WorkerEventName>)
         }
         heard(event, payload)
+        watch.heard(event, payload)
       })
     }
     this.started = this.worker.start()
@@ -141,6 +145,7 @@ export class SimulatedWorker {
   /** Stops it as its own process would, once that runs. Resolves when it has stopped; never, if it crashes. */
   async stop(options?: StopOptions): Promise<void> {
     await this.gate.pass()
+    this.#watch.stopping(options?.graceMs)
     await this.worker.stop(options)
   }
 
@@ -158,15 +163,29 @@ export class SimulatedWorker {
 }
 
 /** The options with the code of the user watched. Those that are no good are left for the worker to refuse. */
-function watched<Call>(options: WorkerOptions, watching: WatchOptions<Call>): WorkerOptions {
-  const { handler, processor, ...others } = options
-  if (typeof handler === 'function' && processor === undefined) {
-    return { ...others, processor: watchedHandler(handler, watching) } as WorkerOptions
+function watched(options: WorkerOptions, watching: Watching): WorkerOptions {
+  const { handler, each, processor, deadLetters } = options
+  const code = {
+    ...(typeof handler === 'function' && { handler: watchedHandler(handler, watching) }),
+    ...(typeof each === 'function' && { each: watchedEach(each, watching) }),
+    ...(typeof processor === 'function' && { processor: watchedProcessors(processor, watching) })
   }
-  if (typeof processor === 'function' && handler === undefined) {
-    return { ...others, processor: watchedProcessors(processor, watching) } as WorkerOptions
+  const letters = deadLetters && {
+    deadLetters: watchedDeadLetters(deadLetters, { ...watching, conduct: watching.conduct.letters ?? {} })
   }
-  return options
+  return { ...options, ...code, ...letters } as WorkerOptions
+}
+
+/** What the checks have to know of how a worker processes. */
+function mannerOf({ handler, each, concurrency, onProcessorError }: WorkerOptions, clock: DriftingClock): WorkerManner {
+  const { perShard = 1, by = 'key' } = concurrency ?? {}
+  return {
+    atOnce: perShard,
+    keepsOrder: by === 'key',
+    keepsMemory: handler === undefined && each === undefined,
+    rules: onProcessorError ?? {},
+    clock
+  }
 }
 
 /** How long the worker waits for an answer, as its options and its ports to AWS have it. */

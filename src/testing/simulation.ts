@@ -259,7 +259,7 @@ export class World {
    */
   async untilProcessed(maxMs = DEFAULT_LIMIT_MS): Promise<void> {
     const untilMs = this.clock.monotonicMs() + maxMs
-    while (!this.#isDone() && this.clock.monotonicMs() < untilMs) await this.advance(LOOK_EVERY_MS)
+    while (!this.isProcessed && this.clock.monotonicMs() < untilMs) await this.advance(LOOK_EVERY_MS)
     this.assertNothingLost()
   }
 
@@ -352,7 +352,8 @@ export class World {
     return item
   }
 
-  #isDone(): boolean {
+  /** Whether everything that was put is processed by every application that has to. */
+  get isProcessed(): boolean {
     return [...this.#applications.values()].every(({ isDone }) => isDone)
   }
 

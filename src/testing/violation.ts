@@ -10,9 +10,11 @@ export type ViolationKind =
   | 'unfounded-claim' /** a lease was claimed from a session that has no death certificate */
   | 'child-early' /** a record was delivered before everything in the parents of its shard was */
   | 'order' /** two records of one key were first delivered in the wrong order */
-  | 'overlap' /** a shard was processed twice at the same time, and no fault explains it */
+  | 'settled-early' /** a record was settled while an earlier one of its key was not, and no call had both */
+  | 'undeserved' /** a record was given up that had not failed as often as it may, or in another way than was asked for */
+  | 'overlap' /** a shard, or with lanes a key, was processed twice at the same time, and no fault explains it */
   | 'without-lease' /** a delivery began although another worker owned the lease, and no fault explains it */
-  | 'graceful-duplicate' /** a processed record was delivered again although its shard only changed hands gracefully */
+  | 'graceful-duplicate' /** a settled record was delivered again although its shard only changed hands gracefully */
   | 'max-leases' /** a worker held more leases than it may */
 
 /** One violation. */

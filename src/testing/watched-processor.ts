@@ -1,9 +1,9 @@
-// The code of a user as a simulated worker runs it: what it is given and what it says to be done is watched, and it can be
-// made slow, made to fail, or made never to return.
+// The code of a user as a simulated worker runs it: what it is given and what it says to be done is watched, and it behaves as
+// its conduct has it.
 import type { Checkpointer, PreparedCheckpoint } from '../checkpoint/checkpointer.ts'
 import type { ConsumedRecord } from '../model/record.ts'
 import { type ExtendedSequenceNumber, isPosition } from '../model/sequence-number.ts'
-import { type Handler, HandlerProcessor, keepsNothing } from '../processor/handler-processor.ts'
+import { type EachHandler, type Handler, keepsNothing } from '../processor/handler-processor.ts'
 import {
   asProcessor,
   type InitializeInput,
@@ -16,31 +16,27 @@ import {
 } from '../processor/record-processor.ts'
 import type { Clock } from '../runtime/clock.ts'
 import type { Random } from '../runtime/random.ts'
+import { type Conduct, conducted, conductedHandler } from './conduct.ts'
 import type { Gate } from './gate.ts'
 
-/** Is told of every call of `processRecords`. `Call` is what it makes of one. */
+/** How a call came out: it failed, or it returned, and named these as failed. */
+export type CallEnd =
+  | { readonly kind: 'failed' }
+  | { readonly kind: 'returned'; readonly failed: readonly ExtendedSequenceNumber[] }
+
+/** Is told of every call with records. `Call` is what it makes of one. */
 export interface ProcessorWatch<Call> {
   /** A call begins. */
   begin(shardId: string, records: readonly ConsumedRecord[], signal: AbortSignal): Call
-  /** The code of the user has done all that it was given in this call. */
-  vouch(call: Call): void
-  /** The code of the user says that what it was given up to a position is done. */
-  vouchUpTo(shardId: string, position: ExtendedSequenceNumber): void
-  /** A call is over; `isDone` if nothing was thrown. */
-  end(call: Call, isDone: boolean): void
+  /** The code of the user has settled one record of the call. */
+  settle(call: Call, position: ExtendedSequenceNumber): void
+  /** The code of the user says that what it was given up to a position is done. With a call: and the worker has stored that in it. */
+  vouchUpTo(shardId: string, position: ExtendedSequenceNumber, call?: Call): void
+  /** The code of the user is out of the call. */
+  end(call: Call, how: CallEnd): void
 }
 
-/** How the code of the user is made to behave, by seed. Nothing is changed by default. */
-export interface Conduct {
-  /** How long each call takes beside what the user's code takes. Milliseconds: least and most. */
-  readonly takesMs?: readonly [least: number, most: number]
-  /** Share of the calls that fail before the user's code is called, from 0 to 1. */
-  readonly failing?: number
-  /** Share of the calls that never return, from 0 to 1. */
-  readonly hanging?: number
-}
-
-/** What watched processors are made with. */
+/** What watched code is made with. */
 export interface WatchOptions<Call> {
   readonly watch: ProcessorWatch<Call>
   readonly conduct: Conduct
@@ -50,19 +46,28 @@ export interface WatchOptions<Call> {
   readonly random: Random
 }
 
-/** Makes watched processors of a handler. What it has returned from is done. */
-export function watchedHandler<Call>(handler: Handler, options: WatchOptions<Call>): () => RecordProcessor {
-  return () => {
-    let watched: WatchedProcessor<Call> | undefined
-    const inner = new HandlerProcessor(async (records, context) => {
-      await conducted(options)
-      const outcome = await handler(records, context)
-      if (!options.gate.isOpen) await options.gate.pass()
-      if (outcome === undefined) watched?.vouch()
-      return outcome
+/** A handler of batches that is watched. */
+export function watchedHandler<Call>(handler: Handler, options: WatchOptions<Call>): Handler {
+  const { conduct } = options
+  return (records, context) =>
+    watched(options, { ...context, records }, (settle, call) => {
+      const checkpointer = watchedCheckpointer(context.shardId, context.checkpointer, options, { call })
+      return conductedHandler(conduct, options, records, settle, some =>
+        handler(some, { ...context, checkpointer, settle })
+      )
     })
-    watched = new WatchedProcessor(inner, { ...options, conduct: {} }, false)
-    return watched
+}
+
+/** A handler of single records that is watched. */
+export function watchedEach<Call>(each: EachHandler, options: WatchOptions<Call>): EachHandler {
+  return async (record, context) => {
+    const input = { ...context, records: [record], settle: () => {} }
+    await watched(options, input, () =>
+      conducted(options.conduct, options, [record], async () => {
+        await each(record, context)
+        return undefined
+      })
+    )
   }
 }
 
@@ -71,21 +76,17 @@ export function watchedProcessors<Call>(
   make: () => RecordProcessor,
   options: WatchOptions<Call>
 ): () => RecordProcessor {
-  return () => new WatchedProcessor(asProcessor(make()), options, true)
+  return () => new WatchedProcessor(asProcessor(make()), options)
 }
 
 class WatchedProcessor<Call> extends RecordProcessor {
   readonly #inner: RecordProcessor
   readonly #options: WatchOptions<Call>
-  /** Whether a checkpoint is a word of the user's own; that of a handler is the framework's. */
-  readonly #checkpointsItself: boolean
-  #call: Call | undefined
 
-  constructor(inner: RecordProcessor, options: WatchOptions<Call>, checkpointsItself: boolean) {
+  constructor(inner: RecordProcessor, options: WatchOptions<Call>) {
     super()
     this.#inner = inner
     this.#options = options
-    this.#checkpointsItself = checkpointsItself
     if (inner.loadCheckpoint !== undefined) {
       this.loadCheckpoint = input => this.#gated(async () => inner.loadCheckpoint?.(input))
     }
@@ -99,34 +100,20 @@ class WatchedProcessor<Call> extends RecordProcessor {
     return keepsNothing(this.#inner)
   }
 
-  vouch(): void {
-    if (this.#call !== undefined) this.#options.watch.vouch(this.#call)
-  }
-
   override async initialize(input: InitializeInput): Promise<void> {
     await this.#gated(() => this.#inner.initialize(input))
   }
 
-  override async processRecords(input: ProcessRecordsInput): Promise<ProcessRecordsOutcome> {
-    const { watch } = this.#options
-    const { shardId, records, signal } = input
-    const call = watch.begin(shardId, records, signal)
-    this.#call = call
-    let isDone = false
-    try {
-      const outcome = await this.#gated(async () => {
-        await conducted(this.#options)
-        return this.#inner.processRecords({
-          ...input,
-          checkpointer: this.#watched(shardId, input.checkpointer, records.at(-1))
-        })
-      })
-      isDone = outcome === undefined
-      return outcome
-    } finally {
-      this.#call = undefined
-      watch.end(call, isDone)
-    }
+  override processRecords(input: ProcessRecordsInput): Promise<ProcessRecordsOutcome> {
+    const { conduct } = this.#options
+    const { shardId, records } = input
+    return watched(this.#options, input, (settle, call) => {
+      const saying = { call, last: records.at(-1) }
+      const checkpointer = watchedCheckpointer(shardId, input.checkpointer, this.#options, saying)
+      return conducted(conduct, this.#options, records, () =>
+        this.#inner.processRecords({ ...input, checkpointer, settle })
+      )
+    })
   }
 
   override async leaseLost(input: LeaseLostInput): Promise<void> {
@@ -134,57 +121,79 @@ class WatchedProcessor<Call> extends RecordProcessor {
   }
 
   override async shardEnded(input: ShardEndedInput): Promise<void> {
-    const checkpointer = this.#watched(input.shardId, input.checkpointer)
+    const checkpointer = watchedCheckpointer(input.shardId, input.checkpointer, this.#options)
     await this.#gated(() => this.#inner.shardEnded({ ...input, checkpointer }))
   }
 
   override async shutdownRequested(input: ShutdownRequestedInput): Promise<void> {
-    const checkpointer = this.#watched(input.shardId, input.checkpointer)
+    const checkpointer = watchedCheckpointer(input.shardId, input.checkpointer, this.#options)
     await this.#gated(() => this.#inner.shutdownRequested({ ...input, checkpointer }))
   }
 
-  /** Whatever comes of a call, the worker learns of it only while it runs. */
-  async #gated<T>(call: () => T | Promise<T>): Promise<T> {
-    const { gate } = this.#options
-    try {
-      return await call()
-    } finally {
-      if (!gate.isOpen) await gate.pass()
-    }
-  }
-
-  /** A checkpoint says that what it covers is done. Without a record it covers `last`, if there is such a thing. */
-  #watched(shardId: string, checkpointer: Checkpointer, last?: ConsumedRecord): Checkpointer {
-    if (!this.#checkpointsItself) return checkpointer
-    const { watch } = this.#options
-    const said = (at: ExtendedSequenceNumber | undefined): void => {
-      const position = at ?? last
-      if (position !== undefined && isPosition(position)) watch.vouchUpTo(shardId, position)
-    }
-    return {
-      checkpoint: at => {
-        said(at)
-        return checkpointer.checkpoint(at)
-      },
-      prepareCheckpoint: async (at, state): Promise<PreparedCheckpoint> => {
-        const prepared = await checkpointer.prepareCheckpoint(at, state)
-        const { position } = prepared
-        return {
-          position,
-          checkpoint: () => {
-            said(position)
-            return prepared.checkpoint()
-          }
-        }
-      }
-    }
+  #gated<T>(call: () => T | Promise<T>): Promise<T> {
+    return gated(this.#options.gate, call)
   }
 }
 
-/** What the seed does to a call. */
-async function conducted<Call>({ conduct, clock, random }: WatchOptions<Call>): Promise<void> {
-  const { takesMs: [least, most] = [0, 0], failing = 0, hanging = 0 } = conduct
-  if (most > 0) await clock.sleep(least + random.next() * (most - least))
-  if (hanging > 0 && random.next() < hanging) await new Promise<never>(() => {})
-  if (failing > 0 && random.next() < failing) throw new Error('The simulation makes this call fail')
+/** Watches a call with records. `code` is the code of the user, which is given how to settle one of them. */
+async function watched<Call>(
+  { watch, gate }: WatchOptions<Call>,
+  { shardId, records, signal, settle }: Pick<ProcessRecordsInput, 'shardId' | 'records' | 'signal' | 'settle'>,
+  code: (settle: ProcessRecordsInput['settle'], call: Call) => ProcessRecordsOutcome | Promise<ProcessRecordsOutcome>
+): Promise<ProcessRecordsOutcome> {
+  const call = watch.begin(shardId, records, signal)
+  let end: CallEnd = { kind: 'failed' }
+  try {
+    const outcome = await gated(gate, () =>
+      code(record => {
+        settle(record)
+        watch.settle(call, record)
+      }, call)
+    )
+    const failed = failedIn(outcome)
+    end = { kind: 'returned', failed }
+    return failed.length > 0 ? { failed } : outcome
+  } finally {
+    watch.end(call, end)
+  }
+}
+
+/** Read once: it may be a generator. What is no list is left for the worker to refuse. */
+function failedIn(outcome: ProcessRecordsOutcome): readonly ExtendedSequenceNumber[] {
+  const failed: unknown = typeof outcome === 'object' && outcome !== null ? outcome.failed : undefined
+  return typeof Object(failed)[Symbol.iterator] === 'function' ? [...(failed as Iterable<ExtendedSequenceNumber>)] : []
+}
+
+/** Whatever comes of a call, the worker learns of it only while it runs. */
+async function gated<T>(gate: Gate, call: () => T | Promise<T>): Promise<T> {
+  try {
+    return await call()
+  } finally {
+    if (!gate.isOpen) await gate.pass()
+  }
+}
+
+/** A checkpoint says that what it covers is done. Without a record it covers `last`, if there is such a thing. */
+function watchedCheckpointer<Call>(
+  shardId: string,
+  checkpointer: Checkpointer,
+  { watch }: WatchOptions<Call>,
+  { call, last }: { readonly call?: Call; readonly last?: ConsumedRecord | undefined } = {}
+): Checkpointer {
+  /** Says what a checkpoint covers, makes it, and then says so again, of the call. */
+  const saying = async (at: ExtendedSequenceNumber | undefined, checkpoint: () => Promise<void>): Promise<void> => {
+    const position = at ?? last
+    const isKnown = position !== undefined && isPosition(position)
+    if (isKnown) watch.vouchUpTo(shardId, position)
+    await checkpoint()
+    if (isKnown) watch.vouchUpTo(shardId, position, call)
+  }
+  return {
+    checkpoint: at => saying(at, () => checkpointer.checkpoint(at)),
+    prepareCheckpoint: async (at, state): Promise<PreparedCheckpoint> => {
+      const prepared = await checkpointer.prepareCheckpoint(at, state)
+      const { position } = prepared
+      return { position, checkpoint: () => saying(position, () => prepared.checkpoint()) }
+    }
+  }
 }

@@ -16,7 +16,7 @@ export interface Mutant {
   readonly edits: readonly Edit[]
 }
 
-/** Ten rules, and what the source is like without them. */
+/** The rules, and what the source is like without each of them. */
 export const MUTANTS: readonly Mutant[] = [
   {
     name: 'no-counter-condition',
@@ -148,6 +148,90 @@ export const MUTANTS: readonly Mutant[] = [
         file: 'leases/memory-control-store.ts',
         find: "return member.dead === undefined ? { kind: 'alive', asgVer: member.asgVer } : { kind: 'dead', how: member.dead }",
         replace: "return { kind: 'alive', asgVer: member.asgVer }"
+      }
+    ]
+  },
+  {
+    name: 'watermark-by-count',
+    breaks: 'the checkpoint of lanes is where everything before is settled',
+    profile: 'failing',
+    edits: [
+      {
+        file: 'checkpoint/watermark.ts',
+        find: 'while (stretch.isSettled[stretch.first] === 1) stretch.first += 1',
+        replace: 'while (stretch.first < stretch.settled) stretch.first += 1'
+      }
+    ]
+  },
+  {
+    name: 'lane-for-each-record',
+    breaks: 'records of one key are in one lane',
+    profile: 'failing',
+    edits: [
+      {
+        file: 'consumer/lane-key.ts',
+        find: "if (by === 'key') return record.partitionKey",
+        replace: "if (by === 'key') return formatPosition(record)"
+      }
+    ]
+  },
+  {
+    name: 'holes-stay-open',
+    breaks: 'before a shard is given back, what lies before settled records is tried again',
+    profile: 'failing',
+    edits: [
+      {
+        file: 'consumer/lane-delivery.ts',
+        find: 'this.#lanes.keep(({ number }) => number <= this.#begun)',
+        replace: 'this.#lanes.keep(() => false)'
+      }
+    ]
+  },
+  {
+    name: 'settled-comes-again',
+    breaks: 'what a call has settled before it failed is not delivered again',
+    profile: 'failing',
+    edits: [
+      {
+        file: 'consumer/settled-records.ts',
+        find: 'return this.#records.filter((record, index) => !this.#isSettled(index) && !this.#checkpointed.isStored(record))',
+        replace: 'return this.#records'
+      }
+    ]
+  },
+  {
+    name: 'lost-letter',
+    breaks: 'the checkpoint passes a record only once its dead letter is stored',
+    profile: 'failing',
+    edits: [
+      {
+        file: 'consumer/give-up-records.ts',
+        find: '      listener.deadLetterFailed(error, retryInMs)\n',
+        replace: "      listener.deadLetterFailed(error, retryInMs)\n      return { kind: 'done' }\n"
+      }
+    ]
+  },
+  {
+    name: 'guilt-by-company',
+    breaks: 'only the record that fails alone is given up',
+    profile: 'failing',
+    edits: [
+      {
+        file: 'processor/failure-rules.ts',
+        find: "return mayBisect ? 'bisect' : policy.lastResort",
+        replace: 'return policy.lastResort'
+      }
+    ]
+  },
+  {
+    name: 'late-is-done',
+    breaks: 'a call that took too long has failed, whatever it returns',
+    profile: 'failing',
+    edits: [
+      {
+        file: 'consumer/call-limit.ts',
+        find: 'if (this.isTooLong) reject(this.#tooLong())\n        else resolve(value)',
+        replace: 'resolve(value)'
       }
     ]
   }

@@ -2,16 +2,33 @@
 // are slow or fail, calls are throttled and lost, shards split and merge. At the end the weather clears, and everything that
 // was put has to have been processed.
 
+import type { WorkerOptions } from '../../src/index.ts'
 import { isClosed } from '../../src/model/shard.ts'
 import {
+  type Conduct,
   FAULT_PROFILES,
   type FaultProfileName,
   type Partition,
   type SimulatedWorker,
   type World
 } from '../../src/testing/index.ts'
+import type { ProcessorOption } from '../../src/worker/user-code-options.ts'
 import type { Gauges } from './gauges.ts'
 import type { Figures, Profile } from './seed-run.ts'
+
+/** What runs in a world of chaos. Made once for each world. */
+export interface ChaosCast {
+  /** The options of the next worker, but for those that every one has. */
+  readonly options: () => ProcessorOption & Pick<WorkerOptions, 'onProcessorError' | 'deadLetters'>
+  readonly conduct: () => Conduct
+  /** Puts a few records. */
+  readonly put: () => void
+  /** Does something else to a worker than what is done to it anyway. */
+  readonly meddle?: (victim: SimulatedWorker) => void
+  /** The weather has cleared: called again and again until everything is processed. */
+  readonly mend?: () => void
+  readonly figures: () => Figures
+}
 
 /** How much goes wrong. */
 export interface ChaosOptions {
@@ -20,9 +37,14 @@ export interface ChaosOptions {
   readonly everyMs: number
   /** Share of what happens that is a split or a merge. */
   readonly reshard: number
+  /** Share of what happens that the cast does. Default 0. */
+  readonly meddle?: number
+  /** Default: handlers that are slow and fail now and then, and are called again until they succeed. */
+  readonly cast?: (world: World) => ChaosCast
 }
 
-const STREAM = 'orders'
+/** The stream of these worlds. */
+export const STREAM = 'orders'
 const FOR_MS = 420_000
 const FEWEST = 2
 const MOST = 8
@@ -37,12 +59,13 @@ class Chaos {
   readonly #world: World
   readonly #gauges: Gauges
   readonly #options: ChaosOptions
-  #put = 0
+  readonly #cast: ChaosCast
 
   constructor(world: World, gauges: Gauges, options: ChaosOptions) {
     this.#world = world
     this.#gauges = gauges
     this.#options = options
+    this.#cast = (options.cast ?? usualCast)(world)
   }
 
   async tell(): Promise<Figures> {
@@ -52,13 +75,13 @@ class Chaos {
     let nextAtMs = this.#between(5_000, 30_000)
     while (world.clock.monotonicMs() < FOR_MS) {
       await world.advance(this.#between(200, 1_800))
-      for (let i = 0; i < 4; i++) world.kinesis.put(STREAM, `key-${this.#upTo(30)}`, `record-${this.#put++}`)
+      this.#cast.put()
       if (world.clock.monotonicMs() < nextAtMs) continue
       nextAtMs = world.clock.monotonicMs() + this.#between(0, 2 * this.#options.everyMs)
       this.#something()
     }
     await this.#clearUp()
-    return { records: this.#put, workers: world.workers.length }
+    return { ...this.#cast.figures(), workers: world.workers.length }
   }
 
   /** The weather clears: whatever was begun is to come to its end, without help. */
@@ -72,16 +95,36 @@ class Chaos {
     }
     // One that has room for everything: a fleet that is full leaves shards unread, and says so.
     this.#launch(Number.POSITIVE_INFINITY)
-    await world.untilProcessed()
+    await this.#untilProcessed()
     await world.advance(60_000)
     await world.stopAll()
     world.assertNothingLost()
     world.assertSound()
   }
 
+  async #untilProcessed(): Promise<void> {
+    const { mend } = this.#cast
+    if (mend === undefined) return this.#world.untilProcessed()
+    const world = this.#world
+    const untilMs = world.clock.monotonicMs() + 1_800_000
+    while (!world.isProcessed && world.clock.monotonicMs() < untilMs) {
+      mend()
+      if (this.#running().length === 0) this.#launch(Number.POSITIVE_INFINITY)
+      await world.advance(5_000)
+    }
+    world.assertNothingLost()
+  }
+
   #something(): void {
     const { random } = this.#world
-    if (random.next() < this.#options.reshard) {
+    const { meddle = 0, reshard } = this.#options
+    if (meddle > 0 && random.next() < meddle) {
+      const idle = this.#running().filter(({ isPaused }) => !isPaused)
+      const victim = idle[this.#upTo(idle.length)]
+      if (victim !== undefined) this.#cast.meddle?.(victim)
+      return
+    }
+    if (random.next() < reshard) {
       this.#reshard()
       return
     }
@@ -101,7 +144,7 @@ class Chaos {
 
   #launch(maxLeases = this.#someLimit()): void {
     const { random } = this.#world
-    const isOdd = random.next() < 0.3
+    const { options, conduct } = this.#cast
     const worker = this.#world.launch(
       {
         streamName: STREAM,
@@ -110,13 +153,9 @@ class Chaos {
         retrieval: { idleMs: 1_000 },
         shardSyncIntervalMs: 20_000,
         leases: { maxLeases },
-        onProcessorError: { attempts: Number.POSITIVE_INFINITY, backoffMs: 200, maxBackoffMs: 5_000 },
-        handler: () => {}
+        ...options()
       },
-      {
-        clockRate: 0.92 + random.next() * 0.16,
-        conduct: isOdd ? { takesMs: [0, 8_000], failing: 0.15 } : { takesMs: [0, 400], failing: 0.01 }
-      }
+      { clockRate: 0.92 + random.next() * 0.16, conduct: conduct() }
     )
     worker.started.catch(() => {})
   }
@@ -154,5 +193,23 @@ class Chaos {
 
   #between(least: number, most: number): number {
     return Math.floor(least + this.#world.random.next() * (most - least))
+  }
+}
+
+/** Handlers that are slow and fail now and then, and are called again until they succeed. */
+function usualCast(world: World): ChaosCast {
+  const { random } = world
+  let put = 0
+  return {
+    options: () => ({
+      onProcessorError: { attempts: Number.POSITIVE_INFINITY, backoffMs: 200, maxBackoffMs: 5_000 },
+      handler: () => {}
+    }),
+    conduct: () =>
+      random.next() < 0.3 ? { takesMs: [0, 8_000], failing: 0.15 } : { takesMs: [0, 400], failing: 0.01 },
+    put: () => {
+      for (let i = 0; i < 4; i++) world.kinesis.put(STREAM, `key-${Math.floor(random.next() * 30)}`, `record-${put++}`)
+    },
+    figures: () => ({ records: put })
   }
 }

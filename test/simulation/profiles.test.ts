@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect } from 'chai'
-import { seeds } from '../support/seeds.ts'
+import { isRepeated, seeds } from '../support/seeds.ts'
 import { ROOT } from '../support/source-files.ts'
 import { MUTANTS } from './mutant-list.ts'
 import { PROFILES } from './profiles.ts'
@@ -31,11 +31,29 @@ describe('a simulated fleet', () => {
     })
   }
 
+  it('breaks no promise when its processors fail in every way, under every policy', async function () {
+    this.timeout(120_000)
+    const sums: Record<string, number> = {}
+    for (const seed of seeds(24)) {
+      const { violations, problem, figures } = await run('failing', seed)
+      expect(
+        violations.map(({ kind, message }) => `${kind}: ${message}`),
+        `SEED=${seed}`
+      ).to.deep.equal([])
+      expect(problem, `SEED=${seed}`).to.equal(undefined)
+      for (const [name, value] of Object.entries(figures)) sums[name] = (sums[name] ?? 0) + value
+    }
+    if (isRepeated) return
+    for (const name of ['deadLettered', 'skipped', 'halts', 'failures']) expect(sums[name], name).to.be.greaterThan(20)
+  })
+
   it('is the same for the same seed, line by line, and another one for another seed', async () => {
     const [first, again, other] = [await run('rough', 1), await run('rough', 1), await run('rough', 2)]
     expect(first.hash).to.match(/^[0-9a-f]{16}$/)
     expect(again.hash).to.equal(first.hash)
     expect(other.hash).to.not.equal(first.hash)
+    const failing = [await run('failing', 1), await run('failing', 1)]
+    expect(failing[1]?.hash).to.equal(failing[0]?.hash)
   })
 
   it('sums up what its seeds came to', async () => {
@@ -48,8 +66,8 @@ describe('a simulated fleet', () => {
 })
 
 describe('the mutants', () => {
-  it('are ten, and each breaks something that stands in the source once', () => {
-    expect(new Set(MUTANTS.map(({ name }) => name)).size).to.equal(10)
+  it('are seventeen, and each breaks something that stands in the source once', () => {
+    expect(new Set(MUTANTS.map(({ name }) => name)).size).to.equal(17)
     for (const { name, edits } of MUTANTS) {
       for (const { file, find, replace } of edits) {
         const text = readFileSync(join(ROOT, 'src', file), 'utf8')

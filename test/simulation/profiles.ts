@@ -2,6 +2,7 @@
 import { calm } from './profile-calm.ts'
 import { chaos } from './profile-chaos.ts'
 import { deploy } from './profile-deploy.ts'
+import { failing } from './profile-failing.ts'
 import { scale } from './profile-scale.ts'
 import type { Profile } from './seed-run.ts'
 
@@ -10,6 +11,7 @@ export const PROFILES: Readonly<Record<string, Profile>> = {
   calm,
   rough: chaos({ faults: 'rough', everyMs: 25_000, reshard: 0.05 }),
   hostile: chaos({ faults: 'hostile', everyMs: 12_000, reshard: 0.08 }),
+  failing,
   deploy,
   reshard: chaos({ faults: 'rough', everyMs: 10_000, reshard: 0.6 }),
   scale

@@ -29,6 +29,9 @@ interface Arguments {
   readonly durationMs: number
 }
 
+/** What killed workers were waiting for is never let go, so that a process grows with each seed. */
+const SEEDS_OF_PROCESS = 100
+
 function readArguments(): Arguments {
   const { values } = parseArgs({
     options: {
@@ -83,8 +86,10 @@ function runAll(args: Arguments, told: (report: SeedReport) => void): Promise<Se
   const reports: SeedReport[] = []
   let next = args.first
   let isOver = false
-  const process_ = (): Promise<void> =>
+  const isLeft = (): boolean => !isOver && next < args.first + args.count
+  const oneProcess = (): Promise<void> =>
     new Promise((resolve, reject) => {
+      let served = 0
       const child = fork(
         new URL(import.meta.url),
         ['--profile', args.profile, '--lease-duration', String(args.durationMs)],
@@ -93,8 +98,8 @@ function runAll(args: Arguments, told: (report: SeedReport) => void): Promise<Se
         }
       )
       const feed = (): void => {
-        if (isOver || next >= args.first + args.count) child.disconnect()
-        else child.send({ seed: next++ })
+        if (served++ < SEEDS_OF_PROCESS && isLeft()) child.send({ seed: next++ })
+        else child.disconnect()
       }
       child.on('message', report => {
         reports.push(report as SeedReport)
@@ -106,7 +111,10 @@ function runAll(args: Arguments, told: (report: SeedReport) => void): Promise<Se
       child.on('exit', code => (code === 0 ? resolve() : reject(new Error(`A process ended with ${code}`))))
       feed()
     })
-  return Promise.all(Array.from({ length: args.jobs }, process_)).then(() => reports)
+  const job = async (): Promise<void> => {
+    while (isLeft()) await oneProcess()
+  }
+  return Promise.all(Array.from({ length: args.jobs }, job)).then(() => reports)
 }
 
 function isBad({ violations, problem }: SeedReport): boolean {

@@ -36,6 +36,7 @@ const TYPES = [
   'JournalOptions',
   'LeaseWrite',
   'LeaseWriteKind',
+  'LetterConduct',
   'Partition',
   'Processing',
   'PutResult',

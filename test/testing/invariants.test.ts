@@ -19,6 +19,7 @@ import { aLease, aPosition, shardId } from '../support/builders.ts'
 
 const SHARD = shardId(0)
 const W1 = { name: 'w1', isAlive: true, isPaused: false }
+const DONE = { kind: 'returned', failed: [] } as const
 const W2 = { name: 'w2', isAlive: true, isPaused: false }
 
 /** An application whose tables and processors do as the test says, and the violations that are found. */
@@ -34,6 +35,8 @@ class Rig {
     nowMs: () => this.nowMs,
     ledgerOf: id => this.ledger(id),
     isDriftExcessive: () => this.isDriftExcessive,
+    keepsOrder: () => true,
+    lettingGo: () => ({ isAbandoned: false, askedAtMs: undefined, isHalted: false, resumedAtMs: undefined }),
     violated: kind => this.found.push(kind)
   })
 
@@ -79,12 +82,12 @@ class Rig {
     signal = new AbortController().signal
   ): DeliveryCall {
     const records = numbers.map(number => aRecord(number))
-    return this.invariants.begin(worker, id, records, signal)
+    return this.invariants.begin({ worker, shardId: id, records, signal })
   }
 
   /** A call that begins and ends well. */
   process(worker: Processing, numbers: readonly number[], id = SHARD): void {
-    this.invariants.end(this.begin(worker, numbers, id), true)
+    this.invariants.deliveries.end(this.begin(worker, numbers, id), DONE)
   }
 
   joins(session: string, with_: Partial<Member> = {}): void {
@@ -149,8 +152,7 @@ describe('Invariants', () => {
         const stop = new AbortController()
         const call = rig.begin(W1, [10], SHARD, stop.signal)
         if (isAborted) stop.abort()
-        rig.invariants.vouch({ ...call, entries: [] })
-        rig.invariants.end(call, isDone)
+        rig.invariants.deliveries.end(call, isDone ? DONE : { kind: 'failed' })
         rig.write(lease, checkpointed(lease, aPosition(10)))
         expect(rig.found).to.deep.equal(['checkpoint-ahead'])
       }
@@ -160,10 +162,10 @@ describe('Invariants', () => {
       const rig = new Rig()
       let lease = rig.claim(rig.aShard())
       rig.begin(W1, [10, 20])
-      rig.invariants.vouchUpTo(SHARD, aPosition(10))
+      rig.invariants.deliveries.vouchUpTo(SHARD, aPosition(10))
       lease = rig.write(lease, checkpointed(lease, aPosition(10)))
       expect(rig.found).to.deep.equal([])
-      rig.invariants.vouchUpTo(SHARD, aPosition(30))
+      rig.invariants.deliveries.vouchUpTo(SHARD, aPosition(30))
       rig.write(lease, checkpointed(lease, aPosition(30)))
       expect(rig.found).to.deep.equal(['checkpoint-ahead'])
     })
@@ -326,7 +328,7 @@ describe('Invariants', () => {
       rig.claim(rig.aShard())
       rig.process(W1, [10, 40])
       rig.begin(W1, [20])
-      expect(rig.found).to.deep.equal(['order'])
+      expect(rig.found).to.deep.equal(['settled-early', 'order'])
     })
 
     it('are that they come in order from shard to shard', () => {
@@ -365,7 +367,7 @@ describe('Invariants', () => {
     it('are not that of a call that failed, or of one that was given up', () => {
       const failed = new Rig()
       failed.claim(failed.aShard())
-      failed.invariants.end(failed.begin(W1, [10]), false)
+      failed.invariants.deliveries.end(failed.begin(W1, [10]), { kind: 'failed' })
       failed.process(W1, [10])
       expect(failed.found).to.deep.equal([])
       const givenUp = new Rig()

@@ -2,7 +2,7 @@ import { expect } from 'chai'
 import { aggregate } from '../../src/kpl/aggregate.ts'
 import { FULL_HASH_KEY_RANGE } from '../../src/model/hash-key-range.ts'
 import { LATEST, SHARD_END, TRIM_HORIZON } from '../../src/model/sequence-number.ts'
-import { PutLog, ShardLedger } from '../../src/testing/shard-ledger.ts'
+import { PutLog, ShardLedger, showPosition } from '../../src/testing/shard-ledger.ts'
 import { aPosition } from '../support/builders.ts'
 
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text)
@@ -33,6 +33,16 @@ describe('PutLog', () => {
     expect([10, 20, 30].map(number => log.entryOf(aPosition(number)))).to.deep.equal([0, 1, 2])
     expect([aPosition(15), aPosition(40), aPosition(10, 1)].map(at => log.entryOf(at))).to.deep.equal([-1, -1, -1])
     expect([log.sequenceNumberOf(1), log.arrivedAtMs(1), log.orderKeyOf(1)]).to.deep.equal(['20', 2_000, 'key 0'])
+  })
+
+  it('knows where an entry is, and which one keeps its order with it', () => {
+    const log = anAggregatedLog()
+    expect([0, 2, 3].map(entry => log.positionOf(entry))).to.deep.equal([
+      aPosition(10),
+      aPosition(10, 2),
+      aPosition(20)
+    ])
+    expect([0, 1, 2, 3].map(entry => log.previousOf(entry))).to.deep.equal([-1, -1, 0, -1])
   })
 
   it('counts the entries up to a position, between records and at words too', () => {
@@ -152,5 +162,38 @@ describe('ShardLedger', () => {
     // The call during which somebody else took over may have been done in vain.
     ledger.takenOver(500)
     expect(ledger.isNeedlessAgain(0)).to.equal(false)
+  })
+
+  it('finds it needed again if nobody had to know, or something before it cannot be settled', () => {
+    const ledger = aLedger()
+    for (const entry of [0, 1, 3]) ledger.confirm(entry, 500)
+    expect([ledger.firstUnconfirmed(0), ledger.firstUnconfirmed(3)]).to.deep.equal([2, 4])
+    ledger.unconfirm(0)
+    ledger.forgiveBehind(2)
+    expect([0, 1, 2, 3].map(entry => ledger.isNeedlessAgain(entry))).to.deep.equal([false, true, false, false])
+  })
+
+  it('forgives what was settled before a time, from an entry on', () => {
+    const ledger = aLedger()
+    for (const entry of [0, 1, 2]) ledger.confirm(entry, 500 + entry)
+    ledger.forgiveOlder(1, 502)
+    expect([0, 1, 2].map(entry => ledger.isNeedlessAgain(entry))).to.deep.equal([true, false, true])
+  })
+
+  it('knows which entry of the same key is open before one', () => {
+    const ledger = aLedger(aLog(7))
+    ledger.expectSince(Number.NEGATIVE_INFINITY)
+    // Of the keys 1, 0, 1, 0 …
+    for (const entry of [1, 3, 4]) ledger.vouch(entry)
+    expect(ledger.openBefore(6, new Set())).to.equal(2)
+    expect(ledger.openBefore(6, new Set([2]))).to.equal(0)
+    expect(ledger.openBefore(5, new Set())).to.equal(-1)
+    expect([ledger.isOpen(0), ledger.isOpen(1)]).to.deep.equal([true, false])
+  })
+})
+
+describe('showPosition', () => {
+  it('is short', () => {
+    expect([showPosition(undefined), showPosition(aPosition(10, 2))]).to.deep.equal(['nothing', '10#2'])
   })
 })

@@ -10,6 +10,8 @@ import { VirtualClock } from '../../src/testing/virtual-clock.ts'
 import { aLease, aPosition, shardId } from '../support/builders.ts'
 
 const SHARD = shardId(0)
+const DONE = { kind: 'returned', failed: [] } as const
+const MANNER = { atOnce: 1, keepsOrder: true, keepsMemory: false, rules: {}, clock: new VirtualClock() }
 const W1 = { name: 'w1', isAlive: true, isPaused: false }
 
 /** An application of a stream with one shard, in which are the records 10 and 20; and what it told. */
@@ -53,8 +55,8 @@ describe('SimulatedApplication', () => {
     const owned = claimed(lease, 'w1/1')
     await store.create(lease)
     await store.replace(lease, owned)
-    const watch = application.watchFor(W1)
-    watch.end(watch.begin(SHARD, [aRecord('10')], new AbortController().signal), true)
+    const watch = application.watchFor(W1, MANNER)
+    watch.end(watch.begin(SHARD, [aRecord('10')], new AbortController().signal), DONE)
     await store.replace(owned, checkpointed(owned, aPosition(20)))
     await store.replace(owned, checkpointed(owned, aPosition(20)))
     expect(journal).to.deep.equal([
@@ -74,8 +76,8 @@ describe('SimulatedApplication', () => {
     const { application } = anApplication()
     expect(application.isDone).to.equal(false)
     expect(application.open()).to.deep.equal([{ shardId: SHARD, places: ['10', '20'] }])
-    const watch = application.watchFor(W1)
-    watch.end(watch.begin(SHARD, [aRecord('10'), aRecord('20')], new AbortController().signal), true)
+    const watch = application.watchFor(W1, MANNER)
+    watch.end(watch.begin(SHARD, [aRecord('10'), aRecord('20')], new AbortController().signal), DONE)
     expect([application.isDone, application.open()]).to.deep.equal([true, []])
   })
 
@@ -91,7 +93,7 @@ describe('SimulatedApplication', () => {
 
   it('forgets a stream that was deleted', () => {
     const { application } = anApplication()
-    const watch = application.watchFor(W1)
+    const watch = application.watchFor(W1, MANNER)
     watch.begin(SHARD, [aRecord('20')], new AbortController().signal)
     application.streamDeleted()
     expect(application.open()).to.have.length(1)

@@ -3,11 +3,12 @@ import type { Checkpointer } from '../../src/checkpoint/checkpointer.ts'
 import { ConsumedRecord } from '../../src/model/record.ts'
 import { type ProcessRecordsInput, RecordProcessor } from '../../src/processor/record-processor.ts'
 import { seededRandom } from '../../src/runtime/random.ts'
+import type { Conduct } from '../../src/testing/conduct.ts'
 import { Gate, gatedClock } from '../../src/testing/gate.ts'
 import { VirtualClock } from '../../src/testing/virtual-clock.ts'
 import {
-  type Conduct,
   type ProcessorWatch,
+  watchedEach,
   watchedHandler,
   watchedProcessors
 } from '../../src/testing/watched-processor.ts'
@@ -21,7 +22,7 @@ const RECORDS = ['10', '20'].map(
     })
 )
 
-/** What watched processors are made with, and what the watch and the framework were told, in order. */
+/** What watched code is made with, and what the watch and the framework were told, in order. */
 function aWatch(conduct: Conduct = {}) {
   const clock = new VirtualClock()
   const gate = new Gate('w1')
@@ -31,9 +32,14 @@ function aWatch(conduct: Conduct = {}) {
       told.push(`begin ${records.length}`)
       return shardId
     },
-    vouch: () => told.push('vouch'),
-    vouchUpTo: (_, { sequenceNumber }) => told.push(`vouch up to ${sequenceNumber}`),
-    end: (_, isDone) => told.push(isDone ? 'done' : 'failed')
+    settle: (_, { sequenceNumber }) => told.push(`settled ${sequenceNumber}`),
+    vouchUpTo: (_, { sequenceNumber }, call) => {
+      told.push(`${call === undefined ? 'vouch' : 'stored'} up to ${sequenceNumber}`)
+    },
+    end: (_, how) => {
+      const failed = how.kind === 'failed' ? 'failed' : how.failed.map(({ sequenceNumber }) => sequenceNumber).join(' ')
+      told.push(failed === '' ? 'done' : failed)
+    }
   }
   const checkpointer: Checkpointer = {
     checkpoint: async at => {
@@ -46,7 +52,7 @@ function aWatch(conduct: Conduct = {}) {
   }
   const input: ProcessRecordsInput = {
     ...{ shardId: 'shard', records: RECORDS, checkpointer, millisBehindLatest: 0, failures: 0, fencingToken: 1 },
-    settle: () => {},
+    settle: ({ sequenceNumber }) => told.push(`settle ${sequenceNumber}`),
     signal: new AbortController().signal
   }
   const options = { watch, conduct, gate, clock: gatedClock(clock, gate), random: seededRandom(1) }
@@ -67,29 +73,63 @@ class Custom extends RecordProcessor {
 }
 
 describe('watchedHandler', () => {
-  it('vouches for what the handler has returned from, and leaves checkpoints to the worker', async () => {
+  it('says when a call begins, and when it has returned', async () => {
     const { told, options, input } = aWatch()
-    await watchedHandler(() => void told.push('handle'), options)().processRecords(input)
-    expect(told).to.deep.equal(['begin 2', 'handle', 'vouch', 'done'])
+    await watchedHandler(() => void told.push('handle'), options)(RECORDS, input)
+    expect(told).to.deep.equal(['begin 2', 'handle', 'done'])
   })
 
-  it('vouches for nothing that the handler has failed at', async () => {
+  it('says that it has failed, and rejects as the handler does', async () => {
     const { told, options, input } = aWatch()
     const failing = watchedHandler(() => {
       throw new Error('no')
-    }, options)()
-    expect(await Promise.resolve(failing.processRecords(input)).catch(String)).to.equal('Error: no')
+    }, options)
+    expect(await Promise.resolve(failing(RECORDS, input)).catch(String)).to.equal('Error: no')
     expect(told).to.deep.equal(['begin 2', 'failed'])
+  })
+
+  it('says which records the handler has settled, and which it names as failed', async () => {
+    const { told, options, input } = aWatch()
+    const handler = watchedHandler(([first, second], { settle }) => {
+      if (first !== undefined) settle(first)
+      return { failed: second === undefined ? [] : [second].values() }
+    }, options)
+    expect(await handler(RECORDS, input)).to.deep.equal({ failed: [RECORDS[1]] })
+    expect(told).to.deep.equal(['begin 2', 'settle 10', 'settled 10', '20'])
+  })
+
+  it('leaves it to the framework to refuse what is no list', async () => {
+    const { told, options, input } = aWatch()
+    const handler = watchedHandler(() => ({ failed: 7 }) as never, options)
+    expect(await handler(RECORDS, input)).to.deep.equal({ failed: 7 })
+    expect(told).to.deep.equal(['begin 2', 'done'])
   })
 
   it('returns from nothing while the process stands still', async () => {
     const { clock, gate, told, options, input } = aWatch()
-    const handling = watchedHandler(() => gate.close(), options)().processRecords(input)
+    const handling = watchedHandler(() => gate.close(), options)(RECORDS, input)
     await clock.advance(1_000)
     expect(told).to.deep.equal(['begin 2'])
     gate.open()
     await handling
     expect(told.at(-1)).to.equal('done')
+  })
+})
+
+describe('watchedEach', () => {
+  it('is a call with one record', async () => {
+    const { told, options, input } = aWatch()
+    const { records, checkpointer: _, ...context } = input
+    const each = watchedEach(record => void told.push(`each ${record.sequenceNumber}`), options)
+    for (const record of records) await each(record, context)
+    expect(told).to.deep.equal(['begin 1', 'each 10', 'done', 'begin 1', 'each 20', 'done'])
+  })
+
+  it('may be called while it is running', async () => {
+    const { clock, told, options, input } = aWatch({ takesMs: [100, 100] })
+    for (const record of RECORDS) void watchedEach(() => {}, options)(record, input)
+    await clock.advance(200)
+    expect(told).to.deep.equal(['begin 1', 'begin 1', 'done', 'done'])
   })
 })
 
@@ -109,14 +149,9 @@ describe('watchedProcessors', () => {
     await make().processRecords(input)
     expect(told).to.deep.equal([
       'begin 2',
-      'vouch up to 10',
-      'checkpoint 10',
-      'prepare 20',
-      'vouch up to 20',
-      'make 20',
-      'vouch up to 20',
-      'checkpoint all',
-      'done'
+      ...['vouch up to 10', 'checkpoint 10', 'stored up to 10'],
+      ...['prepare 20', 'vouch up to 20', 'make 20', 'stored up to 20'],
+      ...['vouch up to 20', 'checkpoint all', 'stored up to 20', 'done']
     ])
   })
 
@@ -130,12 +165,28 @@ describe('watchedProcessors', () => {
     const { told, options, input } = aWatch()
     const { shardId, checkpointer, signal } = input
     const processor = watchedProcessors(() => new Custom(() => {}), options)()
-    const at = { checkpoint: undefined, subSequenceNumber: 0, pendingCheckpoint: undefined }
-    await processor.initialize({ shardId, signal, fencingToken: 1, ...at })
+    const at = { checkpoint: undefined, subSequenceNumber: 0, pendingCheckpoint: undefined, fencingToken: 1 }
+    await processor.initialize({ shardId, signal, ...at })
     await processor.shutdownRequested({ shardId, checkpointer, signal })
     await processor.shardEnded({ shardId, checkpointer, signal })
     await processor.leaseLost({ shardId })
     expect(told).to.deep.equal(['checkpoint all', 'checkpoint all'])
+  })
+
+  it('keep positions with their own data if those that are watched do, and not otherwise', async () => {
+    const { options, input } = aWatch()
+    const { shardId, signal, fencingToken } = input
+    const own = Object.assign(new Custom(() => {}), {
+      loadCheckpoint: async () => aPosition(10),
+      saveCheckpoint: async () => {}
+    })
+    const processor = watchedProcessors(() => own, options)()
+    expect(await processor.loadCheckpoint?.({ shardId, signal, fencingToken, checkpoint: aPosition(5) })).to.deep.equal(
+      aPosition(10)
+    )
+    expect(processor.saveCheckpoint).to.be.a('function')
+    const plain = watchedProcessors(() => new Custom(() => {}), options)()
+    expect([plain.loadCheckpoint, plain.saveCheckpoint]).to.deep.equal([undefined, undefined])
   })
 
   it('leave it to the framework to refuse what is no processor', () => {
@@ -168,7 +219,7 @@ describe('watchedProcessors', () => {
 
     it('do so to handlers, too, as if it was the code of the user', async () => {
       const { told, options, input } = aWatch({ failing: 1 })
-      const handled = Promise.resolve(watchedHandler(() => {}, options)().processRecords(input))
+      const handled = Promise.resolve(watchedHandler(() => {}, options)(RECORDS, input))
       expect(await handled.catch(() => 'failed')).to.equal('failed')
       expect(told).to.deep.equal(['begin 2', 'failed'])
     })
