@@ -11,6 +11,10 @@ describe('backoffMs', () => {
     expect([1, 2, 5].map(failures => backoffMs(failures, backoff, 1))).to.deep.equal([100, 200, 1_000])
   })
 
+  it('is a whole number of milliseconds', () => {
+    expect(backoffMs(1, backoff, 0.333)).to.equal(67)
+  })
+
   it('waits not at all where the first delay is 0', () => {
     expect(backoffMs(5, { firstMs: 0, maxMs: 1_000 }, 0.9)).to.equal(0)
   })
