@@ -128,7 +128,9 @@ export class SettledRecords {
     this.#indices ??= new Map(this.#records.map((record, index) => [keyOf(record), index]))
     const index = this.#indices.get(keyOf(Object(position)))
     if (index !== undefined) return index
-    throw new OptionError(what, `names ${keyOf(Object(position))}, expected a record of this call`)
+    const isPosition = typeof Object(position).sequenceNumber === 'string'
+    const named = isPosition ? keyOf(position) : `something of type ${position === null ? 'null' : typeof position}`
+    throw new OptionError(what, `names ${named}, expected a record of this call`)
   }
 }
 

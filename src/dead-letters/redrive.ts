@@ -84,6 +84,8 @@ export async function redriveDeadLetters(
   if (typeof Object(from).letters !== 'function' && !isIterable(from)) {
     throw new OptionError('from', `is ${shown(from)}, expected a source such as readFileDeadLetters(path)`)
   }
+  if (typeof Object(signal).addEventListener !== 'function')
+    throw new OptionError('signal', `is ${shown(signal)}, expected an AbortSignal`)
   const { deliver, close } = targetOf(to, ports)
   try {
     const work = { deliver, signal, options, concurrency, limit }

@@ -37,8 +37,8 @@ describe('SettledRecords', () => {
     for (const [wrong, shown] of [
       [aPosition(9), '9#0'],
       [aPosition(1, 1), '1#1'],
-      [undefined, 'undefined#undefined'],
-      [null, 'undefined#undefined']
+      [undefined, 'something of type undefined'],
+      [null, 'something of type null']
     ] as const) {
       expect(() => settled.settle(wrong as ExtendedSequenceNumber))
         .to.throw(OptionError)
@@ -86,7 +86,8 @@ describe('SettledRecords', () => {
     for (const [failed, message] of [
       [5, 'Option failed: in the result of the handler is not iterable, expected the records that failed'],
       [[aPosition(77)], 'Option failed: names 77#0, expected a record of this call'],
-      [[null], 'Option failed: names undefined#undefined, expected a record of this call']
+      [[null], 'Option failed: names something of type null, expected a record of this call'],
+      [['1'], 'Option failed: names something of type string, expected a record of this call']
     ] as const) {
       const { records, settled } = aCall()
       const value = { failed } as unknown as ProcessRecordsOutcome

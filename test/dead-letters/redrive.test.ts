@@ -134,6 +134,7 @@ describe('redriveDeadLetters', () => {
     for (const [options, problem] of [
       [{ from: 5 }, 'Option from: is 5, expected a source such as readFileDeadLetters(path)'],
       [{ from: 'x.jsonl' }, 'Option from: is "x.jsonl", expected a source such as readFileDeadLetters(path)'],
+      [{ signal: 'stop' }, 'Option signal: is "stop", expected an AbortSignal'],
       [{ from: undefined }, 'Option from: is missing, expected a source such as readFileDeadLetters(path)'],
       [
         { to: 'stream' },
