@@ -5,7 +5,7 @@ import { BugError, isRetryable, messageOf, WorkerStoppedError } from '../model/e
 import type { Lease } from '../model/lease.ts'
 import type { ChildShard } from '../model/shard.ts'
 import type { RetrievalListener, Retrieved, Retriever } from '../retrieval/retriever.ts'
-import { firstAborted, forMany } from '../runtime/abort.ts'
+import { anyOf, firstAborted, forMany } from '../runtime/abort.ts'
 import { backoffMs } from '../runtime/backoff.ts'
 import type { SharedTurns } from '../runtime/shared-turns.ts'
 import type { ShardEndOutcome } from '../shards/shard-syncer.ts'
@@ -92,8 +92,8 @@ export class ShardConsumer {
     const { hashKeyRange } = tenure.lease
     this.tenure = tenure
     this.#options = options
-    this.#giveUp = forMany(AbortSignal.any([tenure.signal, this.#abandon.signal]))
-    this.#interrupt = forMany(AbortSignal.any([this.#giveUp, this.#drain.signal]))
+    this.#giveUp = anyOf([tenure.signal, this.#abandon.signal])
+    this.#interrupt = anyOf([this.#giveUp, this.#drain.signal])
     // User code that does not return must not keep the shard being read.
     this.#giveUp.addEventListener('abort', () => this.#reading.close(), { once: true })
     this.#interrupt.addEventListener('abort', () => this.#reading.stop(), { once: true })

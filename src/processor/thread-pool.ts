@@ -1,5 +1,6 @@
 // The threads in which processors live: how many, which of them gets the next processor, and what follows when one ends.
 import { HandlerTimeoutError, WorkerStoppedError } from '../model/errors.ts'
+import { withSignal } from '../runtime/abort.ts'
 import { backoffMs } from '../runtime/backoff.ts'
 import type { Clock } from '../runtime/clock.ts'
 import type { Random } from '../runtime/random.ts'
@@ -85,8 +86,8 @@ export class ThreadPool {
       if (!isFull && clock.monotonicMs() >= this.#mayStartAtMs) return this.#start().admit(shardId)
       // A suspect rather waits for a thread of its own.
       if (thread !== undefined && (isFull || !this.#suspects.has(shardId))) return thread.admit(shardId)
-      const wait = AbortSignal.any([signal, this.#over.signal])
-      await clock.sleep(Math.max(1, this.#mayStartAtMs - clock.monotonicMs()), wait)
+      const waitMs = Math.max(1, this.#mayStartAtMs - clock.monotonicMs())
+      await withSignal([signal, this.#over.signal], either => clock.sleep(waitMs, either))
     }
   }
 

@@ -33,6 +33,20 @@ export async function withSignal<T>(
   }
 }
 
+/**
+ * A signal that aborts with the first of `sources` that does, to which any number may listen. For sources that do not outlive what
+ * it is for: it stays hung on to them. `AbortSignal.any` would keep everything that listens alive until it aborts, be it for ever.
+ */
+export function anyOf(sources: readonly AbortSignal[]): AbortSignal {
+  const own = new AbortController()
+  for (const source of sources) {
+    const forward = (): void => own.abort(source.reason)
+    if (source.aborted) forward()
+    else source.addEventListener('abort', forward, { once: true })
+  }
+  return forMany(own.signal)
+}
+
 /** Resolves once `signal` has aborted. */
 export function whenAborted(signal: AbortSignal): Promise<void> {
   return new Promise(resolve => {

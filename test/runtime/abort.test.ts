@@ -1,6 +1,8 @@
 import { getEventListeners } from 'node:events'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import { expect } from 'chai'
-import { firstAborted, forMany, unlessAborted, whenAborted, withSignal } from '../../src/runtime/abort.ts'
+import { anyOf, firstAborted, forMany, unlessAborted, whenAborted, withSignal } from '../../src/runtime/abort.ts'
 
 const listenersOf = (signal: AbortSignal): number => getEventListeners(signal, 'abort').length
 const failureOf = (work: Promise<unknown>): Promise<unknown> =>
@@ -153,5 +155,33 @@ describe('forMany', () => {
     await new Promise(resolve => setImmediate(resolve))
     process.off('warning', warned)
     expect(warnings).to.deep.equal([])
+  })
+})
+
+describe('anyOf', () => {
+  it('aborts with the first that does, for its reason, now or later', () => {
+    const [first, second] = [new AbortController(), new AbortController()]
+    const either = anyOf([first.signal, second.signal])
+    expect(either.aborted).to.equal(false)
+    second.abort('second')
+    first.abort('first')
+    expect([either.aborted, either.reason]).to.deep.equal([true, 'second'])
+    expect(anyOf([new AbortController().signal, first.signal]).reason).to.equal('first')
+  })
+
+  it('keeps nothing alive that listens to it, though it never aborts', async () => {
+    const listened = (make: typeof anyOf): WeakRef<object> => {
+      const listening = { size: 1_000 }
+      const [first, second] = [new AbortController(), new AbortController()]
+      make([first.signal, second.signal]).addEventListener('abort', () => void listening.size)
+      return new WeakRef(listening)
+    }
+    const ref = listened(anyOf)
+    setFlagsFromString('--expose-gc')
+    const collect: () => void = runInNewContext('gc')
+    // What a weak reference has been asked for, or was made of, lives until the end of the turn.
+    await new Promise(resolve => setImmediate(resolve))
+    collect()
+    expect(ref.deref()).to.equal(undefined)
   })
 })

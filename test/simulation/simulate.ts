@@ -29,9 +29,6 @@ interface Arguments {
   readonly durationMs: number
 }
 
-/** What killed workers were waiting for is never let go, so that a process grows with each seed. */
-const SEEDS_OF_PROCESS = 100
-
 function readArguments(): Arguments {
   const { values } = parseArgs({
     options: {
@@ -86,10 +83,8 @@ function runAll(args: Arguments, told: (report: SeedReport) => void): Promise<Se
   const reports: SeedReport[] = []
   let next = args.first
   let isOver = false
-  const isLeft = (): boolean => !isOver && next < args.first + args.count
-  const oneProcess = (): Promise<void> =>
+  const process_ = (): Promise<void> =>
     new Promise((resolve, reject) => {
-      let served = 0
       const child = fork(
         new URL(import.meta.url),
         ['--profile', args.profile, '--lease-duration', String(args.durationMs)],
@@ -98,8 +93,8 @@ function runAll(args: Arguments, told: (report: SeedReport) => void): Promise<Se
         }
       )
       const feed = (): void => {
-        if (served++ < SEEDS_OF_PROCESS && isLeft()) child.send({ seed: next++ })
-        else child.disconnect()
+        if (isOver || next >= args.first + args.count) child.disconnect()
+        else child.send({ seed: next++ })
       }
       child.on('message', report => {
         reports.push(report as SeedReport)
@@ -111,10 +106,7 @@ function runAll(args: Arguments, told: (report: SeedReport) => void): Promise<Se
       child.on('exit', code => (code === 0 ? resolve() : reject(new Error(`A process ended with ${code}`))))
       feed()
     })
-  const job = async (): Promise<void> => {
-    while (isLeft()) await oneProcess()
-  }
-  return Promise.all(Array.from({ length: args.jobs }, job)).then(() => reports)
+  return Promise.all(Array.from({ length: args.jobs }, process_)).then(() => reports)
 }
 
 function isBad({ violations, problem }: SeedReport): boolean {
