@@ -13,7 +13,7 @@ const BUDGET_BYTES = 512 * 1024 * 1024
 /** How long it reads before: code that has never run would be slow at first whatever is done. */
 const WARM_UP_MS = 10_000
 const SAMPLE_MS = 250
-/** How fast it is, is counted in steps, until long after the first burst is over. */
+/** How fast it is, is counted in steps from when the handler goes on, until long after the first burst is over. */
 const STEP_MS = 50
 const AFTER_MS = 15_000
 /** Full speed: what it settles at from here on. */

@@ -1,5 +1,6 @@
 // A worker in a process of its own, for what is not about speed: what it holds, what it costs while nothing happens, and how
 // many connections it opens.
+import { setTimeout as sleep } from 'node:timers/promises'
 import { answerParent } from '../child-side.ts'
 import { CREDENTIALS, REGION } from '../contenders/client-options.ts'
 import { loadLibrary } from '../library.ts'
@@ -39,6 +40,8 @@ export interface WorkerQuestions {
 let records = 0
 let calls = 0
 let goOn = (): void => {}
+/** When a call of the handler was done, and how many records had been handled by then. */
+let done: { readonly atMs: number; readonly records: number }[] | undefined
 let gate: Promise<void> | undefined
 
 answerParent<WorkerQuestions>({
@@ -55,6 +58,7 @@ answerParent<WorkerQuestions>({
         calls++
         await gate
         for (const { partitionKey, data } of batch) if (partitionKey.length + data.length > 0) records++
+        done?.push({ atMs: performance.now(), records })
       }
     })
     await worker.start()
@@ -75,17 +79,16 @@ answerParent<WorkerQuestions>({
     })
   },
   unblock: async (everyMs, forMs) => {
-    const counts: number[] = []
-    goOn()
+    // Noted by the handler: a timer would know nothing of what happens until it has its first turn.
+    const noted = [{ atMs: performance.now(), records }]
+    done = noted
     const beganMs = performance.now()
-    return new Promise(resolve => {
-      const timer = setInterval(() => {
-        // A turn that comes late stands for those that were missed.
-        while (counts.length < Math.floor((performance.now() - beganMs) / everyMs)) counts.push(records)
-        if (counts.length * everyMs < forMs) return
-        clearInterval(timer)
-        resolve(counts)
-      }, everyMs)
+    goOn()
+    await sleep(forMs)
+    done = undefined
+    return Array.from({ length: Math.floor(forMs / everyMs) }, (_, step) => {
+      const untilMs = beganMs + step * everyMs
+      return noted.findLast(({ atMs }) => atMs <= untilMs)?.records ?? 0
     })
   }
 })

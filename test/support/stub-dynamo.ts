@@ -50,7 +50,7 @@ export function stubDynamo(answer: (call: SentCall) => unknown): StubDynamo {
   const requestHandler = {
     async handle(request: HttpRequest, options?: { abortSignal?: AbortSignal }): Promise<unknown> {
       const name = request.headers['x-amz-target']?.replace(/^.*\./, '') ?? '?'
-      const call = { name, input: JSON.parse(Buffer.from(request.body).toString()), signal: options?.abortSignal }
+      const call = { name, input: JSON.parse(new TextDecoder().decode(request.body)), signal: options?.abortSignal }
       sent.push(call)
       try {
         return httpResponse(200, await answer(call))
