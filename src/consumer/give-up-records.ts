@@ -43,9 +43,14 @@ const STORE_MS = 60_000
  * stored, or have nowhere to go.
  */
 export async function giveUpRecords(given: GivenUp, options: GiveUpOptions): Promise<CallOutcome> {
-  const outcome = given.how === 'skip' ? ({ kind: 'done' } as const) : await storeLetters(given, options)
+  const outcome = given.how === 'skip' ? skip(options) : await storeLetters(given, options)
   if (outcome.kind === 'done') options.listener.gaveUpRecords(reportOf(given))
   return outcome
+}
+
+/** Where the lease is not held any more, whoever has it now is given the records, too. */
+function skip({ giveUp }: GiveUpOptions): CallOutcome {
+  return giveUp.aborted ? { kind: 'interrupted' } : { kind: 'done' }
 }
 
 async function storeLetters(given: GivenUp, options: GiveUpOptions): Promise<CallOutcome> {

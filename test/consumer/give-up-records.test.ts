@@ -59,6 +59,15 @@ describe('giveUpRecords', () => {
     expect(told).to.deep.equal(['skip 2: 1 to 2'])
   })
 
+  it('skips nothing, and says nothing, where the lease is not held any more', async () => {
+    const { clock, told, giveUp, begin } = aWorld()
+    giveUp.abort()
+    const outcome = begin({ how: 'skip' })
+    await clock.settle()
+    expect(outcome()).to.deep.equal({ kind: 'interrupted' })
+    expect(told).to.deep.equal([])
+  })
+
   it('stores a letter for each record, with all that is known of it, before it says that they are given up', async () => {
     const stored: DeadLetter[] = []
     const { clock, told, begin } = aWorld(async letters => {
