@@ -6,6 +6,7 @@ import { comparePositions, type ExtendedSequenceNumber, formatPosition } from '.
 import type { RetrievedRecords } from '../retrieval/retriever.ts'
 import type { SharedTurns } from '../runtime/shared-turns.ts'
 import { type Delivery, planDelivery, undivided } from './plan-delivery.ts'
+import type { ShardLag } from './shard-lag.ts'
 import type { ShardListener } from './shard-listener.ts'
 
 /** How the answers of one shard are taken apart, and who is told of odd ones. */
@@ -18,7 +19,9 @@ export interface AnswerUnpackerOptions {
   readonly stored: () => ExtendedSequenceNumber
   /** When a large answer may be taken apart and processed; shared by all shards. */
   readonly turns: Pick<SharedTurns, 'next'>
-  readonly listener: Pick<ShardListener, 'oddRecords'>
+  /** Is told of what is to be settled. */
+  readonly lag: Pick<ShardLag, 'received'>
+  readonly listener: Pick<ShardListener, 'oddRecords' | 'suppressed'>
 }
 
 /** Answers of this size or more are decoded and processed in turns of the event loop of their own. Bytes. */
@@ -60,9 +63,13 @@ export class AnswerUnpacker {
   unpack(retrieved: RetrievedRecords, accepted: ExtendedSequenceNumber): Unpacked {
     // Made anew whenever they are asked for.
     const received = retrieved.records
-    const { records, upTo } = this.#plan(retrieved, received, accepted)
+    const { records, upTo, settled } = this.#plan(retrieved, received, accepted)
     const open = this.#settled.size === 0 ? records : this.#openOf(records)
-    return { records: open, upTo, received }
+    const { lag, listener } = this.#options
+    const suppressed = settled + records.length - open.length
+    if (suppressed > 0) listener.suppressed(suppressed)
+    lag.received(open)
+    return { records: open, upTo, settled, received }
   }
 
   #plan(retrieved: RetrievedRecords, received: readonly KinesisRecord[], accepted: ExtendedSequenceNumber): Delivery {

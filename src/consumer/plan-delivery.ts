@@ -8,6 +8,8 @@ export interface Delivery {
   readonly records: readonly ConsumedRecord[]
   /** Position of the last record of the read, whether delivered or not. */
   readonly upTo: ExtendedSequenceNumber
+  /** How many records of the read are not delivered, because they were settled before. */
+  readonly settled: number
 }
 
 /** What aggregates begin with, and hardly anything else. */
@@ -37,5 +39,6 @@ export function planDelivery(
   const rest = first === 0 ? records : first === -1 ? [] : records.slice(first)
   const newest = records.at(-1)
   const ends = [settled, last, newest && positionOf(newest)].filter(position => position !== undefined)
-  return { records: rest, upTo: ends.reduce((a, b) => (comparePositions(b, a) > 0 ? b : a)) }
+  const upTo = ends.reduce((a, b) => (comparePositions(b, a) > 0 ? b : a))
+  return { records: rest, upTo, settled: records.length - rest.length }
 }

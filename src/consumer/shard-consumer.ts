@@ -16,11 +16,12 @@ import type { DeadLettering } from './give-up-records.ts'
 import { openDelivery } from './open-delivery.ts'
 import { PauseGate } from './pause-gate.ts'
 import { ProcessorCalls, type ProcessorCallsOptions } from './processor-calls.ts'
-import type { Stall } from './progress-rules.ts'
 import type { ShardDelivery } from './shard-delivery.ts'
+import { ShardLag } from './shard-lag.ts'
 import type { ShardListener } from './shard-listener.ts'
 import { ShardReading } from './shard-reading.ts'
 import { nextShardState, type ShardEvent, type ShardState } from './shard-state.ts'
+import type { ShardStatus } from './shard-status.ts'
 import type { CallGate, CallOutcome } from './user-call.ts'
 
 /** What one shard is consumed with: its lease, the user's code, how to read it and how to end it, and who is told. */
@@ -48,18 +49,6 @@ export interface ShardConsumerOptions extends ProcessorCallsOptions {
   readonly listener: ShardListener
 }
 
-/** How a shard is doing here. */
-export interface ShardStatus {
-  readonly shardId: string
-  readonly leaseKey: string
-  readonly state: ShardState
-  readonly isPaused: boolean
-  /** What the shard stands still for. Absent: it does not. */
-  readonly stall: Stall | undefined
-  /** What it was halted by. Absent: it is not. */
-  readonly haltedBy: Error | undefined
-}
-
 /** What follows these is another processor, or none: it begins at the checkpoint. */
 const READS_NO_MORE: readonly ShardState[] = ['draining', 'halted', 'releasing', 'losing']
 const PARENT_POLL_MS = 1_000
@@ -79,6 +68,7 @@ export class ShardConsumer {
   readonly #batches: BatchCalls
   readonly #unpacker: AnswerUnpacker
   readonly #reading: ShardReading
+  readonly #lag: ShardLag
   readonly #pauses = new PauseGate()
   #state: ShardState = 'waiting-for-parents'
   #delivery: ShardDelivery | undefined
@@ -111,9 +101,12 @@ export class ShardConsumer {
       whenResumed: signal => this.#pauses.whenOpen([signal, this.#interrupt])
     })
     const stored = () => this.#calls.progress.stored
-    this.#unpacker = new AnswerUnpacker({ outOfRange, hashKeyRange, room, stored, turns, listener })
+    const lag = new ShardLag({ ...options, settled: () => this.#calls.progress.settled })
+    this.#lag = lag
+    this.#unpacker = new AnswerUnpacker({ outOfRange, hashKeyRange, room, stored, turns, lag, listener })
     this.#reading = new ShardReading({
       ...options,
+      lag,
       shardId: tenure.shardId,
       lease: () => tenure.lease,
       calledSinceMs: () => this.#batches.calledSinceMs,
@@ -128,8 +121,10 @@ export class ShardConsumer {
   /** How the shard is doing. */
   get status(): ShardStatus {
     const { leaseKey, shardId } = this.tenure
-    const stall = this.#state === 'processing' ? this.#reading.stall : undefined
-    return { shardId, leaseKey, state: this.#state, isPaused: !this.#pauses.isOpen, stall, haltedBy: this.#haltedBy }
+    const state = this.#state
+    const stall = state === 'processing' ? this.#reading.stall : undefined
+    const lag = state === 'waiting-for-parents' ? undefined : this.#lag.report()
+    return { shardId, leaseKey, state, isPaused: !this.#pauses.isOpen, stall, haltedBy: this.#haltedBy, lag }
   }
 
   /** Has no more records delivered until {@link resume}; calls under way end. The lease is kept. Says whether that is news. */
@@ -150,6 +145,7 @@ export class ShardConsumer {
 
   /** Looks whether the shard makes progress, and mends what it can. To be called now and then. */
   lookAfter(): void {
+    this.#lag.look()
     // What is not processing has limits of its own; and what is paused is not stuck.
     if (this.#state !== 'processing' || !this.#pauses.isOpen) return
     this.#reading.look()
@@ -206,6 +202,7 @@ export class ShardConsumer {
     if (to === undefined) throw new BugError(`Event ${event} cannot happen in state ${from}`)
     this.#state = to
     if (READS_NO_MORE.includes(to)) this.#reading.close()
+    if (to === 'initializing') this.#lag.begins()
     if (from !== to) this.#options.listener.moved(from, to)
   }
 

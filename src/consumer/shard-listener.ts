@@ -74,5 +74,7 @@ export interface ShardListener {
   modeChanged(change: ModeChange): void
   /** Aggregated records that are not as they ought to be. */
   oddRecords(counts: { outOfRange: number; corrupt: number }): void
+  /** So many user records were read again and not delivered: they were settled before. */
+  suppressed(records: number): void
   ended(childShardIds: readonly string[]): void
 }

@@ -6,6 +6,7 @@ import type { ExtendedSequenceNumber } from '../model/sequence-number.ts'
 import type { RetrievalListener, Retrieved, Retriever } from '../retrieval/retriever.ts'
 import type { Clock } from '../runtime/clock.ts'
 import type { Stall } from './progress-rules.ts'
+import type { ShardLag } from './shard-lag.ts'
 import type { ShardListener } from './shard-listener.ts'
 import { ShardWatch } from './shard-watch.ts'
 
@@ -21,6 +22,8 @@ export interface ShardReadingOptions {
   readonly calledSinceMs: () => number | undefined
   readonly isStoringLetters: () => boolean
   readonly clock: Clock
+  /** Is told of every answer. */
+  readonly lag: Pick<ShardLag, 'told'>
   readonly listener: Pick<ShardListener, 'read' | 'failed' | 'modeChanged' | 'stalled' | 'progressed'>
 }
 
@@ -112,12 +115,13 @@ export class ShardReading {
   }
 
   #open(from: ExtendedSequenceNumber): Retriever {
-    const { openRetriever, lease, listener } = this.#options
+    const { openRetriever, lease, lag, listener } = this.#options
     this.#retriever ??= openRetriever(
       { ...lease(), checkpoint: from },
       {
         onRead: report => {
           this.#watch.answered()
+          lag.told(report.millisBehindLatest)
           listener.read(report)
         },
         onRetry: (error, retryInMs, failures) => {

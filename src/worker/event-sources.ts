@@ -98,6 +98,7 @@ export function shardEvents(emit: Emit, tenure: Tenure): ShardListener {
         retryInMs
       }),
     oddRecords: ({ outOfRange, corrupt }) => emit('shard:odd-records', { ...shard, outOfRange, corrupt }),
+    suppressed: records => emit('records:suppressed', { ...shard, records }),
     ended: childShardIds => emit('shard:ended', { ...shard, childShardIds })
   }
 }

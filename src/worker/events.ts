@@ -163,6 +163,8 @@ export interface WorkerEvents {
     readonly first: string
     readonly last: string
   }
+  /** User records were read again and not delivered, because they were settled before: after a restart, or a read begun anew. */
+  'records:suppressed': ShardEventBase & { readonly records: number }
   /** Dead letters could not be stored, so nothing passes their records. `retryInMs` absent: the shard is halted. */
   'dead-letter:failed': ShardEventBase & { readonly error: Error; readonly retryInMs: number | undefined }
   /**
@@ -222,6 +224,7 @@ const NAMES: Readonly<Record<WorkerEventName, true>> = {
   'batch:processed': true,
   'processor:failed': true,
   'records:given-up': true,
+  'records:suppressed': true,
   'dead-letter:failed': true,
   'breaker:changed': true,
   error: true
@@ -235,14 +238,23 @@ export type WorkerListener<Name extends WorkerEventName> = (event: WorkerEvents[
 
 type Guarded = (event: unknown) => void
 
+/** Sees every event as well, without being a listener: what is wrong and nobody listens to is logged all the same. Must not throw. */
+export type EventObserver = <Name extends WorkerEventName>(name: Name, event: WorkerEvents[Name]) => void
+
 /** An emitter of worker events, to which anybody may listen and through which only the worker emits. */
 export class WorkerEmitter {
   readonly #emitter = new EventEmitter<Record<WorkerEventName, Guarded>>()
   readonly #guarded = new WeakMap<object, Map<WorkerEventName, Guarded>>()
   readonly #logger: Logger
+  #observer: EventObserver | undefined
 
   constructor(logger: Logger) {
     this.#logger = logger
+  }
+
+  /** Has `observer` see every event from now on. There is one at most. */
+  observe(observer: EventObserver): void {
+    this.#observer = observer
   }
 
   on<Name extends WorkerEventName>(name: Name, listener: WorkerListener<Name>): void {
@@ -260,6 +272,7 @@ export class WorkerEmitter {
   /** The only place that emits. What is wrong and nobody listens to is logged: no shard stands still in silence. */
   emit<Name extends WorkerEventName>(name: Name, event: WorkerEvents[Name]): void {
     this.#logger.debug({ event: name, ...event }, 'event')
+    this.#observer?.(name, event)
     if (this.#emitter.emit(name, event)) return
     const trouble = troubleIn({ name, event } as AnyEvent)
     if (trouble !== undefined) this.#logger[trouble.level]({ event: name, ...event }, trouble.message)

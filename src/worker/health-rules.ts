@@ -1,5 +1,5 @@
 // How a worker is doing, in one word and shard by shard, made of what its consumers say.
-import type { ShardStatus } from '../consumer/shard-consumer.ts'
+import type { ShardStatus } from '../consumer/shard-status.ts'
 import type { WorkerState } from './worker-state.ts'
 
 /** How one shard is doing in this worker. */

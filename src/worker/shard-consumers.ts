@@ -1,5 +1,6 @@
 // The shard consumers that run in this worker: one for each lease held, and those of earlier holds that are being wound up.
-import type { ShardConsumer, ShardStatus } from '../consumer/shard-consumer.ts'
+import type { ShardConsumer } from '../consumer/shard-consumer.ts'
+import type { ShardStatus } from '../consumer/shard-status.ts'
 import type { Tenure } from '../leases/tenure.ts'
 import { OptionError } from '../model/errors.ts'
 import type { Clock } from '../runtime/clock.ts'

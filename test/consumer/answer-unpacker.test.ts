@@ -24,14 +24,19 @@ function anAggregate(number: number, count: number): ConsumedRecord {
 
 function anUnpacker(hashKeyRange?: HashKeyRange) {
   const clock = new VirtualClock()
-  const facts = { stored: TRIM_HORIZON, odd: [] as string[], takenApart: [] as number[] }
+  const facts = { stored: TRIM_HORIZON, odd: [] as string[], takenApart: [] as number[], suppressed: [] as number[] }
+  const lagged: string[] = []
   const unpacker = new AnswerUnpacker({
     outOfRange: 'deliver',
     hashKeyRange,
     room: new DeaggregationRoom(),
     stored: () => facts.stored,
     turns: new SharedTurns(clock),
-    listener: { oddRecords: ({ outOfRange, corrupt }) => facts.odd.push(`${outOfRange} ${corrupt}`) }
+    lag: { received: records => lagged.push(records.map(formatPosition).join(' ')) },
+    listener: {
+      oddRecords: ({ outOfRange, corrupt }) => facts.odd.push(`${outOfRange} ${corrupt}`),
+      suppressed: records => facts.suppressed.push(records)
+    }
   })
   const answer = (records: readonly ConsumedRecord[], bytes = 10): RetrievedRecords => ({
     ...{ kind: 'records', records, bytes, millisBehindLatest: 0, release: () => {} },
@@ -39,7 +44,7 @@ function anUnpacker(hashKeyRange?: HashKeyRange) {
   })
   const unpack = (records: readonly ConsumedRecord[], accepted = TRIM_HORIZON): string[] =>
     unpacker.unpack(answer(records), accepted).records.map(formatPosition)
-  return { clock, facts, unpacker, answer, unpack }
+  return { clock, facts, lagged, unpacker, answer, unpack }
 }
 
 describe('AnswerUnpacker', () => {
@@ -52,6 +57,18 @@ describe('AnswerUnpacker', () => {
     expect(unpacked.upTo).to.deep.equal(aPosition(3))
     expect(unpack(records, aPosition(2))).to.deep.equal(['3'])
     expect(facts.takenApart).to.deep.equal([])
+  })
+
+  it('tells how many records were settled before, and of those that are to be settled', () => {
+    const { facts, lagged, unpacker, unpack } = anUnpacker()
+    unpack([aRecord(1), aRecord(2)])
+    expect(facts.suppressed).to.deep.equal([])
+    unpack([aRecord(1), aRecord(2), anAggregate(3, 4)], aPosition(3, 1))
+    expect(facts.suppressed).to.deep.equal([4])
+    unpacker.leaveOut([aPosition(5)])
+    unpack([aRecord(4), aRecord(5), aRecord(6)], aPosition(4))
+    expect(facts.suppressed).to.deep.equal([4, 2])
+    expect(lagged).to.deep.equal(['1 2', '3#2 3#3', '6'])
   })
 
   it('takes aggregates apart, and says how many records that makes', () => {

@@ -38,7 +38,11 @@ function aDelivery(settleBatch: (call: LaneCall) => Promise<CallOutcome>, { stor
           seen.stored = numberOf(position)
         }
       }),
-    unpack: ({ records }) => ({ records: records as ConsumedRecord[], upTo: records.at(-1) as ConsumedRecord }),
+    unpack: ({ records }) => ({
+      records: records as ConsumedRecord[],
+      upTo: records.at(-1) as ConsumedRecord,
+      settled: 0
+    }),
     beforehand: async () => {},
     settleBatch: call => {
       const last = Math.max(...call.records.map(numberOf))

@@ -52,6 +52,11 @@ describe('planDelivery', () => {
     expect(planDelivery([], undefined, LATEST).upTo).to.deep.equal(LATEST)
   })
 
+  it('says how many records are not delivered, because they were settled before', () => {
+    const left = [at(9, 99), at(10, 1), at(13)].map(settled => planDelivery(records(...batch), undefined, settled).settled)
+    expect(left).to.deep.equal([0, 2, 6])
+  })
+
   it('does not copy a batch of which everything is delivered', () => {
     const all = records(...batch)
     expect(planDelivery(all, at(12, 1), TRIM_HORIZON).records).to.equal(all)

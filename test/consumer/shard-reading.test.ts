@@ -58,6 +58,7 @@ function aReading() {
     calledSinceMs: () => undefined,
     isStoringLetters: () => false,
     clock,
+    lag: { told: ms => told.push(`lag ${ms}`) },
     listener: {
       read: () => told.push('read'),
       failed: ({ during, retryInMs }) => told.push(`${during} again in ${retryInMs}`),
@@ -108,7 +109,7 @@ describe('ShardReading', () => {
     listener.onRead({ records: 1, bytes: 1, millisBehindLatest: 0 })
     listener.onRetry(new Error('x'), 250, 1)
     listener.onModeChange({ mode: 'polling' })
-    expect(told).to.deep.equal(['read', 'read again in 250', 'polling'])
+    expect(told).to.deep.equal(['lag 0', 'read', 'read again in 250', 'polling'])
   })
 
   it('begins anew where no answer comes, and gives up if that does not help', async () => {

@@ -232,6 +232,7 @@ export class ShardWorld {
         read: () => {},
         modeChanged: () => {},
         oddRecords: ({ outOfRange, corrupt }) => log.push(`! odd ${outOfRange} ${corrupt}`),
+        suppressed: () => {},
         ended: children => log.push(`! ended ${children.join(' ')}`)
       },
       ...with_

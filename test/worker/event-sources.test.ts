@@ -157,6 +157,11 @@ describe('shardEvents', () => {
       events => events.oddRecords({ outOfRange: 1, corrupt: 2 }),
       [['shard:odd-records', { ...SHARD, outOfRange: 1, corrupt: 2 }]]
     ],
+    [
+      'records that were settled before',
+      events => events.suppressed(3),
+      [['records:suppressed', { ...SHARD, records: 3 }]]
+    ],
     ['the end', events => events.ended(['a', 'b']), [['shard:ended', { ...SHARD, childShardIds: ['a', 'b'] }]]]
   ]
   for (const [what, tell, expected] of table) {

@@ -1,10 +1,10 @@
 import { expect } from 'chai'
-import type { ShardStatus } from '../../src/consumer/shard-consumer.ts'
+import type { ShardStatus } from '../../src/consumer/shard-status.ts'
 import { healthOf } from '../../src/worker/health-rules.ts'
 
 function aStatus(status: Partial<ShardStatus> = {}): ShardStatus {
   const shard = { shardId: 'shard', leaseKey: 'shard', state: 'processing', isPaused: false } as const
-  return { ...shard, stall: undefined, haltedBy: undefined, ...status }
+  return { ...shard, stall: undefined, haltedBy: undefined, lag: undefined, ...status }
 }
 
 const WELL = { state: 'running', isPaused: false, failure: undefined, shards: [] } as const

@@ -1,0 +1,18 @@
+// How a shard is doing here, as its consumer says. Plain data.
+import type { Stall } from './progress-rules.ts'
+import type { ShardLagReport } from './shard-lag.ts'
+import type { ShardState } from './shard-state.ts'
+
+/** How a shard is doing here. */
+export interface ShardStatus {
+  readonly shardId: string
+  readonly leaseKey: string
+  readonly state: ShardState
+  readonly isPaused: boolean
+  /** What the shard stands still for. Absent: it does not. */
+  readonly stall: Stall | undefined
+  /** What it was halted by. Absent: it is not. */
+  readonly haltedBy: Error | undefined
+  /** How far behind it is. Absent: it is not its turn yet, because its parents are not done. */
+  readonly lag: ShardLagReport | undefined
+}
