@@ -18,7 +18,8 @@ import type { ShardListener } from './shard-listener.ts'
 import type { CallGate, CallOutcome, CallSetting, Hold } from './user-call.ts'
 
 /** What batches are settled with, beside the processor. */
-export interface BatchCallsOptions extends Pick<ProcessorCallsOptions, 'tenure' | 'policy' | 'clock' | 'random'> {
+export interface BatchCallsOptions
+  extends Pick<ProcessorCallsOptions, 'tenure' | 'policy' | 'clock' | 'random' | 'tracing'> {
   /** Keeps calls back for a while when too many fail. Shared by all shards. */
   readonly breaker: CallGate | undefined
   readonly deadLettering: DeadLettering
@@ -156,7 +157,11 @@ export class BatchCalls {
     const given = new CallInput(this.#options.tenure, batch.millisBehindLatest, call, () =>
       this.#checkpointer(upTo, scope)
     )
-    return processor.processRecords(processor instanceof LaneProcessor ? given : given.whole())
+    const input = processor instanceof LaneProcessor ? given : given.whole()
+    const { tracing } = this.#options
+    if (tracing === undefined) return processor.processRecords(input)
+    const { records, failures } = call
+    return tracing.to.process({ ...tracing.facts, records, failures }, () => processor.processRecords(input))
   }
 
   /** A bare checkpoint() means everything up to `upTo`, or, without that, everything that is settled by then. */

@@ -1,10 +1,16 @@
 // The user's side of one shard: makes the processor, calls its methods other than processRecords, and knows how far it has
 // come. What the shard is doing meanwhile is known to shard-consumer.ts; records are delivered by batch-calls.ts.
 import { type Checkpointer, ShardProgress } from '../checkpoint/checkpointer.ts'
+import type { ShardTracing } from '../kinesis/traced-ports.ts'
 import type { Tenure } from '../leases/tenure.ts'
 import { BugError, LeaseLostError, OptionError, ProcessorError } from '../model/errors.ts'
 import type { ConsumedRecord } from '../model/record.ts'
-import { comparePositions, type ExtendedSequenceNumber, isRecordPosition } from '../model/sequence-number.ts'
+import {
+  comparePositions,
+  type ExtendedSequenceNumber,
+  formatPosition,
+  isRecordPosition
+} from '../model/sequence-number.ts'
 import { afterFailure, type FailurePolicy } from '../processor/failure-rules.ts'
 import { keepsNothing } from '../processor/handler-processor.ts'
 import { LaneProcessor } from '../processor/lane-processor.ts'
@@ -28,7 +34,9 @@ export interface ProcessorCallsOptions {
   readonly handlerTimeoutMs: number
   readonly clock: Clock
   readonly random: Random
-  readonly listener: Pick<ShardListener, 'processorFailed'>
+  readonly listener: Pick<ShardListener, 'processorFailed' | 'checkpointed'>
+  /** Where spans go. Absent: nothing is traced. */
+  readonly tracing?: ShardTracing | undefined
 }
 
 /** When calls are not to be made, or waited for, any more. */
@@ -65,7 +73,7 @@ export class ProcessorCalls {
     this.#signals = signals
     this.#timers = new CallTimers({ clock, abandoned: signals.abandoned, lingers: true })
     this.progress = new ShardProgress(tenure.lease.checkpoint, {
-      checkpoint: position => this.#unlessAbandoned(() => tenure.checkpoint(position)),
+      checkpoint: position => this.#unlessAbandoned(() => this.#writeCheckpoint(position)),
       prepareCheckpoint: pending => this.#unlessAbandoned(() => tenure.prepareCheckpoint(pending)),
       save: (position, previous) =>
         this.#unlessAbandoned(() => saveOwnCheckpoint(this.processor, tenure, { position, previous }, signals.giveUp))
@@ -253,6 +261,15 @@ export class ProcessorCalls {
     const { leaseKey } = this.#options.tenure
     if (this.#signals.abandoned.aborted) throw new LeaseLostError(leaseKey, 'it was given back without waiting')
     await write()
+  }
+
+  async #writeCheckpoint(position: ExtendedSequenceNumber): Promise<void> {
+    const { tenure, clock, listener, tracing } = this.#options
+    const startedMs = clock.monotonicMs()
+    const write = (): Promise<void> => tenure.checkpoint(position)
+    if (tracing === undefined) await write()
+    else await tracing.to.checkpoint({ ...tracing.facts, position: formatPosition(position) }, write)
+    listener.checkpointed(position, clock.monotonicMs() - startedMs)
   }
 
   /** After a save that failed, what is saved is asked for. */

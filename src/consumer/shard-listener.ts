@@ -76,5 +76,7 @@ export interface ShardListener {
   oddRecords(counts: { outOfRange: number; corrupt: number }): void
   /** So many user records were read again and not delivered: they were settled before. */
   suppressed(records: number): void
+  /** A checkpoint is stored; that took so long. Milliseconds. */
+  checkpointed(position: ExtendedSequenceNumber, durationMs: number): void
   ended(childShardIds: readonly string[]): void
 }

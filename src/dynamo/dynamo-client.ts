@@ -3,8 +3,10 @@ import { type AttributeValue, DynamoDBClient, type DynamoDBClientConfig } from '
 import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb'
 import { unmarshall } from '@aws-sdk/util-dynamodb'
 import { NodeHttpHandler } from '@smithy/node-http-handler'
+import type { CallListener } from '../metrics/request-meter.ts'
 import type { Clock } from '../runtime/clock.ts'
 import { withDeadline } from '../runtime/deadline.ts'
+import { DynamoCounting } from './dynamo-counting.ts'
 import { dynamoError, timeoutError } from './dynamo-errors.ts'
 
 /** A client, which is used as it is and never destroyed here; or the configuration of one that is made for the purpose. */
@@ -42,24 +44,31 @@ export interface TableCallsOptions {
   readonly clock: Clock
   /** How long one call may take, retries of the SDK included. Milliseconds. */
   readonly requestTimeoutMs: number
+  /** Is told of each request. Absent: nothing is counted. */
+  readonly called?: CallListener | undefined
 }
 
 /** The calls that change nothing. */
 const READS: ReadonlySet<string> = new Set(['DescribeTable', 'GetItem', 'Query', 'Scan'])
 
 /** Calls about the table `tableName`, with the given client or one of our own. */
-export function tableCalls({ tableName, client: option, clock, requestTimeoutMs }: TableCallsOptions): TableCalls {
+export function tableCalls(options: TableCallsOptions): TableCalls {
+  const { tableName, client: option, clock, requestTimeoutMs, called } = options
   const given = isClient(option)
   const client = clientOf(option)
+  const counting = called && new DynamoCounting(called)
+  const documents = documentClient(client)
   return {
-    client,
-    documents: documentClient(client),
+    client: counting?.watched(client) ?? client,
+    documents: counting?.watched(documents) ?? documents,
     tableName,
     call(name, key, send, signal) {
       const about = `${name}${key === undefined ? '' : ` of ${key}`} in table ${tableName}`
       const work = async (abortSignal: AbortSignal) => {
+        const sending = { abortSignal }
+        counting?.begins(name, sending)
         try {
-          return await send({ abortSignal })
+          return await send(sending)
         } catch (error) {
           throw dynamoError(error, about)
         }

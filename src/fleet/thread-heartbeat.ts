@@ -66,11 +66,18 @@ export class ThreadHeartbeat implements Heartbeat {
   /** Whether a beat from the thread was ever acknowledged: what fails then is not the way it reaches DynamoDB. */
   #hasReached = false
   #isClosed = false
+  /** How many beats the thread has sent of sessions that are over here. */
+  #earlierBeats = 0
 
   constructor(options: ThreadHeartbeatOptions) {
     this.#options = options
     // It is asked for when a session begins; until then, nobody else listens.
     Promise.resolve(options.connection).catch(() => {})
+  }
+
+  /** How many beats the thread has sent: those of the main thread, once the other is broken, go through the control store. */
+  get beats(): number {
+    return this.#earlierBeats + (this.#current?.memory.progress.hb ?? 0)
   }
 
   async begin(session: string, report: HeartbeatReport): Promise<void> {
@@ -252,14 +259,20 @@ export class ThreadHeartbeat implements Heartbeat {
     const resumed = local.resume({ session, report, hurry, from: memory.progress })
     resumed.then(begun.resolve, begun.reject)
     if (isEnding) void local.end().then(ended.resolve)
-    else this.#current = undefined
+    else this.#letGo(current)
   }
 
   #drop(current: ThreadSession): void {
-    if (this.#current === current) this.#current = undefined
+    this.#letGo(current)
     void current.ticks.stop()
     current.begun.resolve()
     current.ended.resolve()
+  }
+
+  #letGo(current: ThreadSession): void {
+    if (this.#current !== current) return
+    this.#earlierBeats += current.memory.progress.hb
+    this.#current = undefined
   }
 }
 

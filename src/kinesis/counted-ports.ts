@@ -3,7 +3,7 @@ import type { CallListener } from '../metrics/request-meter.ts'
 import { ThrottledError } from '../model/errors.ts'
 import type { Clock } from '../runtime/clock.ts'
 import type { FanOutPort } from './fan-out-port.ts'
-import type { KinesisPort } from './kinesis-port.ts'
+import type { KinesisPort, StreamDescription } from './kinesis-port.ts'
 
 /** Who is told, and how time is measured. */
 export interface CallCounting {
@@ -15,11 +15,18 @@ export interface CallCounting {
  * The port with its calls counted. A listing of shards counts once, however many pages it has; so does a read that was tried in
  * two encodings.
  */
-export function countedKinesis(port: KinesisPort, counting: CallCounting): KinesisPort {
+export function countedKinesis(
+  port: KinesisPort,
+  counting: CallCounting & { readonly described: (stream: StreamDescription) => void }
+): KinesisPort {
   const counted = countedBy(counting)
   return {
     streamName: port.streamName,
-    describeStream: options => counted('DescribeStreamSummary', () => port.describeStream(options)),
+    describeStream: async options => {
+      const stream = await counted('DescribeStreamSummary', () => port.describeStream(options))
+      counting.described(stream)
+      return stream
+    },
     listShards: options => counted('ListShards', () => port.listShards(options)),
     getShardIterator: (shardId, start, options) =>
       counted('GetShardIterator', () => port.getShardIterator(shardId, start, options)),

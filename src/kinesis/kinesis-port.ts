@@ -15,6 +15,8 @@ export interface StreamDescription {
   readonly status: StreamStatus
   /** When the stream was created, in epoch seconds. Tells a stream from an earlier one of the same name. */
   readonly creationEpoch: number
+  /** Whether the stream is paid for on demand. Absent: it was not said. */
+  readonly isOnDemand?: boolean
   /** What time it was at the service when it answered, in epoch milliseconds, rounded down to a second. Absent: unknown. */
   readonly serviceTimeMs?: number
 }

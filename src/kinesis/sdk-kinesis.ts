@@ -88,11 +88,13 @@ class SdkKinesis implements SdkKinesisPort {
     const dateOf = keepDate(command)
     const answer = await this.#call('DescribeStreamSummary', options, sending => this.#client.send(command, sending))
     const summary = answer.StreamDescriptionSummary
+    const mode = summary?.StreamModeDetails?.StreamMode
     return {
       streamName: summary?.StreamName ?? this.streamName,
       streamArn: summary?.StreamARN ?? '',
       status: summary?.StreamStatus ?? 'ACTIVE',
       creationEpoch: Math.floor((summary?.StreamCreationTimestamp?.getTime() ?? 0) / 1000),
+      ...(mode && { isOnDemand: mode === 'ON_DEMAND' }),
       ...dateOf()
     }
   }

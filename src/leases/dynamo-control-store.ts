@@ -4,6 +4,7 @@
 import { type DynamoDBClientOption, tableCalls } from '../dynamo/dynamo-client.ts'
 import { type AwsCredentials, type ClientSettings, clientFor } from '../dynamo/dynamo-connection.ts'
 import { prepareTable } from '../dynamo/dynamo-table.ts'
+import type { CallListener } from '../metrics/request-meter.ts'
 import type { Clock } from '../runtime/clock.ts'
 import type { Logger } from '../runtime/logger.ts'
 import type { BeatOutcome, ControlStore, LeaseLoads, Member } from './control-store.ts'
@@ -47,6 +48,8 @@ export interface DynamoControlStoreOptions {
   readonly logger: Logger
   /** How long one call may take, retries of the SDK included. Milliseconds; default 5,000. */
   readonly requestTimeoutMs?: number
+  /** Is told of each request. Default: nothing is counted. */
+  readonly called?: CallListener | undefined
   /** A mailbox whose lists have more bytes than this is split over several items. Default 300,000. */
   readonly maxMailboxBytes?: number
 }
@@ -63,8 +66,8 @@ export interface DynamoControlStore extends ControlStore {
  */
 export function dynamoControlStore(options: DynamoControlStoreOptions): DynamoControlStore {
   const { tableName = DEFAULT_CONTROL_TABLE, applicationName, client, clock, logger, tags } = options
-  const { requestTimeoutMs = 5_000, maxMailboxBytes = 300_000 } = options
-  const calls = tableCalls({ tableName, client, clock, requestTimeoutMs })
+  const { requestTimeoutMs = 5_000, maxMailboxBytes = 300_000, called } = options
+  const calls = tableCalls({ tableName, client, clock, requestTimeoutMs, called })
   const partition = partitionOf(calls, applicationName)
   const about = { tableName, applicationName }
   const readable: Readable = parsed => {

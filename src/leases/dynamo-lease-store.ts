@@ -17,6 +17,7 @@ import {
 } from '../dynamo/dynamo-client.ts'
 import { isConditionFailure } from '../dynamo/dynamo-errors.ts'
 import { prepareTable, type TableOptions } from '../dynamo/dynamo-table.ts'
+import type { CallListener } from '../metrics/request-meter.ts'
 import type { Lease } from '../model/lease.ts'
 import type { Clock } from '../runtime/clock.ts'
 import type { Logger } from '../runtime/logger.ts'
@@ -34,6 +35,8 @@ export interface DynamoLeaseStoreOptions extends TableOptions {
   readonly logger: Logger
   /** How long one call may take, retries of the SDK included. Milliseconds; default 5,000. */
   readonly requestTimeoutMs?: number
+  /** Is told of each request. Default: nothing is counted. */
+  readonly called?: CallListener | undefined
 }
 
 /** A lease table in DynamoDB. */
@@ -47,8 +50,8 @@ export interface DynamoLeaseStore extends LeaseStore {
  * disturbs the others.
  */
 export function dynamoLeaseStore(options: DynamoLeaseStoreOptions): DynamoLeaseStore {
-  const { tableName, client, clock, logger, requestTimeoutMs = 5_000 } = options
-  const calls = tableCalls({ tableName, client, clock, requestTimeoutMs })
+  const { tableName, client, clock, logger, requestTimeoutMs = 5_000, called } = options
+  const calls = tableCalls({ tableName, client, clock, requestTimeoutMs, called })
   return {
     tableName,
     prepare: signal => prepareTable(options, LEASE_TABLE_KEY, { calls, clock, logger }, signal),

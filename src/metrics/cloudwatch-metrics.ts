@@ -1,5 +1,10 @@
 // Metrics by PutMetricData of CloudWatch: sent every ten seconds, added up before.
-import { CloudWatchClient, type CloudWatchClientConfig, type MetricDatum, PutMetricDataCommand } from '@aws-sdk/client-cloudwatch'
+import {
+  CloudWatchClient,
+  type CloudWatchClientConfig,
+  type MetricDatum,
+  PutMetricDataCommand
+} from '@aws-sdk/client-cloudwatch'
 import { ServiceError } from '../model/errors.ts'
 import { type Clock, systemClock } from '../runtime/clock.ts'
 import { withDeadline } from '../runtime/deadline.ts'

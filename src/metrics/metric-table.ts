@@ -90,7 +90,11 @@ export const METRICS = {
     'millrace_records_read_total',
     'Kinesis records that were read, before de-aggregation'
   ]),
-  DataBytesRead: counter('shard', 'Bytes', ['millrace.records.read.size', 'millrace_read_bytes_total', 'their payloads']),
+  DataBytesRead: counter('shard', 'Bytes', [
+    'millrace.records.read.size',
+    'millrace_read_bytes_total',
+    'their payloads'
+  ]),
   DuplicatesSuppressed: counter('shard', 'Count', [
     'millrace.records.suppressed',
     'millrace_duplicates_suppressed_total',
@@ -295,7 +299,11 @@ export const METRICS = {
   ),
   ReadUnits: by(
     ['operation'],
-    counter('worker', 'Count', ['millrace.dynamodb.read_units', 'millrace_read_units_total', 'what DynamoDB was read for'])
+    counter('worker', 'Count', [
+      'millrace.dynamodb.read_units',
+      'millrace_read_units_total',
+      'what DynamoDB was read for'
+    ])
   ),
   WriteUnits: by(
     ['operation'],

@@ -25,7 +25,12 @@ const UNITS: Readonly<Record<MetricUnit, string>> = { Count: '1', Bytes: 'By', M
 export function otelMetrics(options: OtelMetricsOptions = {}): Metrics {
   checkOptions(options, ['meter', 'level'])
   const { meter = otel.getMeter('millrace') } = options
-  checkMethods('meter', meter, ['createCounter', 'createHistogram', 'createObservableGauge'], 'a meter of OpenTelemetry')
+  checkMethods(
+    'meter',
+    meter,
+    ['createCounter', 'createHistogram', 'createObservableGauge'],
+    'a meter of OpenTelemetry'
+  )
   return new OtelMetrics(meter, checkLevel(options.level, 'shard'))
 }
 

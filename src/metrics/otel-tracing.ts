@@ -9,13 +9,13 @@ import {
   type Span,
   SpanKind,
   SpanStatusCode,
-  trace,
-  type Tracer
+  type Tracer,
+  trace
 } from '@opentelemetry/api'
+import { OptionError } from '../model/errors.ts'
 import type { ConsumedRecord } from '../model/record.ts'
 import { checkMethods, checkOptions, shown } from './option-rules.ts'
 import type { CheckpointFacts, FetchFacts, FetchResult, ProcessFacts, SpanFacts, Tracing } from './tracing.ts'
-import { OptionError } from '../model/errors.ts'
 
 export type { CheckpointFacts, FetchFacts, FetchResult, ProcessFacts, SpanFacts, Tracing } from './tracing.ts'
 

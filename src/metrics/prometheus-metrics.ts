@@ -84,7 +84,8 @@ class RegistryMetrics implements PrometheusMetrics {
 
   forget(dimensions: Dimensions): void {
     const labels = this.#labelsOf(dimensions)
-    for (const [name, metric] of this.#made) if (specOf(name).kind === 'gauge' && this.#hasShards(name)) metric.remove(labels)
+    for (const [name, metric] of this.#made)
+      if (specOf(name).kind === 'gauge' && this.#hasShards(name)) metric.remove(labels)
     this.#gone.set(JSON.stringify(labels), { labels, atMs: this.#clock.monotonicMs() })
   }
 

@@ -40,6 +40,8 @@ const DURATIONS = 10_000
 
 /** The requests of one worker. */
 export class RequestMeter {
+  /** Whether the stream is paid for on demand. `undefined`: nobody has said. */
+  isOnDemand: boolean | undefined
   readonly #counts = new Map<string, Counted>()
   /** How many requests there were that are counted elsewhere, and how many of them were noted. */
   readonly #elsewhere: { readonly call: ServiceCall; readonly total: () => number; noted: number }[] = []

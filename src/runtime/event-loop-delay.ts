@@ -41,7 +41,8 @@ export function watchEventLoop(clock: Clock): EventLoopWatch {
     read: () => {
       const samples = [...lateMs, Math.max(0, clock.monotonicMs() - dueAtMs)].sort((a, b) => a - b)
       lateMs = []
-      const at = (share: number): number => samples[Math.min(samples.length - 1, Math.floor(share * samples.length))] ?? 0
+      const at = (share: number): number =>
+        samples[Math.min(samples.length - 1, Math.floor(share * samples.length))] ?? 0
       return { p99Ms: at(0.99), maxMs: at(1) }
     },
     stop: () => void loop.stop()

@@ -2,6 +2,7 @@
 // threads that their processors live in. Hands each consumer the parts of the worker that it needs, as functions.
 import { ShardConsumer } from '../consumer/shard-consumer.ts'
 import type { ShardListener } from '../consumer/shard-listener.ts'
+import type { ShardTracing } from '../kinesis/traced-ports.ts'
 import { DeaggregationRoom } from '../kpl/deaggregate.ts'
 import type { Tenure } from '../leases/tenure.ts'
 import { type BreakerChange, CircuitBreaker } from '../processor/circuit-breaker.ts'
@@ -36,12 +37,14 @@ export class ConsumerFactory {
   readonly #pool: ThreadPool | undefined
   readonly #makeProcessor: () => RecordProcessor
   readonly #breaker: CircuitBreaker | undefined
+  readonly #tracingOf: ((shardId: string) => ShardTracing) | undefined
 
   constructor(parts: ConsumerFactoryOptions) {
     const { options, ports, clock, random, threadDied, breakerChanged } = parts
     this.#parts = parts
     this.#turns = new SharedTurns(clock)
-    this.#retrievers = new ShardRetrievers({ options, ...ports, clock, random })
+    this.#tracingOf = tracingOf(options, ports.kinesis.streamName)
+    this.#retrievers = new ShardRetrievers({ options, ...ports, tracingOf: this.#tracingOf, clock, random })
     const { userCode, breaker } = options
     if (breaker !== undefined) this.#breaker = new CircuitBreaker({ ...breaker, clock, onChange: breakerChanged })
     if ('threads' in userCode) {
@@ -54,12 +57,18 @@ export class ConsumerFactory {
     } else this.#makeProcessor = userCode.makeProcessor
   }
 
+  /** How many bytes are held for records now. */
+  get bufferedBytes(): number {
+    return this.#retrievers.bufferedBytes
+  }
+
   /** A consumer for the shard of a tenure. It does nothing before `run()`. */
   make(tenure: Tenure, listener: ShardListener): ShardConsumer {
     const { options, clock, random, syncer } = this.#parts
     const { failurePolicy, deadLetters, applicationName, stream } = options
     return new ShardConsumer({
       tenure,
+      tracing: this.#tracingOf?.(tenure.shardId),
       clock,
       random,
       policy: failurePolicy,
@@ -89,4 +98,12 @@ export class ConsumerFactory {
     this.#retrievers.close()
     await this.#pool?.close()
   }
+}
+
+/** Where the spans of a shard go, and what they are about. `undefined`: nobody wants any. */
+function tracingOf(
+  { tracing, applicationName: application, workerId: worker }: ResolvedOptions,
+  stream: string
+): ((shardId: string) => ShardTracing) | undefined {
+  return tracing && (shardId => ({ to: tracing, facts: { application, stream, worker, shardId } }))
 }

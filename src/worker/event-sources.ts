@@ -98,6 +98,8 @@ export function shardEvents(emit: Emit, tenure: Tenure): ShardListener {
         retryInMs
       }),
     oddRecords: ({ outOfRange, corrupt }) => emit('shard:odd-records', { ...shard, outOfRange, corrupt }),
+    checkpointed: (position, durationMs) =>
+      emit('checkpoint:stored', { ...shard, position: formatPosition(position), durationMs }),
     suppressed: records => emit('records:suppressed', { ...shard, records }),
     ended: childShardIds => emit('shard:ended', { ...shard, childShardIds })
   }

@@ -165,6 +165,8 @@ export interface WorkerEvents {
   }
   /** User records were read again and not delivered, because they were settled before: after a restart, or a read begun anew. */
   'records:suppressed': ShardEventBase & { readonly records: number }
+  /** A checkpoint is stored: everything up to `position` is done. It took `durationMs` milliseconds, retries included. */
+  'checkpoint:stored': ShardEventBase & { readonly position: string; readonly durationMs: number }
   /** Dead letters could not be stored, so nothing passes their records. `retryInMs` absent: the shard is halted. */
   'dead-letter:failed': ShardEventBase & { readonly error: Error; readonly retryInMs: number | undefined }
   /**
@@ -225,6 +227,7 @@ const NAMES: Readonly<Record<WorkerEventName, true>> = {
   'processor:failed': true,
   'records:given-up': true,
   'records:suppressed': true,
+  'checkpoint:stored': true,
   'dead-letter:failed': true,
   'breaker:changed': true,
   error: true

@@ -3,6 +3,8 @@ import { hostname } from 'node:os'
 import type { KinesisClientOption } from '../kinesis/sdk-kinesis.ts'
 import type { OutOfRange } from '../kpl/deaggregate.ts'
 import type { DynamoDBClientOption } from '../leases/dynamo-lease-store.ts'
+import type { Metrics } from '../metrics/metrics.ts'
+import type { Tracing } from '../metrics/tracing.ts'
 import { OptionError } from '../model/errors.ts'
 import type { StartPosition } from '../model/start-position.ts'
 import { consoleLogger, type Logger, safeLogger } from '../runtime/logger.ts'
@@ -39,6 +41,10 @@ interface CommonOptions extends FailureOptions {
   readonly dynamodb?: DynamoDBClientOption
   /** Where log lines go; a pino logger fits. Default: warnings and errors as JSON lines on standard error. */
   readonly logger?: Logger
+  /** Where metrics go, such as `emfMetrics({ to: process.stdout })`. Default: nothing is measured. */
+  readonly metrics?: Metrics
+  /** Where spans go, such as `otelTracing()`. Default: nothing is traced. */
+  readonly tracing?: Tracing
 }
 
 type StreamOption =
@@ -70,6 +76,8 @@ export interface ResolvedOptions extends ResolvedFailures, ResolvedUserCode {
   readonly kinesis: KinesisClientOption | undefined
   readonly dynamodb: DynamoDBClientOption | undefined
   readonly logger: Logger
+  readonly metrics: Metrics | undefined
+  readonly tracing: Tracing | undefined
 }
 
 const TABLE_NAME = /^[a-zA-Z0-9_.-]{3,255}$/
@@ -99,7 +107,9 @@ export const OPTION_NAMES: readonly string[] = [
   'shardSyncIntervalMs',
   'kinesis',
   'dynamodb',
-  'logger'
+  'logger',
+  'metrics',
+  'tracing'
 ]
 
 /**
@@ -142,6 +152,13 @@ export function resolveOptions(given: WorkerOptions, random: Random, nowMs: numb
     kinesis: checkClient('kinesis', options.kinesis),
     dynamodb: checkClient('dynamodb', options.dynamodb),
     logger,
+    metrics: checkMethods('metrics', options.metrics, ['count', 'gauge', 'time'], 'metrics, such as emfMetrics(…)'),
+    tracing: checkMethods(
+      'tracing',
+      options.tracing,
+      ['fetch', 'process', 'checkpoint'],
+      'tracing, such as otelTracing()'
+    ),
     ...resolveUserCode(options, retrieval.maxShardBufferedBytes)
   }
 }

@@ -5,14 +5,16 @@ import type { FleetSettings } from '../fleet/fleet-settings.ts'
 import type { Heartbeat, HeartbeatListener } from '../fleet/heartbeat.ts'
 import { LocalHeartbeat } from '../fleet/local-heartbeat.ts'
 import { ThreadHeartbeat } from '../fleet/thread-heartbeat.ts'
+import { countedFanOut, countedKinesis } from '../kinesis/counted-ports.ts'
 import type { FanOutPort } from '../kinesis/fan-out-port.ts'
-import type { KinesisPort } from '../kinesis/kinesis-port.ts'
+import type { KinesisPort, StreamDescription } from '../kinesis/kinesis-port.ts'
 import { sdkFanOut } from '../kinesis/sdk-fan-out.ts'
 import { type SdkKinesisPort, sdkKinesis } from '../kinesis/sdk-kinesis.ts'
 import type { ControlStore } from '../leases/control-store.ts'
 import { dynamoControlStore } from '../leases/dynamo-control-store.ts'
 import { dynamoLeaseStore } from '../leases/dynamo-lease-store.ts'
 import type { LeaseStore } from '../leases/lease-store.ts'
+import { RequestMeter } from '../metrics/request-meter.ts'
 import type { Clock } from '../runtime/clock.ts'
 import type { Random } from '../runtime/random.ts'
 import type { ResolvedOptions } from './options.ts'
@@ -38,6 +40,8 @@ export interface OpenPorts {
   readonly expectShards: (count: number) => void
   readonly store: LeaseStore
   readonly control: ControlStore
+  /** Counts the requests of all of them. Absent: nobody wants metrics. */
+  readonly requests: RequestMeter | undefined
   readonly makeHeartbeat: (listener: HeartbeatListener) => Heartbeat
   readonly close: () => void
 }
@@ -49,10 +53,16 @@ export interface PortContext {
   readonly settings: FleetSettings
 }
 
+interface Counting extends PortContext {
+  readonly requests: RequestMeter | undefined
+}
+
 /** The ports that talk to AWS, as far as the worker was not given others. */
 export function openPorts(options: ResolvedOptions, context: PortContext, given: Partial<WorkerPorts>): OpenPorts {
   const { clock } = context
   const { stream, retrieval } = options
+  const requests = options.metrics && new RequestMeter()
+  const counting = { ...context, requests }
   const closing: (() => void)[] = []
   const closedLater = <T extends { close(): void }>(port: T): T => {
     closing.push(() => port.close())
@@ -75,22 +85,28 @@ export function openPorts(options: ResolvedOptions, context: PortContext, given:
     ? (given.fanOut ??
       closedLater(sdkFanOut({ stream, client: options.kinesis, clock, requestTimeoutMs, windowBytes })))
     : undefined
-  const store = given.store ?? options.leases.store ?? closedLater(leaseStoreOf(options, context))
+  const store = given.store ?? options.leases.store ?? closedLater(leaseStoreOf(options, counting))
   const givenControl = given.control ?? options.leases.controlStore ?? given.store?.control
-  const control = givenControl ?? closedLater(controlStoreOf(options, context))
+  const control = givenControl ?? closedLater(controlStoreOf(options, counting))
   const inThread = givenControl === undefined && options.leases.heartbeat === 'thread'
+  const described = (answer: StreamDescription): void => {
+    if (requests) requests.isOnDemand = answer.isOnDemand
+  }
   return {
-    kinesis,
+    kinesis: requests ? countedKinesis(kinesis, { clock, told: requests.note, described }) : kinesis,
     expectShards: count => kinesis.expectShards?.(Math.max(1, count)),
-    fanOut,
+    fanOut: requests && fanOut ? countedFanOut(fanOut, { clock, told: requests.note }) : fanOut,
     store,
     control,
+    requests,
     makeHeartbeat: listener => {
       if (!inThread) return new LocalHeartbeat({ store: control, ...context, listener })
       const { controlTableName: tableName, tableName: applicationName } = options.leases
       const connection = connectionOf(options.dynamodb)
       const table = { connection, tableName, applicationName }
-      return new ThreadHeartbeat({ ...table, ...context, listener, fallback: control })
+      const heartbeat = new ThreadHeartbeat({ ...table, ...context, listener, fallback: control })
+      requests?.follow({ service: 'dynamodb', operation: 'UpdateItem', writeUnits: 1 }, () => heartbeat.beats)
+      return heartbeat
     },
     close: () => {
       for (const close of closing) close()
@@ -98,7 +114,7 @@ export function openPorts(options: ResolvedOptions, context: PortContext, given:
   }
 }
 
-function leaseStoreOf({ leases, dynamodb, logger }: ResolvedOptions, { clock, settings }: PortContext) {
+function leaseStoreOf({ leases, dynamodb, logger }: ResolvedOptions, { clock, settings, requests }: Counting) {
   const { tableName, billing, tags, deletionProtection, pointInTimeRecovery } = leases
   return dynamoLeaseStore({
     tableName,
@@ -109,11 +125,12 @@ function leaseStoreOf({ leases, dynamodb, logger }: ResolvedOptions, { clock, se
     ...(dynamodb && { client: dynamodb }),
     clock,
     logger,
-    requestTimeoutMs: requestTimeoutMs(settings)
+    requestTimeoutMs: requestTimeoutMs(settings),
+    called: requests?.note
   })
 }
 
-function controlStoreOf(options: ResolvedOptions, { clock, settings }: PortContext) {
+function controlStoreOf(options: ResolvedOptions, { clock, settings, requests }: Counting) {
   const { leases, dynamodb, logger } = options
   return dynamoControlStore({
     tableName: leases.controlTableName,
@@ -123,7 +140,8 @@ function controlStoreOf(options: ResolvedOptions, { clock, settings }: PortConte
     ...(dynamodb && { client: dynamodb }),
     clock,
     logger,
-    requestTimeoutMs: requestTimeoutMs(settings)
+    requestTimeoutMs: requestTimeoutMs(settings),
+    called: requests?.note
   })
 }
 

@@ -2,6 +2,7 @@
 // worker reads have in common: the budget of bytes, the paces, and the consumer of fan-out.
 import type { FanOutPort } from '../kinesis/fan-out-port.ts'
 import type { KinesisPort } from '../kinesis/kinesis-port.ts'
+import { type ShardTracing, tracedFanOut, tracedKinesis } from '../kinesis/traced-ports.ts'
 import { BugError } from '../model/errors.ts'
 import type { Lease } from '../model/lease.ts'
 import { ByteBudget } from '../retrieval/byte-budget.ts'
@@ -22,6 +23,8 @@ export interface ShardRetrieversOptions {
   readonly kinesis: KinesisPort
   /** Needed for fan-out only. */
   readonly fanOut: FanOutPort | undefined
+  /** Where the spans of a shard go. Absent: nothing is traced. */
+  readonly tracingOf?: ((shardId: string) => ShardTracing) | undefined
   readonly clock: Clock
   readonly random: Random
 }
@@ -67,27 +70,33 @@ export class ShardRetrievers {
     })
   }
 
+  /** How many bytes are held for records now. */
+  get bufferedBytes(): number {
+    return this.#budget.heldBytes
+  }
+
   /** Ends what is still being asked for on behalf of all shards. */
   close(): void {
     this.#consumer?.close()
   }
 
   #poll(shardId: string, start: ReadStart, listener: ReadListener): Retriever {
-    const { options, kinesis, clock, random } = this.#parts
+    const { options, clock, random } = this.#parts
     const { maxRecords } = options.retrieval
+    const kinesis = this.#kinesisFor(shardId)
     const pace = this.#paces.open(shardId)
     const allowance = this.#budget.open()
     return new PollingRetriever({ kinesis, shardId, start, maxRecords, pace, allowance, clock, random, listener })
   }
 
   #subscribe(shardId: string, start: ReadStart, listener: ReadListener, givesUp: boolean): Retriever {
-    const { fanOut, kinesis, clock, random } = this.#parts
+    const { fanOut, tracingOf, clock, random } = this.#parts
     const consumer = this.#consumer
     if (fanOut === undefined || consumer === undefined) throw new BugError('Fan-out was not prepared')
     const allowance = this.#budget.open()
     return new FanOutRetriever({
-      fanOut,
-      kinesis,
+      fanOut: tracingOf === undefined ? fanOut : tracedFanOut(fanOut, tracingOf(shardId)),
+      kinesis: this.#kinesisFor(shardId),
       consumer,
       shardId,
       start,
@@ -97,5 +106,10 @@ export class ShardRetrievers {
       random,
       listener
     })
+  }
+
+  #kinesisFor(shardId: string): KinesisPort {
+    const { kinesis, tracingOf } = this.#parts
+    return tracingOf === undefined ? kinesis : tracedKinesis(kinesis, tracingOf(shardId))
   }
 }

@@ -26,6 +26,7 @@ import { type OpenPorts, openPorts, type WorkerPorts } from './ports.ts'
 import { prepareTables } from './prepare-tables.ts'
 import { ShardConsumers } from './shard-consumers.ts'
 import { DEFAULT_GRACE_MS, resolveStop, type StopOptions } from './stop-options.ts'
+import { measureWorker, type WorkerMetrics } from './worker-metrics.ts'
 import { mayFollow, type WorkerState } from './worker-state.ts'
 
 /** How long giving leases back, and ending threads, may take once the grace is over. Milliseconds. */
@@ -46,6 +47,7 @@ export class Worker extends Observable {
   readonly #member: FleetMember
   readonly #factory: ConsumerFactory
   readonly #consumers: ShardConsumers
+  readonly #metrics: WorkerMetrics | undefined
   readonly #stopRequested = new AbortController()
   readonly #graceOver = new AbortController()
   readonly #finished = deferred()
@@ -107,6 +109,8 @@ export class Worker extends Observable {
       done: () => this.#consumerDone(),
       stallMs
     })
+    const measured = { clock, emitter, consumers: this.#consumers, buffers: this.#factory, worker: this }
+    this.#metrics = measureWorker(resolved, this.#ports, measured)
   }
 
   /** Name of this worker. */
@@ -247,6 +251,7 @@ export class Worker extends Observable {
     this.#member.abandon()
     // Threads that are inside native code end when that returns.
     await this.#briefly(this.#factory.close())
+    if (this.#metrics) await this.#briefly(this.#metrics.close())
     this.#finish(abandoned)
   }
 

@@ -53,7 +53,9 @@ describe('planDelivery', () => {
   })
 
   it('says how many records are not delivered, because they were settled before', () => {
-    const left = [at(9, 99), at(10, 1), at(13)].map(settled => planDelivery(records(...batch), undefined, settled).settled)
+    const left = [at(9, 99), at(10, 1), at(13)].map(
+      settled => planDelivery(records(...batch), undefined, settled).settled
+    )
     expect(left).to.deep.equal([0, 2, 6])
   })
 

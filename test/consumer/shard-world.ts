@@ -233,6 +233,7 @@ export class ShardWorld {
         modeChanged: () => {},
         oddRecords: ({ outOfRange, corrupt }) => log.push(`! odd ${outOfRange} ${corrupt}`),
         suppressed: () => {},
+        checkpointed: () => {},
         ended: children => log.push(`! ended ${children.join(' ')}`)
       },
       ...with_

@@ -1,0 +1,78 @@
+// What the gauges of a worker stand at, of itself and of each of its shards.
+import type { ShardStatus } from '../consumer/shard-status.ts'
+import { type MetricLevel, type MetricNameOf, specOf } from '../metrics/metric-table.ts'
+import type { EventLoopLateness } from '../runtime/event-loop-delay.ts'
+
+/** What is known of a worker at one moment. */
+export interface WorkerFacts {
+  readonly shards: readonly ShardStatus[]
+  /** How many leases it can prove to hold. */
+  readonly leases: number
+  /** Bytes that are held for records. */
+  readonly bufferedBytes: number
+}
+
+/** What is known beside that. */
+export interface GaugeFacts extends WorkerFacts {
+  readonly lateness: EventLoopLateness
+  /** What the leader decided last. Absent: this worker does not lead. */
+  readonly lead: { readonly leases: number; readonly workers: number; readonly unassigned: number } | undefined
+  readonly isBreakerOpen: boolean
+}
+
+/** What one gauge stands at. Without `shardId`: of the worker. */
+export interface GaugeReading {
+  readonly name: MetricNameOf<'gauge'>
+  readonly value: number
+  readonly shardId?: string
+}
+
+/** What all gauges stand at, of whatever is wanted. */
+export function gaugesOf(facts: GaugeFacts, levels: readonly MetricLevel[]): GaugeReading[] {
+  const { leases, bufferedBytes, lateness, lead, isBreakerOpen } = facts
+  const ofShards = facts.shards.flatMap(shardGauges)
+  return [
+    ...(levels.includes('shard') ? ofShards : []),
+    ...(levels.includes('worker') ? acrossShards(ofShards) : []),
+    { name: 'CurrentLeases', value: leases },
+    { name: 'BufferedBytes', value: bufferedBytes },
+    { name: 'EventLoopDelay', value: lateness.p99Ms },
+    { name: 'EventLoopDelayMax', value: lateness.maxMs },
+    { name: 'BreakerOpen', value: Number(isBreakerOpen) },
+    { name: 'LeaderDecider:IsLeader', value: Number(lead !== undefined) },
+    { name: 'TotalLeases', value: lead?.leases ?? 0 },
+    { name: 'NumWorkers', value: lead?.workers ?? 0 },
+    { name: 'LeaseSpillover', value: lead?.unassigned ?? 0 }
+  ]
+}
+
+function shardGauges({ shardId, state, isPaused, stall, lag }: ShardStatus): GaugeReading[] {
+  const { millisBehindLatest = 0, oldestUnsettledMs = 0, sinceProgressMs = 0 } = lag ?? {}
+  return [
+    { name: 'MillisBehindLatest', value: millisBehindLatest, shardId },
+    { name: 'OldestUnsettledAge', value: oldestUnsettledMs, shardId },
+    { name: 'TimeSinceProgress', value: sinceProgressMs, shardId },
+    { name: 'StalledShards', value: Number(stall !== undefined), shardId },
+    { name: 'HaltedShards', value: Number(state === 'halted'), shardId },
+    { name: 'PausedShards', value: Number(isPaused), shardId }
+  ]
+}
+
+/** One for each gauge of shards, also where there are none. */
+const NO_SHARD: readonly MetricNameOf<'gauge'>[] = [
+  'MillisBehindLatest',
+  'OldestUnsettledAge',
+  'TimeSinceProgress',
+  'StalledShards',
+  'HaltedShards',
+  'PausedShards'
+]
+
+function acrossShards(readings: readonly GaugeReading[]): GaugeReading[] {
+  const totals = new Map<MetricNameOf<'gauge'>, number>(NO_SHARD.map(name => [name, 0]))
+  for (const { name, value } of readings) {
+    const before = totals.get(name) ?? 0
+    totals.set(name, specOf(name).across === 'sum' ? before + value : Math.max(before, value))
+  }
+  return Array.from(totals, ([name, value]) => ({ name, value }))
+}

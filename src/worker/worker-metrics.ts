@@ -1,0 +1,277 @@
+// Measures a worker: turns its events into metrics as they come, and looks every ten seconds at what stands still as well. Made
+// only where somebody wants metrics. What a backend throws is logged and stops nothing.
+import type { ShardStatus } from '../consumer/shard-status.ts'
+import { dynamoCost, kinesisCost } from '../metrics/cost-rules.ts'
+import type { Dimensions, Metrics } from '../metrics/metrics.ts'
+import type { RequestCounts, RequestMeter } from '../metrics/request-meter.ts'
+import type { RetrievalMode } from '../retrieval/retriever.ts'
+import type { Clock } from '../runtime/clock.ts'
+import { type EventLoopWatch, watchEventLoop } from '../runtime/event-loop-delay.ts'
+import type { Logger } from '../runtime/logger.ts'
+import { type Loop, startLoop } from '../runtime/loop.ts'
+import { type EventReading, readingsOf } from './event-metric-rules.ts'
+import type { EventObserver, WorkerEmitter, WorkerEventName, WorkerEvents } from './events.ts'
+import { type GaugeFacts, type GaugeReading, gaugesOf, type WorkerFacts } from './gauge-rules.ts'
+import type { ResolvedOptions } from './options.ts'
+import type { OpenPorts } from './ports.ts'
+
+/** What is measured, and where that goes. */
+export interface WorkerMetricsOptions {
+  readonly metrics: Metrics
+  /** What every value is of. */
+  readonly about: Dimensions
+  /** How shards are read, unless an event says otherwise. */
+  readonly mode: RetrievalMode
+  readonly requests: RequestMeter
+  /** How the worker is doing now. */
+  readonly facts: () => WorkerFacts
+  readonly clock: Clock
+  readonly logger: Logger
+}
+
+/** How often it is looked, and what was gathered sent. Milliseconds. */
+const LOOK_EVERY_MS = 10_000
+
+/** The parts of a worker that are looked at. */
+export interface MeasuredParts {
+  readonly clock: Clock
+  readonly emitter: WorkerEmitter
+  readonly consumers: { readonly statuses: readonly ShardStatus[] }
+  readonly buffers: { readonly bufferedBytes: number }
+  readonly worker: { readonly shardIds: readonly string[] }
+}
+
+/** Has a worker measured from its first event on, if its options say where metrics go. */
+export function measureWorker(
+  { metrics, applicationName, workerId, retrieval, logger }: ResolvedOptions,
+  { kinesis, requests }: Pick<OpenPorts, 'kinesis' | 'requests'>,
+  { clock, emitter, consumers, buffers, worker }: MeasuredParts
+): WorkerMetrics | undefined {
+  if (metrics === undefined || requests === undefined) return undefined
+  const about = { application: applicationName, stream: kinesis.streamName, worker: workerId }
+  const facts = (): WorkerFacts => ({
+    shards: consumers.statuses,
+    leases: worker.shardIds.length,
+    bufferedBytes: buffers.bufferedBytes
+  })
+  const measuring = new WorkerMetrics({ metrics, about, mode: retrieval.mode, requests, facts, clock, logger })
+  emitter.observe(measuring.observe)
+  return measuring
+}
+
+/** The metrics of one worker, from its first event until {@link close}. */
+export class WorkerMetrics {
+  readonly #options: WorkerMetricsOptions
+  readonly #levels: NonNullable<Metrics['levels']>
+  /** The dimensions of each shard that there are values of. */
+  readonly #shards = new Map<string, Dimensions>()
+  readonly #calls = new Map<string, Dimensions>()
+  /** Of shards that are read in another way than the others. */
+  readonly #modes = new Map<string, RetrievalMode>()
+  #looking: Loop | undefined
+  #eventLoop: EventLoopWatch | undefined
+  #isClosed = false
+  #lookedAtMs: number
+  #lead: GaugeFacts['lead']
+  #isBreakerOpen = false
+  #polledBytes = 0
+  #fanOutBytes = 0
+  /** How often in a row the backend has failed. */
+  #failures = 0
+
+  constructor(options: WorkerMetricsOptions) {
+    this.#options = options
+    this.#levels = options.metrics.levels ?? ['worker']
+    this.#lookedAtMs = options.clock.monotonicMs()
+  }
+
+  /** Is told of every event. The first one begins the measuring: nothing happens in a worker before it is started. */
+  readonly observe: EventObserver = (name, event) => {
+    if (this.#isClosed || (this.#looking === undefined && name === 'worker:stopped')) return
+    this.#begin()
+    this.#takeNote(name, event)
+    for (const reading of readingsOf(name, event)) this.#tell(reading)
+    if (name === 'worker:stopped') void this.close()
+  }
+
+  /** Looks for the last time, and sends what there is. Never rejects. */
+  async close(): Promise<void> {
+    if (this.#isClosed) return
+    this.#isClosed = true
+    const wasLooking = this.#looking !== undefined
+    await this.#looking?.stop()
+    if (wasLooking) await this.#look()
+    this.#eventLoop?.stop()
+    for (const shardId of [...this.#shards.keys()]) this.#forget(shardId)
+  }
+
+  #begin(): void {
+    if (this.#looking !== undefined) return
+    const { clock } = this.#options
+    this.#lookedAtMs = clock.monotonicMs()
+    this.#eventLoop = watchEventLoop(clock)
+    this.#looking = startLoop({
+      clock,
+      run: () => this.#look(),
+      delayMs: () => LOOK_EVERY_MS,
+      onError: error => this.#failed(error),
+      runAtOnce: false
+    })
+  }
+
+  #takeNote<Name extends WorkerEventName>(name: Name, event: WorkerEvents[Name]): void
+  #takeNote(name: WorkerEventName, event: object): void {
+    switch (name) {
+      case 'leader:elected':
+        this.#lead = { leases: 0, workers: 0, unassigned: 0 }
+        break
+      case 'leader:deposed':
+      case 'session:died':
+        this.#lead = undefined
+        break
+      case 'fleet:planned': {
+        const { leases, members, unassigned } = event as WorkerEvents['fleet:planned']
+        this.#lead = { leases, workers: members, unassigned }
+        break
+      }
+      case 'breaker:changed':
+        this.#isBreakerOpen = (event as WorkerEvents['breaker:changed']).state === 'open'
+        break
+      case 'shard:retrieval-changed': {
+        const { shardId, mode } = event as WorkerEvents['shard:retrieval-changed']
+        this.#modes.set(shardId, mode)
+        break
+      }
+      case 'shard:read': {
+        const { shardId, bytes } = event as WorkerEvents['shard:read']
+        if (this.#modeOf(shardId) === 'fan-out') this.#fanOutBytes += bytes
+        else this.#polledBytes += bytes
+        break
+      }
+      default:
+    }
+  }
+
+  async #look(): Promise<void> {
+    const { clock, facts, requests, metrics } = this.#options
+    const nowMs = clock.monotonicMs()
+    const sinceMs = nowMs - this.#lookedAtMs
+    this.#lookedAtMs = nowMs
+    const now = facts()
+    const lateness = this.#eventLoop?.read() ?? { p99Ms: 0, maxMs: 0 }
+    const known = { ...now, lateness, lead: this.#lead, isBreakerOpen: this.#isBreakerOpen }
+    for (const reading of gaugesOf(known, this.#levels)) this.#tellGauge(reading)
+    const counts = requests.take()
+    for (const each of counts) this.#tellRequests(each)
+    this.#tellCost(counts, now, sinceMs)
+    const here = new Set(now.shards.map(({ shardId }) => shardId))
+    for (const shardId of [...this.#shards.keys()]) if (!here.has(shardId)) this.#forget(shardId)
+    try {
+      await metrics.flush?.()
+      this.#failures = 0
+    } catch (error) {
+      this.#failed(error)
+    }
+  }
+
+  #tell(reading: EventReading): void {
+    const { metrics } = this.#options
+    for (const dimensions of this.#dimensionsOf(reading.shardId)) {
+      this.#safely(() => {
+        if ('value' in reading) metrics.count(reading.name, reading.value, dimensions)
+        else metrics.time(reading.name, reading.durationMs, dimensions)
+      })
+    }
+  }
+
+  #tellGauge({ name, value, shardId }: GaugeReading): void {
+    const dimensions = shardId === undefined ? this.#options.about : this.#shard(shardId)
+    this.#safely(() => this.#options.metrics.gauge(name, value, dimensions))
+  }
+
+  #tellRequests(counts: RequestCounts): void {
+    const { metrics, about } = this.#options
+    const { service, operation, requests, failed, throttled, readUnits, writeUnits, durationsMs } = counts
+    const call = this.#call({ service, operation })
+    const units = this.#call({ operation })
+    const isGetRecords = operation === 'GetRecords'
+    this.#safely(() => {
+      metrics.count('Requests', requests, call)
+      if (failed > 0) metrics.count('FailedRequests', failed, call)
+      if (throttled > 0) metrics.count('ThrottledRequests', throttled, call)
+      if (readUnits > 0) metrics.count('ReadUnits', readUnits, units)
+      if (writeUnits > 0) metrics.count('WriteUnits', writeUnits, units)
+      if (isGetRecords) for (const ms of durationsMs) metrics.time('KinesisDataFetcher.getRecords.Time', ms, about)
+    })
+  }
+
+  #tellCost(counts: readonly RequestCounts[], { shards }: WorkerFacts, sinceMs: number): void {
+    const { metrics, requests } = this.#options
+    const total = (of: (each: RequestCounts) => number): number => counts.reduce((sum, each) => sum + of(each), 0)
+    const subscribed = shards.filter(
+      ({ shardId, state }) => state === 'processing' && this.#modeOf(shardId) === 'fan-out'
+    )
+    const costs = {
+      dynamodb: dynamoCost({ reads: total(each => each.readUnits), writes: total(each => each.writeUnits) }),
+      kinesis: kinesisCost({
+        polledBytes: this.#polledBytes,
+        fanOutBytes: this.#fanOutBytes,
+        fanOutMs: subscribed.length * sinceMs,
+        isOnDemand: requests.isOnDemand
+      })
+    }
+    this.#polledBytes = 0
+    this.#fanOutBytes = 0
+    for (const service of ['dynamodb', 'kinesis'] as const) {
+      this.#safely(() => metrics.count('EstimatedCost', costs[service], this.#call({ service })))
+    }
+  }
+
+  #forget(shardId: string): void {
+    const dimensions = this.#shards.get(shardId)
+    this.#shards.delete(shardId)
+    this.#modes.delete(shardId)
+    if (dimensions !== undefined) this.#safely(() => this.#options.metrics.forget?.(dimensions))
+  }
+
+  #dimensionsOf(shardId: string | undefined): readonly Dimensions[] {
+    if (shardId === undefined) return [this.#options.about]
+    return this.#levels.map(level => (level === 'shard' ? this.#shard(shardId) : this.#options.about))
+  }
+
+  #shard(shardId: string): Dimensions {
+    const known = this.#shards.get(shardId)
+    if (known !== undefined) return known
+    const made = { ...this.#options.about, shard: shardId }
+    this.#shards.set(shardId, made)
+    return made
+  }
+
+  #call(of: Pick<Dimensions, 'service' | 'operation'>): Dimensions {
+    const key = `${of.service} ${of.operation}`
+    const known = this.#calls.get(key)
+    if (known !== undefined) return known
+    const made = { ...this.#options.about, ...of }
+    this.#calls.set(key, made)
+    return made
+  }
+
+  #modeOf(shardId: string): RetrievalMode {
+    return this.#modes.get(shardId) ?? this.#options.mode
+  }
+
+  #safely(work: () => void): void {
+    try {
+      work()
+    } catch (error) {
+      this.#failed(error)
+    }
+  }
+
+  /** Logged the first time, and then ever more seldom: a backend that is out of reach must not fill the log. */
+  #failed(error: unknown): void {
+    this.#failures += 1
+    if (!Number.isInteger(Math.log2(this.#failures))) return
+    this.#options.logger.warn({ error, failures: this.#failures }, 'metrics could not be reported')
+  }
+}
