@@ -158,6 +158,11 @@ describe('shardEvents', () => {
       [['shard:odd-records', { ...SHARD, outOfRange: 1, corrupt: 2 }]]
     ],
     [
+      'a checkpoint',
+      events => events.checkpointed(aPosition(9, 1), 12),
+      [['checkpoint:stored', { ...SHARD, position: '9#1', durationMs: 12 }]]
+    ],
+    [
       'records that were settled before',
       events => events.suppressed(3),
       [['records:suppressed', { ...SHARD, records: 3 }]]

@@ -72,7 +72,7 @@ export class FleetMemberWorld {
       ...ports,
       options: resolveOptions({ ...given, shardSyncIntervalMs: SYNC_MS }, random, clock.epochMs()),
       ports: {
-        ...{ kinesis, fanOut: undefined, expectShards: () => {}, store, control, close: () => {} },
+        ...{ kinesis, fanOut: undefined, requests: undefined, expectShards: () => {}, store, control, close: () => {} },
         makeHeartbeat: listener => new LocalHeartbeat({ ...ports, store: control, listener })
       },
       syncer,
