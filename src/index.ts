@@ -24,6 +24,17 @@ export type { DynamoDBClientOption, TableBilling } from './leases/dynamo-lease-s
 export type { ClaimReason } from './leases/held-leases.ts'
 export type { LeaseListing, LeaseStore, SkippedRow, WriteOutcome } from './leases/lease-store.ts'
 export { memoryLeaseStore } from './leases/memory-lease-store.ts'
+export { type EmfMetricsOptions, emfMetrics, type LineWriter } from './metrics/emf-metrics.ts'
+export type { MetricKind, MetricLevel, MetricName, MetricNameOf } from './metrics/metric-table.ts'
+export type { Dimensions, Metrics } from './metrics/metrics.ts'
+export type {
+  CheckpointFacts,
+  FetchFacts,
+  FetchResult,
+  ProcessFacts,
+  SpanFacts,
+  Tracing
+} from './metrics/tracing.ts'
 export {
   BugError,
   CheckpointRefusedError,

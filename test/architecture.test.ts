@@ -34,6 +34,8 @@ const PURE_FILES = [
   'leases/lease-fields.ts',
   'leases/session-id.ts',
   'leases/sightings.ts',
+  'metrics/cloudwatch-names.ts',
+  'metrics/metric-table.ts',
   'runtime/backoff.ts',
   'shards/shard-graph.ts'
 ]

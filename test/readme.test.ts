@@ -241,7 +241,8 @@ describe('the IAM policy in README.md', () => {
         's3:ListBucket',
         's3:GetObject',
         's3:DeleteObject'
-      ]
+      ],
+      'cloudwatch:PutMetricData'
     ])
   })
 })
@@ -418,6 +419,7 @@ function callsMade(): string[] {
   )
   const calls = commands.map(({ target, name }) => {
     const call = name.replace(/Command$/, '')
+    if (target === '@aws-sdk/client-cloudwatch') return `cloudwatch:${call}`
     if (target === '@aws-sdk/client-kinesis') return `kinesis:${call}`
     // What these allow has other names than what is called.
     if (target === '@aws-sdk/client-sqs') return `sqs:${call.replace(/Batch$/, '')}`

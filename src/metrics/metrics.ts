@@ -33,7 +33,7 @@ export interface Metrics {
   gauge(name: MetricNameOf<'gauge'>, value: number, dimensions: Dimensions): void
   /** Notes how long something took. */
   time(name: MetricNameOf<'timer'>, durationMs: number, dimensions: Dimensions): void
-  /** The shard is not in this worker any more: its gauges stand at nothing. */
+  /** The shard is not in this worker any more: its gauges are to go away, or to stand at 0. */
   forget?(dimensions: Dimensions): void
   /** Sends what was gathered. Called every ten seconds, and when the worker has stopped. */
   flush?(): Promise<void>

@@ -14,6 +14,9 @@ export interface OtelMetricsOptions {
   readonly level?: 'worker' | 'shard'
 }
 
+/** What is to be read as 0 once, because its shard has left: SDKs that add up would go on with the value that they saw last. */
+const GONE = Number.NEGATIVE_INFINITY
+
 /** The units of OpenTelemetry, which are those of UCUM. */
 const UNITS: Readonly<Record<MetricUnit, string>> = { Count: '1', Bytes: 'By', Milliseconds: 'ms', None: '{USD}' }
 
@@ -65,14 +68,18 @@ class OtelMetrics implements Metrics {
   }
 
   forget(dimensions: Dimensions): void {
-    for (const values of this.#gauges.values()) values.delete(this.#attributesOf(dimensions))
+    const attributes = this.#attributesOf(dimensions)
+    for (const values of this.#gauges.values()) if (values.has(attributes)) values.set(attributes, GONE)
   }
 
   #observed(name: MetricName): Map<Attributes, number> {
     const values = new Map<Attributes, number>()
     this.#gauges.set(name, values)
     this.#meter.createObservableGauge(specOf(name).otel, aboutOf(name)).addCallback(result => {
-      for (const [attributes, value] of values) result.observe(value, attributes)
+      for (const [attributes, value] of values) {
+        result.observe(value === GONE ? 0 : value, attributes)
+        if (value === GONE) values.delete(attributes)
+      }
     })
     return values
   }
