@@ -76,6 +76,22 @@ function isUserModule({ path }: SourceFile, target: string): boolean {
   return path === 'processor/processor-thread.ts' && target === 'href'
 }
 
+/** The packages that a file needs when it is loaded, with everything that it loads in turn. */
+function packagesReachedFrom(start: string): ReadonlySet<string> {
+  const [seen, packages] = [new Set<string>(), new Set<string>()]
+  const visit = (path: string): void => {
+    if (seen.has(path)) return
+    seen.add(path)
+    const loaded = sourceFile(path).imports.filter(({ isType }) => !isType)
+    for (const { isPackage, target } of loaded) {
+      if (isPackage) packages.add(packageOf(target))
+      else visit(target.replace(/^src\//, ''))
+    }
+  }
+  visit(start)
+  return packages
+}
+
 /** The package of a subpath: `@smithy/core` of `@smithy/core/event-streams`. */
 function packageOf(name: string): string {
   return name
@@ -109,6 +125,23 @@ describe('the doors of the architecture', () => {
     const { dependencies, peerDependencies } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'))
     const installed = [...imported].filter(name => !name.startsWith('node:')).map(packageOf)
     expect(Object.keys({ ...dependencies, ...peerDependencies }).sort()).to.deep.equal([...new Set(installed)].sort())
+  })
+
+  it('reaches optional packages from subpaths only: whoever imports the rest need not have them', () => {
+    const { peerDependenciesMeta, exports } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'))
+    const optional = Object.keys(peerDependenciesMeta)
+    const needed = (start: string): string[] => [...packagesReachedFrom(start)].filter(name => optional.includes(name))
+    const bySubpath = Object.entries<{ default?: string }>(exports).flatMap(([subpath, { default: file }]) =>
+      file === undefined ? [] : needed(file.replace('./dist/', '').replace('.js', '.ts')).map(name => [subpath, name])
+    )
+    expect(bySubpath).to.deep.equal([
+      ['./dead-letters/sqs', '@aws-sdk/client-sqs'],
+      ['./dead-letters/s3', '@aws-sdk/client-s3'],
+      ['./metrics/cloudwatch', '@aws-sdk/client-cloudwatch'],
+      ['./metrics/otel', '@opentelemetry/api'],
+      ['./metrics/prometheus', 'prom-client'],
+      ['./tracing/otel', '@opentelemetry/api']
+    ])
   })
 
   it('knows time, chance, the process and the console through one file each', () => {

@@ -1,11 +1,13 @@
 import { KinesisClient } from '@aws-sdk/client-kinesis'
 import { expect } from 'chai'
 import { memoryLeaseStore, OptionError, RecordProcessor, silentLogger, type WorkerOptions } from '../../src/index.ts'
+import { otelTracing } from '../../src/metrics/otel-tracing.ts'
 import { seededRandom } from '../../src/runtime/random.ts'
 import { resolveFailures } from '../../src/worker/failure-options.ts'
 import { resolveLeases } from '../../src/worker/lease-options.ts'
 import { type ResolvedOptions, resolveOptions } from '../../src/worker/options.ts'
 import { resolveRetrieval } from '../../src/worker/retrieval-options.ts'
+import { CollectingMetrics } from '../support/collecting-metrics.ts'
 
 class Quiet extends RecordProcessor {
   processRecords(): void {}
@@ -125,6 +127,15 @@ describe('resolveOptions', () => {
     })
   }
 
+  it('takes metrics and tracing that have the methods of theirs', () => {
+    const [metrics, tracing] = [new CollectingMetrics('worker'), otelTracing()]
+    expect(resolve({ ...GOOD, metrics, tracing })).to.include({ metrics, tracing })
+    expect(errorOf({ ...GOOD, metrics: { count: () => {} } }).message).to.match(
+      /metrics.*expected metrics, such as emfMetrics\(…\) \(without a method: gauge, time\)/
+    )
+    expect(errorOf({ ...GOOD, tracing: 'otel' }).message).to.match(/tracing.*expected tracing, such as otelTracing\(\)/)
+  })
+
   it('refuses options that are no object', () => {
     for (const options of [undefined, null, 'orders', [], 7]) expect(errorOf(options).option).to.equal('options')
   })
@@ -144,6 +155,8 @@ describe('resolveOptions', () => {
     const { userCode: _, logger: __, workerId, ...rest } = resolve(GOOD)
     expect(workerId).to.match(new RegExp(`-${process.pid}-[a-z0-9]{6}$`))
     expect(rest).to.deep.equal({
+      metrics: undefined,
+      tracing: undefined,
       stream: { streamName: 'orders' },
       applicationName: 'indexer',
       startAt: 'LATEST',

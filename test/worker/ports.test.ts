@@ -12,6 +12,7 @@ import { FakeKinesis } from '../../src/testing/fake-kinesis.ts'
 import { VirtualClock } from '../../src/testing/virtual-clock.ts'
 import { resolveOptions } from '../../src/worker/options.ts'
 import { openPorts, type WorkerPorts } from '../../src/worker/ports.ts'
+import { CollectingMetrics } from '../support/collecting-metrics.ts'
 
 const GOOD = { streamName: 'orders', applicationName: 'indexer', handler: (): void => {} }
 const clock = new VirtualClock()
@@ -45,6 +46,36 @@ describe('openPorts', () => {
     expect(ports.control, 'that of the table').to.equal(store.control)
     ports.close()
     expect(closed).to.equal(0)
+  })
+
+  it('counts nothing unless metrics are wanted, and then every call', async () => {
+    const kinesis = new FakeKinesis({ clock })
+    kinesis.createStream('orders', 1)
+    const [port, fanOut, store] = [kinesis.port('orders'), kinesis.fanOut('orders'), memoryLeaseStore()]
+    const retrieval = { retrieval: { mode: 'fan-out' } }
+    const plain = openPorts(resolve(retrieval), context, { kinesis: port, fanOut, store })
+    expect([plain.requests, plain.kinesis === port, plain.fanOut === fanOut]).to.deep.equal([undefined, true, true])
+    const metrics = new CollectingMetrics('worker')
+    const counted = openPorts(resolve({ ...retrieval, metrics }), context, { kinesis: port, fanOut, store })
+    const calls = Promise.all([counted.kinesis.describeStream(), counted.kinesis.listShards()])
+    await clock.advance(100)
+    await calls
+    expect(counted.requests?.take().map(({ operation }) => operation)).to.deep.equal([
+      ...['DescribeStreamSummary', 'ListShards']
+    ])
+    expect(counted.fanOut).to.not.equal(fanOut)
+  })
+
+  it('counts the beats of the thread of the heartbeat', async () => {
+    const metrics = new CollectingMetrics('worker')
+    const ports = openPorts(resolve({ metrics }), context, { kinesis: new FakeKinesis({ clock }).port('orders') })
+    const heartbeat = ports.makeHeartbeat(listener)
+    expect(heartbeat).to.be.instanceOf(ThreadHeartbeat)
+    Object.defineProperty(heartbeat, 'beats', { get: () => 4 })
+    const [beats] = ports.requests?.take() ?? []
+    expect(beats).to.include({ service: 'dynamodb', operation: 'UpdateItem', requests: 4, writeUnits: 4 })
+    heartbeat.close()
+    ports.close()
   })
 
   it('prefers the store of the ports, then that of the options, then DynamoDB', () => {

@@ -1,6 +1,9 @@
 // A whole worker in virtual time, and what its metrics say of it.
 import { expect } from 'chai'
-import { Worker } from '../../src/index.ts'
+import { silentLogger, Worker } from '../../src/index.ts'
+import { WorkerEmitter } from '../../src/worker/events.ts'
+import { resolveOptions } from '../../src/worker/options.ts'
+import { measureWorker } from '../../src/worker/worker-metrics.ts'
 import { shardId } from '../support/builders.ts'
 import { collectingLogger } from '../support/collecting-logger.ts'
 import { CollectingMetrics } from '../support/collecting-metrics.ts'
@@ -20,6 +23,43 @@ function aHang() {
       : undefined
   return { hang, handler }
 }
+
+describe('measureWorker', () => {
+  it('does nothing at all without metrics: no loop, no watch over the event loop, nobody who sees events', async () => {
+    const world = new World({ shards: 0 })
+    const options = { streamName: 'orders', applicationName: 'app', handler: () => {} }
+    const emitter = new WorkerEmitter(silentLogger)
+    emitter.observe = () => {
+      throw new Error('observed')
+    }
+    const unasked = (): never => {
+      throw new Error('asked')
+    }
+    const parts = {
+      ...{ clock: world.clock, emitter },
+      consumers: {
+        get statuses() {
+          return unasked()
+        }
+      },
+      buffers: {
+        get bufferedBytes() {
+          return unasked()
+        }
+      },
+      worker: {
+        get shardIds() {
+          return unasked()
+        }
+      }
+    }
+    const ports = { kinesis: world.kinesis.port('orders'), requests: undefined }
+    expect(measureWorker(resolveOptions(options, world.random, 0), ports, parts)).to.equal(undefined)
+    emitter.emit('session:suspended', {})
+    await world.clock.advance(60_000)
+    expect([world.clock.sleeping, world.clock.wakes]).to.deep.equal([0, 0])
+  })
+})
 
 describe('WorkerMetrics', () => {
   it('counts what is read and processed, of each shard and of the worker', async () => {
