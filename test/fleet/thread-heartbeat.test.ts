@@ -103,9 +103,13 @@ describe('ThreadHeartbeat', function () {
     expect(await store.member(SESSION)).to.deep.include({ dead: 'left', evt: 9 })
     expect(heartbeat.provedAtMs()).to.equal(Number.NEGATIVE_INFINITY)
     expect([told.died, told.failed, told.stalled]).to.deep.equal([[], [], []])
+    const { hb = 0 } = (await store.member(SESSION)) ?? {}
+    expect(heartbeat.beats, 'as many as landed, or more').to.be.within(hb, hb + 1)
+    const before = heartbeat.beats
 
     await heartbeat.begin('worker-1/2', aBeatReport())
     expect(await store.member('worker-1/2')).to.deep.include({ hb: 1 })
+    expect(heartbeat.beats).to.be.above(before)
   })
 
   it('keeps the session alive while the event loop is blocked for less than the stall limit', async () => {
