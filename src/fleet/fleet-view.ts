@@ -40,6 +40,9 @@ export interface PlanReport {
   readonly unassigned: number
 }
 
+/** How many there are of each, as the newest plan has it. */
+export type FleetCensus = Pick<PlanReport, 'members' | 'leases' | 'unassigned'>
+
 /** What is told of what a leader sees and does. Nothing here may throw. */
 export interface FleetViewListener {
   /** A mailbox was written: its session need not wait for its next heartbeat if it is that of this worker. */
@@ -84,6 +87,7 @@ export class FleetView {
   #members: readonly Member[] = []
   #leases: readonly Lease[] = []
   #loads: LeaseLoads | undefined
+  #census: FleetCensus | undefined
   #watch: MemberWatch = NOTHING_WATCHED
   /** Mixed mode: how long the leases of foreign workers have not moved. */
   #sightings: Sightings = NOTHING_SEEN
@@ -104,6 +108,11 @@ export class FleetView {
     this.#options = options
     this.#mode = options.mode
     this.#startedAtMs = options.clock.monotonicMs()
+  }
+
+  /** How many there are of each; `undefined` before the first plan. */
+  get census(): FleetCensus | undefined {
+    return this.#census
   }
 
   /** Whether there are other members that leases may go to. */
@@ -319,15 +328,9 @@ export class FleetView {
   #tell(plan: AssignmentPlan, nowMs: number): void {
     const { listener, settings } = this.#options
     const { why, members, moves, unassigned } = plan
-    if (moves.length > 0) {
-      listener.planned({
-        why,
-        members,
-        leases: plan.assignments.size + unassigned.length,
-        moves: moves.length,
-        unassigned: unassigned.length
-      })
-    }
+    const census = { members, leases: plan.assignments.size + unassigned.length, unassigned: unassigned.length }
+    this.#census = census
+    if (moves.length > 0) listener.planned({ why, ...census, moves: moves.length })
     const nobodys = new Set(unassigned)
     const maxStepMs = settings.fullScanMs
     this.#unassigned = observe(

@@ -7,7 +7,7 @@ import type { Clock } from '../runtime/clock.ts'
 import { type Loop, startLoop } from '../runtime/loop.ts'
 import { jittered, type Random } from '../runtime/random.ts'
 import type { BalanceStrategy, FleetSettings } from './fleet-settings.ts'
-import { FleetView, type FleetViewListener } from './fleet-view.ts'
+import { type FleetCensus, FleetView, type FleetViewListener } from './fleet-view.ts'
 import type { HeartbeatReport } from './heartbeat.ts'
 import { judgeLeader, type LeaderVerdict, type LeaderWatch, NO_LEADER_WATCHED, watchLeader } from './leader-rules.ts'
 
@@ -76,6 +76,11 @@ export class Leadership {
 
   get isLeading(): boolean {
     return this.#term !== undefined
+  }
+
+  /** What this worker, as the leader, knows of the fleet; `undefined`: it does not lead. */
+  get census(): FleetCensus | undefined {
+    return this.#term && (this.#term.view.census ?? { members: 0, leases: 0, unassigned: 0 })
   }
 
   /** Whether there is anybody else to take leases, as far as is known. */

@@ -2,6 +2,7 @@
 // shards of the stream with the lease table.
 
 import type { FleetSettings } from '../fleet/fleet-settings.ts'
+import type { FleetCensus } from '../fleet/fleet-view.ts'
 import { Leadership, type LeadershipListener } from '../fleet/leadership.ts'
 import { LeaseCoordinator, type LeaseListener } from '../fleet/lease-coordinator.ts'
 import type { Tenure } from '../leases/tenure.ts'
@@ -126,6 +127,11 @@ export class FleetMember {
 
   get isLeading(): boolean {
     return this.#leadership.isLeading
+  }
+
+  /** What this worker, as the leader, knows of the fleet; `undefined`: it does not lead. */
+  get census(): FleetCensus | undefined {
+    return this.#leadership.census
   }
 
   /** The leases that this worker holds. */

@@ -1,5 +1,6 @@
 // What the gauges of a worker stand at, of itself and of each of its shards.
 import type { ShardStatus } from '../consumer/shard-status.ts'
+import type { FleetCensus } from '../fleet/fleet-view.ts'
 import { type MetricLevel, type MetricNameOf, specOf } from '../metrics/metric-table.ts'
 import type { EventLoopLateness } from '../runtime/event-loop-delay.ts'
 
@@ -10,13 +11,13 @@ export interface WorkerFacts {
   readonly leases: number
   /** Bytes that are held for records. */
   readonly bufferedBytes: number
+  /** What the worker, as the leader, knows of the fleet. Absent: it does not lead. */
+  readonly lead: FleetCensus | undefined
 }
 
 /** What is known beside that. */
 export interface GaugeFacts extends WorkerFacts {
   readonly lateness: EventLoopLateness
-  /** What the leader decided last. Absent: this worker does not lead. */
-  readonly lead: { readonly leases: number; readonly workers: number; readonly unassigned: number } | undefined
   readonly isBreakerOpen: boolean
 }
 
@@ -41,7 +42,7 @@ export function gaugesOf(facts: GaugeFacts, levels: readonly MetricLevel[]): Gau
     { name: 'BreakerOpen', value: Number(isBreakerOpen) },
     { name: 'LeaderDecider:IsLeader', value: Number(lead !== undefined) },
     { name: 'TotalLeases', value: lead?.leases ?? 0 },
-    { name: 'NumWorkers', value: lead?.workers ?? 0 },
+    { name: 'NumWorkers', value: lead?.members ?? 0 },
     { name: 'LeaseSpillover', value: lead?.unassigned ?? 0 }
   ]
 }

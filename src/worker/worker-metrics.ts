@@ -1,6 +1,7 @@
 // Measures a worker: turns its events into metrics as they come, and looks every ten seconds at what stands still as well. Made
 // only where somebody wants metrics. What a backend throws is logged and stops nothing.
 import type { ShardStatus } from '../consumer/shard-status.ts'
+import type { FleetCensus } from '../fleet/fleet-view.ts'
 import { dynamoCost, kinesisCost } from '../metrics/cost-rules.ts'
 import type { Dimensions, Metrics } from '../metrics/metrics.ts'
 import type { RequestCounts, RequestMeter } from '../metrics/request-meter.ts'
@@ -11,7 +12,7 @@ import type { Logger } from '../runtime/logger.ts'
 import { type Loop, startLoop } from '../runtime/loop.ts'
 import { type EventReading, readingsOf } from './event-metric-rules.ts'
 import type { EventObserver, WorkerEmitter, WorkerEventName, WorkerEvents } from './events.ts'
-import { type GaugeFacts, type GaugeReading, gaugesOf, type WorkerFacts } from './gauge-rules.ts'
+import { type GaugeReading, gaugesOf, type WorkerFacts } from './gauge-rules.ts'
 import type { ResolvedOptions } from './options.ts'
 import type { OpenPorts } from './ports.ts'
 
@@ -38,21 +39,22 @@ export interface MeasuredParts {
   readonly emitter: WorkerEmitter
   readonly consumers: { readonly statuses: readonly ShardStatus[] }
   readonly buffers: { readonly bufferedBytes: number }
-  readonly worker: { readonly shardIds: readonly string[] }
+  readonly member: { readonly census: FleetCensus | undefined; held(): readonly { isValid(): boolean }[] }
 }
 
 /** Has a worker measured from its first event on, if its options say where metrics go. */
 export function measureWorker(
   { metrics, applicationName, workerId, retrieval, logger }: ResolvedOptions,
   { kinesis, requests }: Pick<OpenPorts, 'kinesis' | 'requests'>,
-  { clock, emitter, consumers, buffers, worker }: MeasuredParts
+  { clock, emitter, consumers, buffers, member }: MeasuredParts
 ): WorkerMetrics | undefined {
   if (metrics === undefined || requests === undefined) return undefined
   const about = { application: applicationName, stream: kinesis.streamName, worker: workerId }
   const facts = (): WorkerFacts => ({
     shards: consumers.statuses,
-    leases: worker.shardIds.length,
-    bufferedBytes: buffers.bufferedBytes
+    leases: member.held().filter(tenure => tenure.isValid()).length,
+    bufferedBytes: buffers.bufferedBytes,
+    lead: member.census
   })
   const measuring = new WorkerMetrics({ metrics, about, mode: retrieval.mode, requests, facts, clock, logger })
   emitter.observe(measuring.observe)
@@ -72,7 +74,6 @@ export class WorkerMetrics {
   #eventLoop: EventLoopWatch | undefined
   #isClosed = false
   #lookedAtMs: number
-  #lead: GaugeFacts['lead']
   #isBreakerOpen = false
   #polledBytes = 0
   #fanOutBytes = 0
@@ -122,18 +123,6 @@ export class WorkerMetrics {
   #takeNote<Name extends WorkerEventName>(name: Name, event: WorkerEvents[Name]): void
   #takeNote(name: WorkerEventName, event: object): void {
     switch (name) {
-      case 'leader:elected':
-        this.#lead = { leases: 0, workers: 0, unassigned: 0 }
-        break
-      case 'leader:deposed':
-      case 'session:died':
-        this.#lead = undefined
-        break
-      case 'fleet:planned': {
-        const { leases, members, unassigned } = event as WorkerEvents['fleet:planned']
-        this.#lead = { leases, workers: members, unassigned }
-        break
-      }
       case 'breaker:changed':
         this.#isBreakerOpen = (event as WorkerEvents['breaker:changed']).state === 'open'
         break
@@ -159,7 +148,7 @@ export class WorkerMetrics {
     this.#lookedAtMs = nowMs
     const now = facts()
     const lateness = this.#eventLoop?.read() ?? { p99Ms: 0, maxMs: 0 }
-    const known = { ...now, lateness, lead: this.#lead, isBreakerOpen: this.#isBreakerOpen }
+    const known = { ...now, lateness, isBreakerOpen: this.#isBreakerOpen }
     for (const reading of gaugesOf(known, this.#levels)) this.#tellGauge(reading)
     const counts = requests.take()
     for (const each of counts) this.#tellRequests(each)

@@ -109,7 +109,7 @@ export class Worker extends Observable {
       done: () => this.#consumerDone(),
       stallMs
     })
-    const measured = { clock, emitter, consumers: this.#consumers, buffers: this.#factory, worker: this }
+    const measured = { clock, emitter, consumers: this.#consumers, buffers: this.#factory, member: this.#member }
     this.#metrics = measureWorker(resolved, this.#ports, measured)
   }
 

@@ -68,7 +68,7 @@ describe('gaugesOf', () => {
     const names = ['LeaderDecider:IsLeader', 'TotalLeases', 'NumWorkers', 'LeaseSpillover']
     const of = (facts: Partial<GaugeFacts>): unknown[] => names.map(name => standing(facts, 'worker')[name])
     expect(of({})).to.deep.equal([0, 0, 0, 0])
-    expect(of({ lead: { leases: 30, workers: 4, unassigned: 2 } })).to.deep.equal([1, 30, 4, 2])
+    expect(of({ lead: { leases: 30, members: 4, unassigned: 2 } })).to.deep.equal([1, 30, 4, 2])
   })
 
   it('says how the worker itself is doing', () => {

@@ -47,10 +47,11 @@ describe('measureWorker', () => {
           return unasked()
         }
       },
-      worker: {
-        get shardIds() {
+      member: {
+        get census() {
           return unasked()
-        }
+        },
+        held: unasked
       }
     }
     const ports = { kinesis: world.kinesis.port('orders'), requests: undefined }
@@ -187,6 +188,25 @@ describe('WorkerMetrics', () => {
     expect([...metrics.gauges.keys()].filter(key => key.startsWith('MillisBehindLatest'))).to.deep.equal(
       left.map(shard => `MillisBehindLatest ${shard}`)
     )
+    await world.stopAll()
+  })
+
+  it('knows the fleet as long as the worker leads it, whoever led before', async () => {
+    const world = new World({ shards: 4 })
+    const [first, second] = [new CollectingMetrics('worker'), new CollectingMetrics('worker')]
+    const names = ['LeaderDecider:IsLeader', 'NumWorkers', 'TotalLeases', 'LeaseSpillover']
+    const told = (metrics: CollectingMetrics) => names.map(name => metrics.gauges.get(name))
+    const leases = { maxLeases: 3 }
+    const leader = await world.startWorker({ metrics: first, leases })
+    await world.clock.advance(MINUTE_MS)
+    expect(told(first)).to.deep.equal([1, 1, 4, 1])
+    await world.startWorker({ metrics: second, leases })
+    await world.clock.advance(MINUTE_MS)
+    expect(told(first)).to.deep.equal([1, 2, 4, 0])
+    expect(told(second)).to.deep.equal([0, 0, 0, 0])
+    leader.crash()
+    await world.clock.advance(MINUTE_MS)
+    expect(told(second)).to.deep.equal([1, 1, 4, 1])
     await world.stopAll()
   })
 
