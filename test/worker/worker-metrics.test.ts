@@ -226,6 +226,23 @@ describe('WorkerMetrics', () => {
     await world.stopAll()
   })
 
+  it('estimates what enhanced fan-out costs, while it is in use, and that polling costs nothing', async () => {
+    const world = new World({ shards: 2 })
+    const [pushed, polled] = [new CollectingMetrics('worker'), new CollectingMetrics('worker')]
+    const member = await world.startWorker({ metrics: pushed, retrieval: { mode: 'fan-out' } })
+    await world.clock.advance(60 * MINUTE_MS)
+    const hour = pushed.counts.get('EstimatedCost kinesis')
+    expect(hour).to.be.closeTo(2 * 0.015, 0.001)
+    expect(pushed.counts.get('Requests kinesis SubscribeToShard')).to.be.within(24, 30)
+    expect(pushed.counts.get('Requests kinesis RegisterStreamConsumer')).to.equal(1)
+    await world.await(member.worker.stop())
+    await world.startWorker({ metrics: polled })
+    world.putMany(100)
+    await world.clock.advance(10 * MINUTE_MS)
+    expect(polled.counts.get('EstimatedCost kinesis')).to.equal(0)
+    await world.stopAll()
+  })
+
   it('sends every ten seconds, and for the last time before it has stopped', async () => {
     const world = new World({ shards: 1 })
     const metrics = new CollectingMetrics('worker')
