@@ -264,6 +264,26 @@ describe('WorkerMetrics', () => {
     expect([metrics.flushes, metrics.calls]).to.deep.equal([flushes + 1, calls])
   })
 
+  it('has sent the last values when stop() resolves, but does not wait long for a backend that hangs', async () => {
+    for (const [flushMs, isSent] of [
+      [500, true],
+      [60_000, false]
+    ] as const) {
+      const world = new World({ shards: 1 })
+      const metrics = new CollectingMetrics('worker')
+      const member = await world.startWorker({ metrics })
+      let sent = 0
+      metrics.flush = async () => {
+        await world.clock.sleep(flushMs)
+        sent += 1
+      }
+      const beganMs = world.clock.monotonicMs()
+      await world.await(member.worker.stop())
+      expect(sent > 0).to.equal(isSent)
+      expect(world.clock.monotonicMs() - beganMs).to.be.below(10_000)
+    }
+  })
+
   it('goes on when the backend throws, and logs that ever more seldom', async () => {
     const world = new World({ shards: 1 })
     const metrics = new CollectingMetrics('worker')
