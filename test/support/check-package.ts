@@ -8,7 +8,7 @@ import { formatMessage } from 'publint/utils'
 
 const ROOT = join(import.meta.dirname, '../..')
 /** The packed package may not grow beyond this without somebody deciding it. Bytes, packed. */
-const MAX_PACKED_BYTES = 1_250_000
+const MAX_PACKED_BYTES = 1_600_000
 
 interface Packed {
   readonly filename: string
