@@ -9,6 +9,7 @@ import { isFinished, type Lease } from '../model/lease.ts'
 import type { Clock } from '../runtime/clock.ts'
 import type { BalanceStrategy, FleetSettings } from './fleet-settings.ts'
 import type { HeartbeatReport } from './heartbeat.ts'
+import { LeaderOrders } from './leader-orders.ts'
 import {
   claimableSessions,
   judgeMembers,
@@ -89,6 +90,7 @@ export class FleetView {
   #loads: LeaseLoads | undefined
   #census: FleetCensus | undefined
   #watch: MemberWatch = NOTHING_WATCHED
+  readonly #orders: LeaderOrders
   /** Mixed mode: how long the leases of foreign workers have not moved. */
   #sightings: Sightings = NOTHING_SEEN
   /** As they are in the table, and the newest version of each that may be. */
@@ -108,6 +110,7 @@ export class FleetView {
     this.#options = options
     this.#mode = options.mode
     this.#startedAtMs = options.clock.monotonicMs()
+    this.#orders = new LeaderOrders({ ...options, maxStepMs: 2 * options.settings.heartbeatMs })
   }
 
   /** How many there are of each; `undefined` before the first plan. */
@@ -153,9 +156,11 @@ export class FleetView {
     await this.#lookAtMembers(own)
     await this.#certify()
     const { clock, settings, strategy, control } = this.#options
+    if (await this.#orders.look()) this.#mustReadLeases = true
     if (await this.#rereadMailboxes()) this.#planAtMs = clock.monotonicMs()
     const isDue = this.#noteChanges() || clock.monotonicMs() >= this.#planAtMs
     const hasRead = await this.#readLeasesIfDue()
+    await this.#orders.tidy(this.#leases, this.#living())
     if (!isDue && !hasRead) return
     // Due until it has succeeded.
     this.#planAtMs = clock.monotonicMs()
@@ -264,6 +269,10 @@ export class FleetView {
     } else if (nowMs - this.#foreignSeenAtMs >= FOREIGN_GONE_MS) this.#mode = mode
   }
 
+  #living(): Member[] {
+    return this.#members.filter(({ dead }) => dead === undefined)
+  }
+
   /** Foreign workers, and whether none of their leases has moved for a lease duration. */
   #foreign(): ReadonlyMap<string, { readonly silent: boolean }> {
     const { durationMs } = this.#options.settings
@@ -278,7 +287,7 @@ export class FleetView {
     return {
       nowMs,
       mode: this.#mode,
-      members: this.#members.filter(({ dead }) => dead === undefined),
+      members: this.#living(),
       suspects: suspects(this.#watch, settings),
       gone: claimableSessions(this.#watch, settings),
       foreign: this.#foreign(),
@@ -287,7 +296,9 @@ export class FleetView {
       quietMs,
       deployMs,
       waitedMs: nowMs - this.#startedAtMs,
-      ...(this.#loads && { loads: this.#loads })
+      ...(this.#loads && { loads: this.#loads }),
+      // Leases that nobody of ours is to have others would take, where there are others.
+      ...(this.#mode === 'solo' && { orders: this.#orders.inForce })
     }
   }
 

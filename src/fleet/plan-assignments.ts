@@ -7,6 +7,7 @@ import { isSession } from '../leases/session-id.ts'
 import { isFinished, type Lease } from '../model/lease.ts'
 import { type BalanceOutcome, evenOut } from './plan-balance.ts'
 import { type Draft, draftPlan, type FleetFacts, type PlanSettings } from './plan-draft.ts'
+import { giveAsOrdered } from './plan-ordered-moves.ts'
 import { placeOpen } from './plan-placement.ts'
 import { type LeasePartaker, planQuotas, planShares } from './plan-quotas.ts'
 import type { Holding, Seat } from './plan-seating.ts'
@@ -108,8 +109,10 @@ export function planAssignments(facts: FleetFacts, settings: PlanSettings): Assi
     return { ...nothing, foreign, members, waiting, why: 'cold-start', againInMs: settlingMs }
   }
 
-  const heaviestFirst = [...open].sort((a, b) => b.holding.cost - a.holding.cost)
-  const unplaced = placeOpen(heaviestFirst, seats, sharesOf(draft), facts.nowMs)
+  const moves = facts.orders?.moves ?? new Map<string, string>()
+  const stillOpen = giveAsOrdered({ seats, holdings, open, moves, nowMs: facts.nowMs })
+  const heaviestFirst = [...stillOpen].sort((a, b) => b.holding.cost - a.holding.cost)
+  const unplaced = placeOpen(heaviestFirst, seats, sharesOf({ ...draft, open: stillOpen }), facts.nowMs)
   const { why, againInMs } = rebalance(draft, facts, settings)
   const heldBack = [...kept].filter(([, { to }]) => roll.what(to) === 'restarting')
   const restartInMs = restartOverInMs(new Set(heldBack.map(([, { to }]) => to)), facts, settings)

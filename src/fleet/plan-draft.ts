@@ -5,6 +5,7 @@ import type { FleetMode, LeaseLoads } from '../leases/control-store.ts'
 import { isSession } from '../leases/session-id.ts'
 import { isFinished, type Lease } from '../model/lease.ts'
 import type { BalanceStrategy, FleetSettings } from './fleet-settings.ts'
+import { isHeld, type OrdersInForce } from './plan-orders.ts'
 import type { OpenLease } from './plan-placement.ts'
 import { foreignSeat, type Holding, newHolding, place, type Seat, seatOf } from './plan-seating.ts'
 import {
@@ -36,6 +37,8 @@ export interface FleetFacts extends Omit<RollFacts, 'mode' | 'restartGraceMs'> {
   readonly waitedMs: number
   /** What the leases carry, in kilobytes per second. Used by the strategy `weight`. */
   readonly loads?: LeaseLoads
+  /** What an operator has ordered. Absent: nothing. */
+  readonly orders?: OrdersInForce
 }
 
 /** What a leader plans by. */
@@ -61,9 +64,9 @@ export interface Draft {
   readonly measure: BalanceStrategy | 'nothing'
 }
 
-/** Makes the worksheet. `readable`: the leases that can be read. */
+/** Makes the worksheet. `readable`: the leases that can be read. Those on hold are left out: they go to nobody. */
 export function draftPlan(facts: FleetFacts, readable: readonly Lease[], settings: PlanSettings): Draft {
-  const { assignments, leases, loads, members, suspects } = facts
+  const { assignments, leases, loads, members, suspects, orders } = facts
   const roll = callRoll({ ...facts, mode: settings.mode, restartGraceMs: settings.restartGraceMs })
   const seats = new Map<string, Seat>()
   for (const member of [...members].sort((a, b) => (a.session < b.session ? -1 : 1))) {
@@ -79,6 +82,7 @@ export function draftPlan(facts: FleetFacts, readable: readonly Lease[], setting
   const draft = { holdings: [] as Holding[], open: [] as OpenLease[], kept: new Map<string, Assignment>() }
   for (const lease of [...readable].sort((a, b) => (a.leaseKey < b.leaseKey ? -1 : 1))) {
     const { leaseKey, owner } = lease
+    if (orders !== undefined && isHeld(orders, leaseKey)) continue
     const standing = judgeStanding(lease, assignments.get(leaseKey), roll)
     if (standing.kind === 'keeps') {
       draft.kept.set(leaseKey, standing.assignment)

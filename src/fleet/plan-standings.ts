@@ -30,6 +30,7 @@ export type MoveReason =
   | 'balance' /** by the number of leases */
   | 'weight' /** by what they carry */
   | 'foreign' /** a foreign worker has more than its share */
+  | 'ordered' /** an operator wants it so */
 
 /** How one lease stands. `keeps`: with its session, living or not, until something is known for certain. */
 export type Standing =

@@ -1,6 +1,8 @@
 // What the control table can do: the heartbeats of sessions, the mailboxes in which the leader writes what each should
-// hold, and who leads. Small and hot, where the lease table is large and quiet. Every write that decides something has a
-// condition.
+// hold, who leads, and what an operator has ordered. Small and hot, where the lease table is large and quiet. Every write that
+// decides something has a condition.
+
+import type { Orders } from './order-rules.ts'
 
 /** What a session is about. `RESTARTING`: it stops, and the same worker is to come back for its leases. */
 export type SessionState = 'ACTIVE' | 'DRAINING' | 'RESTARTING'
@@ -150,4 +152,13 @@ export interface ControlStore {
 
   /** Deletes everything about a session. Refused (false) unless it is dead, or has no member item. */
   forget(session: string): Promise<boolean>
+
+  /** What an operator has ordered. May be a little old (eventually consistent), unless `consistent`. */
+  orders(options?: { readonly consistent?: boolean; readonly signal?: AbortSignal }): Promise<Orders>
+
+  /**
+   * Replaces the orders. Refused (false) if their version is not that of `before` any more, unless they are exactly `after`
+   * already (an answer was lost).
+   */
+  replaceOrders(before: Orders, after: Orders): Promise<boolean>
 }

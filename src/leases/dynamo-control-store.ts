@@ -28,8 +28,10 @@ import {
   type StoredItem
 } from './dynamo-control-item.ts'
 import { type Mailboxes, mailboxesOf } from './dynamo-mailboxes.ts'
+import { ORDERS_KEY, ordersItemOf, parseOrders } from './dynamo-order-item.ts'
 import { type Partition, partitionOf } from './dynamo-partition.ts'
 import { sameValue } from './lease-fields.ts'
+import { NO_ORDERS, sameOrders } from './order-rules.ts'
 
 /** What the control table is called unless it is given a name. */
 export const DEFAULT_CONTROL_TABLE = 'millrace-control'
@@ -88,6 +90,7 @@ export function dynamoControlStore(options: DynamoControlStoreOptions): DynamoCo
     ...leadershipOf(partition, readable),
     ...mailboxes,
     ...loadsIn(partition, readable),
+    ...ordersIn(partition, readable),
     forget: session => forget(partition, removeMailbox, session),
     close: () => calls.close()
   }
@@ -203,6 +206,24 @@ function loadsIn(partition: Partition, readable: Readable): Pick<ControlStore, '
     async loads(signal) {
       const items = await partition.readAll(PREFIX.loads, { signal })
       return Object.assign({}, ...items.map(item => readable(parseLoads(item)))) as LeaseLoads
+    }
+  }
+}
+
+function ordersIn(partition: Partition, readable: Readable): Pick<ControlStore, 'orders' | 'replaceOrders'> {
+  return {
+    async orders(options) {
+      const item = await partition.read(ORDERS_KEY, options)
+      return (item && readable(parseOrders(item))) ?? NO_ORDERS
+    },
+
+    async replaceOrders(before, after) {
+      const outcome = await partition.put(ordersItemOf(before, after))
+      if (outcome.kind === 'written') return true
+      // If this is exactly what is there, it is our own earlier write, whose answer was lost.
+      const current = await outcome.current()
+      const orders = current && readable(parseOrders(current))
+      return orders !== undefined && sameOrders(orders, after)
     }
   }
 }

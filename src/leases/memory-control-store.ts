@@ -3,6 +3,7 @@
 import type { BeatOutcome, ControlStore, LeaderLock, LeaseLoads, Mailbox, Member } from './control-store.ts'
 import { frozenCopy } from './frozen-copy.ts'
 import { asIdSet, sameValue } from './lease-fields.ts'
+import { NO_ORDERS, type Orders, sameOrders } from './order-rules.ts'
 
 /** How a control table in memory is set up. */
 export interface MemoryControlStoreOptions {
@@ -16,6 +17,7 @@ interface Items {
   readonly mailboxes: Map<string, Mailbox>
   readonly loads: Map<string, LeaseLoads>
   lock: LeaderLock | undefined
+  orders: Orders
 }
 
 /**
@@ -23,7 +25,13 @@ interface Items {
  * and stays as it is when the items change; what it is given is copied.
  */
 export function memoryControlStore({ tableName = 'memory-control' }: MemoryControlStoreOptions = {}): ControlStore {
-  const items: Items = { members: new Map(), mailboxes: new Map(), loads: new Map(), lock: undefined }
+  const items: Items = {
+    members: new Map(),
+    mailboxes: new Map(),
+    loads: new Map(),
+    lock: undefined,
+    orders: NO_ORDERS
+  }
   return {
     tableName,
     async prepare(signal) {
@@ -32,6 +40,7 @@ export function memoryControlStore({ tableName = 'memory-control' }: MemoryContr
     ...membersOf(items),
     ...leadershipOf(items),
     ...mailboxesOf(items),
+    ...ordersOf(items),
 
     async reportLoads(session, loads) {
       items.loads.set(session, frozenCopy(loads))
@@ -140,6 +149,22 @@ function mailboxesOf({ members, mailboxes }: Items): Pick<ControlStore, 'mailbox
       if (member !== undefined && member.dead === undefined && member.asgVer < ver) {
         members.set(session, Object.freeze({ ...member, asgVer: ver }))
       }
+      return true
+    }
+  }
+}
+
+function ordersOf(items: Items): Pick<ControlStore, 'orders' | 'replaceOrders'> {
+  return {
+    async orders({ signal } = {}) {
+      signal?.throwIfAborted()
+      return items.orders
+    },
+
+    async replaceOrders(before, after) {
+      if (sameOrders(items.orders, after)) return true
+      if (items.orders.ver !== before.ver) return false
+      items.orders = frozenCopy(after)
       return true
     }
   }

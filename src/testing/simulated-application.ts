@@ -1,6 +1,7 @@
 // One application in a simulated world: its two tables, the books of its shards, and the checks that both are held against.
 // Tells the journal what happens.
 import type { Death, LeaderLock, Mailbox, Member } from '../leases/control-store.ts'
+import type { Orders } from '../leases/order-rules.ts'
 import type { ConsumedRecord } from '../model/record.ts'
 import { type ExtendedSequenceNumber, positionOf } from '../model/sequence-number.ts'
 import type { StartPosition } from '../model/start-position.ts'
@@ -235,6 +236,8 @@ export class SimulatedApplication {
         note(writer, `posts ${mode} mailbox ${ver} of term ${term} to ${session}: ${lists}`)
         invariants.modeIs(mode)
       },
+      ordersChanged: ({ ver, holds, moves }: Orders, writer: string) =>
+        note(writer, `gives orders ${ver}: ${holds.length} holds, ${moves.length} moves`),
       tableLost: (which: TableRole) => {
         note('world', `deletes the table of the ${which}`)
         if (which === 'leases') invariants.leasesLost()

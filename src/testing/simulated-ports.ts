@@ -102,7 +102,9 @@ export function controlStoreThrough({ name, line }: Caller, store: ControlStore)
     post: mailbox => write('mailbox', mailbox.session, () => store.post(mailbox)),
     reportLoads: (session, loads) => write('loads', session, () => store.reportLoads(session, loads)),
     loads: signal => read('read-loads', signal, () => store.loads()),
-    forget: session => write('forget', session, () => store.forget(session))
+    forget: session => write('forget', session, () => store.forget(session)),
+    orders: ({ consistent = false, signal } = {}) => read('read-orders', signal, () => store.orders({ consistent })),
+    replaceOrders: (before, after) => write('orders', '', () => store.replaceOrders(before, after))
   }
 }
 

@@ -4,6 +4,7 @@ import type { ControlStore, Death, LeaderLock, Mailbox, Member } from '../leases
 import type { LeaseStore, WriteOutcome } from '../leases/lease-store.ts'
 import { memoryControlStore } from '../leases/memory-control-store.ts'
 import { memoryLeaseStore } from '../leases/memory-lease-store.ts'
+import type { Orders } from '../leases/order-rules.ts'
 import { ServiceError } from '../model/errors.ts'
 import type { Lease } from '../model/lease.ts'
 import type { Clock } from '../runtime/clock.ts'
@@ -23,6 +24,8 @@ export interface TableObserver {
   memberDied(session: string, how: Death, writer: string): void
   leaderChanged(lock: LeaderLock, writer: string): void
   mailboxPosted(mailbox: Mailbox, writer: string): void
+  /** The orders to the leader are others now. */
+  ordersChanged(orders: Orders, writer: string): void
   /** A table was deleted with all that was in it. */
   tableLost(which: TableRole): void
 }
@@ -73,6 +76,7 @@ export class SimulatedTables {
   readonly #pastRows = new RowHistory<Lease>()
   readonly #pastMembers = new RowHistory<Member>()
   readonly #pastLocks = new RowHistory<LeaderLock>()
+  readonly #pastOrders = new RowHistory<Orders>()
   /** The write that is under way, and those that wait for it. */
   #turn: Promise<unknown> = Promise.resolve()
   readonly #sizes = new WeakMap<Lease, number>()
@@ -145,6 +149,7 @@ export class SimulatedTables {
       prepare: signal => this.#prepare('control', () => this.#control.prepare(signal)),
       ...this.#lifeFor(writer),
       ...this.#leadershipFor(writer),
+      ...this.#ordersFor(writer),
       members: async signal => {
         const members = await this.#items().members(signal)
         const bytes = members.reduce((sum, member) => sum + itemBytes({ ...member }), 0)
@@ -229,6 +234,27 @@ export class SimulatedTables {
         }
         return isPosted
       }
+    }
+  }
+
+  #ordersFor(writer: string): Pick<ControlStore, 'orders' | 'replaceOrders'> {
+    return {
+      orders: async (options = {}) => {
+        const now = await this.#items().orders(options)
+        this.usage.count('read-orders', readUnits(itemBytes({ ...now }), options.consistent === true))
+        return options.consistent ? now : (this.#pastOrders.at('', now, this.#someTimeAgo()) ?? now)
+      },
+      replaceOrders: (before, after) =>
+        this.#inTurn(async () => {
+          const was = await this.#items().orders()
+          const isReplaced = await this.#items().replaceOrders(before, after)
+          this.usage.count('orders', writeUnits(itemBytes({ ...after })))
+          if (isReplaced && was.ver !== after.ver) {
+            this.#note(this.#pastOrders, '', was)
+            this.#options.observer.ordersChanged(after, writer)
+          }
+          return isReplaced
+        })
     }
   }
 

@@ -14,9 +14,9 @@ export type LeaseWriteKind =
 /** Every kind of request to the two tables. `loads` is written, `read-loads` read. */
 export type RequestKind =
   | LeaseWriteKind
-  | ('heartbeat' | 'join' | 'leave' | 'certificate' | 'leader' | 'mailbox' | 'loads' | 'forget' | 'prepare')
+  | ('heartbeat' | 'join' | 'leave' | 'certificate' | 'leader' | 'mailbox' | 'loads' | 'forget' | 'orders' | 'prepare')
   | ('read-lease' | 'scan' | 'read-member' | 'read-members' | 'read-leader' | 'read-mailbox' | 'read-mailboxes')
-  | 'read-loads'
+  | ('read-loads' | 'read-orders')
 
 /** What a kind of request is paid as: coordination, checkpoints, or reads. */
 export type UsageCategory = 'coordination' | 'checkpoints' | 'reads'

@@ -2,6 +2,7 @@
 import { expect } from 'chai'
 import type { ControlStore, Member, MemberReport } from '../../src/leases/control-store.ts'
 import { describeMailboxes } from './control-store-mailboxes.contract.ts'
+import { describeOrders } from './control-store-orders.contract.ts'
 import { ALIVE, aMailbox, aReport, type ControlStores, GONE, rejectionOf, type Stores } from './control-store-world.ts'
 
 /** How a suite gets its stores. */
@@ -57,6 +58,7 @@ export function describeControlStore(name: string, setup: ControlStoreSetup): vo
     describeMailboxes(stores, setup.manyLeases ?? 12_000)
     describeLoads(stores)
     describeForget(stores)
+    describeOrders(stores)
     describeApplications(stores)
     describeSignals(stores)
   })

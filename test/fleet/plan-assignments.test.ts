@@ -479,3 +479,52 @@ function steal(model: FleetModel): void {
   const index = model.leases.findIndex(({ owner }) => owner === donor)
   model.leases = model.leases.map((lease, i) => (i === index ? { ...lease, owner: JAVA } : lease))
 }
+
+describe('planAssignments by the orders of an operator', () => {
+  const NOBODY = { held: new Set<string>(), moves: new Map<string, string>() }
+
+  it('gives a lease on hold to nobody, whoever has it, and does not call it unassigned', () => {
+    const leases = owned([A, 1], [undefined, 1], [B, 1])
+    const held = plan({ members, leases, orders: { ...NOBODY, held: new Set([S0, S1]) } })
+    expect([...held.assignments.keys()]).to.deep.equal([S2])
+    expect(held).to.deep.include({ unassigned: [], waiting: [], moves: [] })
+    const none = plan({ members, leases, orders: { ...NOBODY, held: 'all' } })
+    expect([...none.assignments]).to.deep.equal([])
+  })
+
+  it('gives it out again as soon as the hold is over', () => {
+    const { assignments } = plan({ members, leases: someLeases(2), orders: { ...NOBODY, held: 'all' } })
+    const after = plan({ members, leases: someLeases(2), assignments, quietMs: 60_000 })
+    expect(counts(after)).to.deep.equal({ a: 1, b: 1 })
+  })
+
+  it('leaves no room for others at an owner that has not let go of a lease on hold yet', () => {
+    const few = [aMember('a', { maxLeases: 1 })]
+    const orders = { ...NOBODY, held: new Set([S0]) }
+    expect(plan({ members: few, leases: owned([A, 1], [undefined, 1]), orders }).unassigned).to.deep.equal([S1])
+    expect(counts(plan({ members: few, leases: owned([undefined, 2]), orders }))).to.deep.equal({ a: 1 })
+  })
+
+  it('moves a lease to the worker it is ordered to, and evens out with others than that', () => {
+    const leases = owned([A, 2], [B, 2])
+    const orders = { ...NOBODY, moves: new Map([[S0, 'b']]) }
+    const moved = plan({ members, leases, orders, quietMs: 60_000 })
+    expect(moved.moves).to.deep.include({ leaseKey: S0, from: A, to: B, why: 'ordered' })
+    expect(moved.assignments.get(S0)).to.include({ to: B, from: A })
+    expect(counts(moved)).to.deep.equal({ a: 2, b: 2 })
+    expect(moved.moves.map(({ why }) => why)).to.deep.equal(['ordered', 'balance'])
+    const again = plan({ members, leases, orders, assignments: moved.assignments, quietMs: 60_000 })
+    expect(again.moves, 'on its way').to.deep.equal([])
+  })
+
+  it('gives an open lease at once to the worker it is ordered to', () => {
+    const orders = { ...NOBODY, moves: new Map([[S3, 'b']]) }
+    const { assignments } = plan({ members, leases: owned([A, 1], [B, 2], [undefined, 1]), orders })
+    expect(assignments.get(S3)).to.include({ to: B })
+  })
+
+  it('holds what is both on hold and to move', () => {
+    const orders = { held: new Set([S0]), moves: new Map([[S0, 'b']]) }
+    expect(plan({ members, leases: owned([A, 1]), orders }).assignments.size).to.equal(0)
+  })
+})

@@ -53,7 +53,9 @@ export function flakyControlStore(
     post: mailbox => call('post', mailbox.session, () => store.post(mailbox)),
     reportLoads: (session, loads) => call('reportLoads', session, () => store.reportLoads(session, loads)),
     loads: signal => call('loads', undefined, () => store.loads(signal)),
-    forget: session => call('forget', session, () => store.forget(session))
+    forget: session => call('forget', session, () => store.forget(session)),
+    orders: options => call('orders', undefined, () => store.orders(options)),
+    replaceOrders: (before, after) => call('replaceOrders', undefined, () => store.replaceOrders(before, after))
   }
   return flaky
 }

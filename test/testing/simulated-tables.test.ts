@@ -33,6 +33,7 @@ function someTables({ lagMs = 0, sabotage, told: leaseTold }: Given = {}) {
     memberDied: (...what) => told.push(['died', ...what]),
     leaderChanged: ({ who, term }, writer) => told.push(['leader', who, term, writer]),
     mailboxPosted: ({ session, ver }, writer) => told.push(['mailbox', session, ver, writer]),
+    ordersChanged: ({ ver }, writer) => told.push(['orders', ver, writer]),
     tableLost: which => told.push(['lost', which])
   }
   const tables = new SimulatedTables({

@@ -1,0 +1,61 @@
+// The orders of an operator, as the leader reads them with each turn, and takes out those that are over.
+import type { ControlStore, Member } from '../leases/control-store.ts'
+import { withoutOrders } from '../leases/order-rules.ts'
+import type { Lease } from '../model/lease.ts'
+import type { Clock } from '../runtime/clock.ts'
+import {
+  NO_ORDERS_SEEN,
+  type OrdersInForce,
+  type OrderWatch,
+  ordersInForce,
+  ordersThatAreOver,
+  watchOrders
+} from './plan-orders.ts'
+
+/** What orders are read with. */
+export interface LeaderOrdersOptions {
+  readonly control: Pick<ControlStore, 'orders' | 'replaceOrders'>
+  readonly clock: Clock
+  /** The time between two reads counts for at most so many milliseconds. */
+  readonly maxStepMs: number
+}
+
+/** The orders as one leader sees them, for one term. */
+export class LeaderOrders {
+  readonly #options: LeaderOrdersOptions
+  #watch: OrderWatch = NO_ORDERS_SEEN
+  #inForce: OrdersInForce = ordersInForce(NO_ORDERS_SEEN)
+
+  constructor(options: LeaderOrdersOptions) {
+    this.#options = options
+  }
+
+  /** The orders to plan by. */
+  get inForce(): OrdersInForce {
+    return this.#inForce
+  }
+
+  /** Reads them. Says whether others are in force than before: the leases have to be looked at then. */
+  async look(): Promise<boolean> {
+    const { control, clock, maxStepMs } = this.#options
+    const orders = await control.orders()
+    this.#watch = watchOrders(this.#watch, orders, clock.monotonicMs(), maxStepMs)
+    const before = textOf(this.#inForce)
+    this.#inForce = ordersInForce(this.#watch)
+    return textOf(this.#inForce) !== before
+  }
+
+  /**
+   * Takes out those that are over. Whoever has changed them meanwhile goes first: then the next turn sees. `members`: the
+   * living; `leases`: read after the last look.
+   */
+  async tidy(leases: readonly Lease[], members: readonly Member[]): Promise<void> {
+    const { orders } = this.#watch
+    const over = ordersThatAreOver(this.#watch, leases, members)
+    if (over.size > 0) await this.#options.control.replaceOrders(orders, withoutOrders(orders, over))
+  }
+}
+
+function textOf({ held, moves }: OrdersInForce): string {
+  return JSON.stringify([held === 'all' ? held : [...held].sort(), [...moves]])
+}

@@ -1,0 +1,100 @@
+// The orders of an operator to the leader: leases that nobody is to have for now, and leases that are to go to a certain worker.
+// Values, and each change as another value with the next version. A wish like any plan: ownership in the lease table is the truth.
+
+/** Leases that the leader gives to nobody: whoever has one drains it, checkpoints and releases it. */
+export interface Hold {
+  /** Tells it from every other hold. */
+  readonly id: string
+  /** What it is for, in words. */
+  readonly why: string
+  /** Who gave the order, in words. */
+  readonly by: string
+  /** Whether it stands until it is taken back. Otherwise it lapses when `beat` stands still, see {@link HOLD_LAPSE_MS}. */
+  readonly isKept: boolean
+  /** Counted up by whoever gave the order, for as long as that is at work. */
+  readonly beat: number
+  /** Keys of the leases, ascending; `all`: every lease, those that are yet to come included. */
+  readonly leases: 'all' | readonly string[]
+}
+
+/** A lease that is to go to a certain worker, once. After that it is balanced like any other. */
+export interface MoveOrder {
+  /** Tells it from every other move. */
+  readonly id: string
+  readonly leaseKey: string
+  /** Id of the worker. */
+  readonly to: string
+  /** Who gave the order, in words. */
+  readonly by: string
+}
+
+/** Every order of one application that stands. */
+export interface Orders {
+  /** Counts up with each change. 0: there has never been an order. */
+  readonly ver: number
+  /** Ascending by id. */
+  readonly holds: readonly Hold[]
+  /** One a lease at most. Ascending by lease key. */
+  readonly moves: readonly MoveOrder[]
+}
+
+/** What stands before the first order. */
+export const NO_ORDERS: Orders = { ver: 0, holds: [], moves: [] }
+
+/** A hold that is not kept lapses when its beat has stood still for so long, by the clock of the leader. Milliseconds. */
+export const HOLD_LAPSE_MS = 60_000
+
+/** A move that could not be made for so long, by the clock of the leader, is dropped. Milliseconds. */
+export const MOVE_LAPSE_MS = 300_000
+
+/** Whether a hold is about a lease. */
+export function covers({ leases }: Hold, leaseKey: string): boolean {
+  return leases === 'all' || leases.includes(leaseKey)
+}
+
+/** The orders with one more hold, or with another one of the same id. A hold of no lease is none. */
+export function withHold(orders: Orders, hold: Hold): Orders {
+  const { ver, moves, holds } = withoutHold(orders, hold.id)
+  if (hold.leases.length === 0) return { ver, moves, holds }
+  const leases = hold.leases === 'all' ? hold.leases : [...new Set(hold.leases)].sort()
+  return { ver, moves, holds: [...holds, { ...hold, leases }].sort((a, b) => (a.id < b.id ? -1 : 1)) }
+}
+
+/** The orders without that hold. */
+export function withoutHold({ ver, holds, moves }: Orders, id: string): Orders {
+  return { ver: ver + 1, holds: holds.filter(hold => hold.id !== id), moves }
+}
+
+/** The orders with one more beat of a hold, as a sign that it is still needed. */
+export function withBeat({ ver, holds, moves }: Orders, id: string): Orders {
+  const beaten = holds.map(hold => (hold.id === id ? { ...hold, beat: hold.beat + 1 } : hold))
+  return { ver: ver + 1, holds: beaten, moves }
+}
+
+/** The orders with one more move, in the place of another one of the same lease. */
+export function withMove({ ver, holds, moves }: Orders, move: MoveOrder): Orders {
+  const others = moves.filter(({ leaseKey }) => leaseKey !== move.leaseKey)
+  return { ver: ver + 1, holds, moves: [...others, move].sort((a, b) => (a.leaseKey < b.leaseKey ? -1 : 1)) }
+}
+
+/** The orders without those of these ids, holds or moves. */
+export function withoutOrders({ ver, holds, moves }: Orders, ids: ReadonlySet<string>): Orders {
+  return {
+    ver: ver + 1,
+    holds: holds.filter(({ id }) => !ids.has(id)),
+    moves: moves.filter(({ id }) => !ids.has(id))
+  }
+}
+
+/** Whether two values are the same orders. Ids are of one order only, so that what is the same was written by the same hand. */
+export function sameOrders(a: Orders, b: Orders): boolean {
+  return a.ver === b.ver && JSON.stringify(shape(a)) === JSON.stringify(shape(b))
+}
+
+/** With the properties in a fixed order. */
+function shape({ holds, moves }: Orders): unknown {
+  return [
+    holds.map(({ id, why, by, isKept, beat, leases }) => [id, why, by, isKept, beat, leases]),
+    moves.map(({ id, leaseKey, to, by }) => [id, leaseKey, to, by])
+  ]
+}

@@ -1,0 +1,62 @@
+import { expect } from 'chai'
+import { LeaderOrders } from '../../src/fleet/leader-orders.ts'
+import { memoryControlStore } from '../../src/leases/memory-control-store.ts'
+import { type Hold, NO_ORDERS, withBeat, withHold, withMove, withoutHold } from '../../src/leases/order-rules.ts'
+import { VirtualClock } from '../../src/testing/virtual-clock.ts'
+import { aMember, session, someLeases } from './fleet-model.ts'
+
+const HOLD: Hold = { id: 'h', why: 'a reset', by: 'ann', isKept: false, beat: 0, leases: 'all' }
+
+async function aLeader() {
+  const clock = new VirtualClock()
+  const control = memoryControlStore()
+  const orders = new LeaderOrders({ control, clock, maxStepMs: 6_000 })
+  return { clock, control, orders }
+}
+
+describe('LeaderOrders', () => {
+  it('says with each look whether others are in force than before', async () => {
+    const { control, orders } = await aLeader()
+    expect(await orders.look()).to.equal(false)
+    const held = withHold(NO_ORDERS, HOLD)
+    await control.replaceOrders(NO_ORDERS, held)
+    expect(await orders.look()).to.equal(true)
+    expect(orders.inForce.held).to.equal('all')
+    await control.replaceOrders(held, withBeat(held, 'h'))
+    expect(await orders.look(), 'a beat changes nothing').to.equal(false)
+    await control.replaceOrders(withBeat(held, 'h'), withoutHold(withBeat(held, 'h'), 'h'))
+    expect(await orders.look()).to.equal(true)
+    expect(orders.inForce.held).to.deep.equal(new Set())
+  })
+
+  it('takes out a hold that has lapsed, so that the next leader does not begin with it', async () => {
+    const { clock, control, orders } = await aLeader()
+    await control.replaceOrders(NO_ORDERS, withHold(NO_ORDERS, HOLD))
+    const changes: boolean[] = []
+    for (let atMs = 0; atMs <= 60_000; atMs += 3_000) {
+      changes.push(await orders.look())
+      await orders.tidy([], [])
+      await clock.advance(3_000)
+    }
+    expect(changes.filter(isChange => isChange)).to.have.length(2)
+    expect(changes.at(-1)).to.equal(true)
+    expect(await control.orders()).to.deep.equal({ ver: 2, holds: [], moves: [] })
+  })
+
+  it('takes out a move that was made, unless somebody has changed the orders meanwhile', async () => {
+    const { control, orders } = await aLeader()
+    const [lease] = someLeases(1, () => session('b'))
+    const leases = lease === undefined ? [] : [lease]
+    const move = { id: 'm', leaseKey: lease?.leaseKey ?? '', to: 'b', by: 'ann' }
+    const first = withMove(NO_ORDERS, move)
+    await control.replaceOrders(NO_ORDERS, first)
+    await orders.look()
+    const second = withHold(first, HOLD)
+    await control.replaceOrders(first, second)
+    await orders.tidy(leases, [aMember('b')])
+    expect(await control.orders()).to.deep.equal(second)
+    await orders.look()
+    await orders.tidy(leases, [aMember('b')])
+    expect(await control.orders()).to.deep.equal({ ...second, ver: 3, moves: [] })
+  })
+})
