@@ -4,7 +4,7 @@ import { MAX_HASH_KEY } from '../model/hash-key-range.ts'
 import { isPosition } from '../model/sequence-number.ts'
 
 /** A value of the types that are in use. */
-export type AttributeValue = string | number | Set<string> | Uint8Array | Readonly<Record<string, number>>
+export type AttributeValue = string | number | Set<string> | Uint8Array | Readonly<Record<string, number | string>>
 
 /** A set of ids. DynamoDB has no empty sets. */
 export function idSet(ids: readonly string[]): AttributeValue | undefined {
@@ -76,13 +76,23 @@ export function oneOf<T extends string>(words: readonly T[]): AttributeType<T> {
 }
 
 /** A map of numbers, all of them finite. */
-export const NUMBER_MAP: AttributeType<Readonly<Record<string, number>>> = {
-  expected: 'a map of numbers',
-  parse: value => {
-    if (Object.prototype.toString.call(value) !== '[object Object]') return undefined
-    const entries = Object.entries(Object(value)).map(([key, entry]) => [key, NUMBER.parse(entry)] as const)
-    const numbers = entries.filter((entry): entry is [string, number] => entry[1] !== undefined)
-    return numbers.length === entries.length ? Object.fromEntries(numbers) : undefined
+export const NUMBER_MAP: AttributeType<Readonly<Record<string, number>>> = mapOf(NUMBER, 'a map of numbers')
+
+/** A map of strings that are not empty. */
+export const TEXT_MAP: AttributeType<Readonly<Record<string, string>>> = mapOf(TEXT, 'a map of strings')
+
+function mapOf<T extends string | number>(
+  type: AttributeType<T>,
+  expected: string
+): AttributeType<Readonly<Record<string, T>>> {
+  return {
+    expected,
+    parse: value => {
+      if (Object.prototype.toString.call(value) !== '[object Object]') return undefined
+      const entries = Object.entries(Object(value)).map(([key, entry]) => [key, type.parse(entry)] as const)
+      const read = entries.filter((entry): entry is [string, T] => entry[1] !== undefined)
+      return read.length === entries.length ? Object.fromEntries(read) : undefined
+    }
   }
 }
 

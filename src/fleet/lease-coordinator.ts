@@ -1,6 +1,6 @@
 // Carries out what the leader wrote into the mailbox of this worker: claims, waits, gives back. Decides nothing itself.
 
-import type { ControlStore, Mailbox, SessionState } from '../leases/control-store.ts'
+import type { ControlStore, Mailbox, SessionState, Troubles } from '../leases/control-store.ts'
 import { type ClaimOutcome, type ClaimReason, HeldLeases } from '../leases/held-leases.ts'
 import type { LeaseStore } from '../leases/lease-store.ts'
 import type { Tenure, TenureEnd } from '../leases/tenure.ts'
@@ -22,6 +22,8 @@ export interface MemberOptions {
   readonly capacity: number
   /** How many leases this worker holds at most. Infinity: no limit. */
   readonly maxLeases: number
+  /** What is wrong with the shards that are read here. Absent: nothing. */
+  readonly troubles?: Troubles | undefined
 }
 
 /** What the leases of one worker are coordinated with: the tables, its settings, and who is told. */
@@ -168,16 +170,15 @@ export class LeaseCoordinator {
 
   /** What this worker says of itself, as of now. */
   report(): HeartbeatReport {
-    const { member, turnsLed } = this.#options
+    const { member, turnsLed, settings } = this.#options
+    const { workerId, generation, capacity, maxLeases, troubles } = member
     return {
-      workerId: member.workerId,
+      ...{ workerId, generation, capacity, troubles, durationMs: settings.durationMs },
       state: this.#state,
       applied: this.#applied,
       evt: this.#evt,
       led: turnsLed(),
-      generation: member.generation,
-      capacity: member.capacity,
-      ...(Number.isFinite(member.maxLeases) && { maxLeases: member.maxLeases }),
+      ...(Number.isFinite(maxLeases) && { maxLeases }),
       avoid: this.#avoided.lasting()
     }
   }

@@ -10,6 +10,14 @@ export type SessionState = 'ACTIVE' | 'DRAINING' | 'RESTARTING'
 /** How a session died: it left, its heartbeat stood still, it heard no answers, or its item was deleted. */
 export type Death = 'left' | 'silent' | 'deaf' | 'gone'
 
+/** What a session says of the shards it holds that are not well. */
+export interface Troubles {
+  /** How many there are. At least 1. */
+  readonly count: number
+  /** Why, in a few words, by shard; of the first ten. */
+  readonly reasons: Readonly<Record<string, string>>
+}
+
 /** What a session says of itself with every heartbeat. */
 export interface MemberReport {
   /** One run of one worker. Used by one process, once. */
@@ -35,6 +43,10 @@ export interface MemberReport {
    * is read, each is there once, in ascending order.
    */
   readonly avoid: readonly string[]
+  /** How long it lives without a heartbeat, by its options. Milliseconds. Absent: it does not say. */
+  readonly durationMs?: number
+  /** Absent: nothing is wrong. */
+  readonly troubles?: Troubles | undefined
 }
 
 /** A session as its control item says. */

@@ -10,11 +10,21 @@ import {
   NUMBER_MAP,
   oneOf,
   shown,
-  TEXT
+  TEXT,
+  TEXT_MAP
 } from '../dynamo/dynamo-attribute.ts'
 import { type Attributes, type Condition, Expression, type Item, present } from '../dynamo/dynamo-expression.ts'
 import type { TableKey } from '../dynamo/dynamo-table.ts'
-import type { Death, LeaderLock, LeaseLoads, Mailbox, Member, MemberReport, SessionState } from './control-store.ts'
+import type {
+  Death,
+  LeaderLock,
+  LeaseLoads,
+  Mailbox,
+  Member,
+  MemberReport,
+  SessionState,
+  Troubles
+} from './control-store.ts'
 import { asIdSet } from './lease-fields.ts'
 
 const SORT_KEY = 'sk'
@@ -235,6 +245,8 @@ export function parseMember(item: StoredItem): Parsed<Member> {
     capacity: reader.read('capacity', NUMBER) ?? 1,
     ...(maxLeases !== undefined && { maxLeases }),
     avoid: asIdSet(reader.read('avoid', ID_SET) ?? []),
+    ...(reader.has('dur') && { durationMs: reader.read('dur', COUNT) ?? 0 }),
+    ...troublesIn(reader),
     asgVer: reader.read('asgVer', COUNT) ?? 0,
     // Dead is whoever has the attribute, as in the conditions, even if later versions have other words for it.
     ...(reader.has('dead') && { dead: DEATH.parse(reader.value('dead')) ?? 'silent' })
@@ -289,11 +301,21 @@ const STATE = oneOf<SessionState>(['ACTIVE', 'DRAINING', 'RESTARTING'])
 const DEATH = oneOf<Death>(['left', 'silent', 'deaf', 'gone'])
 const MODE = oneOf<Mailbox['mode']>(['solo', 'mixed'])
 
-// The names are those of the port, but for `gen`. With ids of usual length the item stays well below 1 kB, so that a
-// heartbeat costs one write unit.
+// The names are those of the port, but for `gen`, `dur`, `red` and `why`. With ids of usual length the item stays well below
+// 1 kB, so that a heartbeat costs one write unit, unless many shards are not well.
 function attributesOf(report: MemberReport): Attributes {
-  const { workerId, state, ack, applied, evt, led, generation, capacity, maxLeases, avoid } = report
-  return { workerId, state, ack, applied, evt, led, gen: generation, capacity, maxLeases, avoid: idSet(avoid) }
+  const { workerId, state, ack, applied, evt, led, generation, capacity, maxLeases, avoid, durationMs, troubles } =
+    report
+  return {
+    ...{ workerId, state, ack, applied, evt, led, gen: generation, capacity, maxLeases, avoid: idSet(avoid) },
+    ...{ dur: durationMs, red: troubles?.count, why: troubles?.reasons }
+  }
+}
+
+function troublesIn(reader: AttributeReader): { readonly troubles?: Troubles } {
+  const count = reader.read('red', COUNT)
+  const reasons = reader.read('why', TEXT_MAP) ?? {}
+  return count === undefined ? {} : { troubles: { count, reasons } }
 }
 
 function isAlive(expression: Expression): string[] {

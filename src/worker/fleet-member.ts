@@ -5,6 +5,7 @@ import type { FleetSettings } from '../fleet/fleet-settings.ts'
 import type { FleetCensus } from '../fleet/fleet-view.ts'
 import { Leadership, type LeadershipListener } from '../fleet/leadership.ts'
 import { LeaseCoordinator, type LeaseListener } from '../fleet/lease-coordinator.ts'
+import type { Troubles } from '../leases/control-store.ts'
 import type { Tenure } from '../leases/tenure.ts'
 import { StalledError } from '../model/errors.ts'
 import type { Clock } from '../runtime/clock.ts'
@@ -29,6 +30,8 @@ export interface FleetMemberOptions {
   readonly random: Random
   /** Whether an earlier run of the shard is still being wound up in this process. */
   readonly isBusy: (leaseKey: string) => boolean
+  /** What is wrong with the shards that are read here. `undefined`: nothing. */
+  readonly troubles?: () => Troubles | undefined
   readonly listener: FleetListener
 }
 
@@ -57,7 +60,7 @@ export class FleetMember {
 
   constructor(member: FleetMemberOptions) {
     this.#options = member
-    const { options, ports, settings, syncer, clock, random, isBusy, listener } = member
+    const { options, ports, settings, syncer, clock, random, isBusy, troubles, listener } = member
     const { workerId, leases } = options
     const { generation, capacity, maxLeases, balance: strategy, mode } = leases
     this.#loads = new LoadMeter(clock)
@@ -71,6 +74,9 @@ export class FleetMember {
         ...{ workerId, generation, capacity },
         get maxLeases() {
           return doubt.isThere ? Math.min(maxLeases, held()) : maxLeases
+        },
+        get troubles() {
+          return troubles?.()
         }
       },
       clock,

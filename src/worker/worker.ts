@@ -26,6 +26,7 @@ import { type OpenPorts, openPorts, type WorkerPorts } from './ports.ts'
 import { prepareTables } from './prepare-tables.ts'
 import { ShardConsumers } from './shard-consumers.ts'
 import { DEFAULT_GRACE_MS, resolveStop, type StopOptions } from './stop-options.ts'
+import { troublesOf } from './trouble-rules.ts'
 import { measureWorker, type WorkerMetrics } from './worker-metrics.ts'
 import { mayFollow, type WorkerState } from './worker-state.ts'
 
@@ -91,6 +92,7 @@ export class Worker extends Observable {
       settings: this.#settings,
       syncer: this.#syncer,
       isBusy: leaseKey => this.#consumers.isBusy(leaseKey),
+      troubles: () => troublesOf(this.health().shards),
       listener: this.#fleetListener()
     })
     this.#factory = new ConsumerFactory({

@@ -33,7 +33,9 @@ const full = aReport(SESSION, {
   generation: 12.5,
   capacity: 0.25,
   maxLeases: 100,
-  avoid: ['shardId-000000000001', 'shardId-000000000002']
+  avoid: ['shardId-000000000001', 'shardId-000000000002'],
+  durationMs: 12_000,
+  troubles: { count: 12, reasons: { 'shardId-000000000001': 'halted: it failed', 'shardId-000000000002': 'stalled' } }
 })
 
 /** The contract, on the stores that `setup` opens. */

@@ -37,7 +37,8 @@ const report: MemberReport = {
   generation: 1_700_000_000_000,
   capacity: 1,
   maxLeases: 100,
-  avoid: ['shardId-000000000001']
+  avoid: ['shardId-000000000001'],
+  durationMs: 10_000
 }
 const mailbox: Mailbox = {
   session: SESSION,
@@ -90,7 +91,7 @@ describe('beatOf', () => {
     expect(sk).to.equal(`W#${SESSION}`)
     expect(update).to.equal(
       'SET #workerId = :workerId, #state = :state, #ack = :ack, #applied = :applied, #evt = :evt, #led = :led,' +
-        ' #gen = :gen, #capacity = :capacity, #hb = :hb REMOVE #maxLeases, #avoid'
+        ' #gen = :gen, #capacity = :capacity, #hb = :hb REMOVE #maxLeases, #avoid, #dur, #red, #why'
     )
     expect(condition.ConditionExpression).to.equal(
       'attribute_exists(#sk) AND attribute_not_exists(#dead) AND #hb < :limit_hb'
@@ -102,7 +103,7 @@ describe('beatOf', () => {
 describe('leavingOf', () => {
   it('writes a certificate beside what the session says, if it is alive', () => {
     const { update, condition } = leavingOf(report)
-    expect(update).to.match(/#state = :state.*#dead = :dead$/)
+    expect(update).to.match(/#state = :state.*#dead = :dead/)
     expect(condition.ConditionExpression).to.equal('attribute_exists(#sk) AND attribute_not_exists(#dead)')
     expect(condition.ExpressionAttributeValues).to.include({ ':dead': 'left' })
   })
@@ -157,6 +158,13 @@ describe('parseMember', () => {
     })
   })
 
+  it('reads what is wrong with shards, and how long the session lives', () => {
+    const troubles = { count: 12, reasons: { 'shard-1': 'halted' } }
+    const member = read(parseMember({ ...item, dur: 7_000, red: 12, why: { 'shard-1': 'halted' } }))
+    expect(member).to.deep.include({ durationMs: 7_000, troubles })
+    expect(read(parseMember(item))).to.not.have.any.keys('durationMs', 'troubles')
+  })
+
   it('ignores what it does not know', () => {
     expect(read(parseMember({ ...item, cpu: 12.5, somethingNew: { a: [1] } }))).to.have.property('session', 'a/1')
   })
@@ -182,6 +190,11 @@ describe('parseMember', () => {
     ['in an unknown state', { ...item, state: 'ASLEEP' }, 'state is the string "ASLEEP", expected ACTIVE or DRAINING'],
     ['without a heartbeat', { sk: 'W#a/1', workerId: 'a', state: 'ACTIVE' }, 'hb is missing'],
     ['with a heartbeat of text', { ...item, hb: '1' }, 'hb is the string "1"'],
+    [
+      'with troubles that are no texts',
+      { ...item, red: 1, why: { a: 1 } },
+      'why is of type Object, expected a map of strings'
+    ],
     ['with a version below zero', { ...item, asgVer: -1 }, 'asgVer is the number -1'],
     ['with a list to avoid', { ...item, avoid: ['a'] }, 'avoid is of type Array'],
     ['without a session', { ...item, sk: 'W#' }, 'sk is the string "W#", expected W# and a session'],

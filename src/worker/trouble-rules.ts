@@ -1,0 +1,25 @@
+// What a worker tells its fleet of the shards that are not well: with its heartbeat, so that whoever looks at the control table
+// sees it without asking the worker.
+import type { Troubles } from '../leases/control-store.ts'
+import type { ShardHealth } from './health-rules.ts'
+
+/** How many shards are told one by one. A heartbeat should stay small. */
+const MOST_TOLD = 10
+/** How long a reason may be. Characters. */
+const LONGEST_REASON = 60
+
+/** The red shards and their reasons, in the order of their ids; the reasons in short. `undefined`: none is red. */
+export function troublesOf(shards: readonly ShardHealth[]): Troubles | undefined {
+  const red = shards.filter(({ color }) => color === 'red')
+  if (red.length === 0) return undefined
+  const told = [...red].sort((a, b) => (a.shardId < b.shardId ? -1 : 1)).slice(0, MOST_TOLD)
+  return {
+    count: red.length,
+    reasons: Object.fromEntries(told.map(({ shardId, reason = '' }) => [shardId, inShort(reason)]))
+  }
+}
+
+function inShort(reason: string): string {
+  const line = reason.replace(/\s+/g, ' ').trim()
+  return line.length > LONGEST_REASON ? `${line.slice(0, LONGEST_REASON - 1)}…` : line || 'red'
+}
