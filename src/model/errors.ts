@@ -216,6 +216,35 @@ export class WorkerStoppedError extends ConsumerError {
   readonly retryable = false
 }
 
+/**
+ * Why something that an operator asked for could not be done. `not-let-go`: whoever has the leases did not let go of them in
+ * time. `not-arrived`: a lease did not come to the worker in time. `foreign-workers`: workers of another kind own leases, who
+ * take no orders. `mismatch`: what was to be imported is not of this stream.
+ */
+export type OperationRefusal =
+  | 'not-let-go'
+  | 'not-arrived'
+  | 'no-such-lease'
+  | 'no-such-worker'
+  | 'cannot-take'
+  | 'foreign-workers'
+  | 'changed-meanwhile'
+  | 'mismatch'
+
+/** Something that an operator asked for of a fleet could not be done. The message says what is left of it, if anything is. */
+export class OperationError extends ConsumerError {
+  static readonly code = 'OPERATION'
+  readonly code = OperationError.code
+  readonly retryable = false
+  /** Why, in one word. */
+  readonly because: OperationRefusal
+
+  constructor(because: OperationRefusal, message: string, options?: { cause?: unknown }) {
+    super(message, options)
+    this.because = because
+  }
+}
+
 /** An invariant of Millrace itself broke. */
 export class BugError extends ConsumerError {
   static readonly code = 'BUG'

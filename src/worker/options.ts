@@ -163,7 +163,14 @@ export function resolveOptions(given: WorkerOptions, random: Random, nowMs: numb
   }
 }
 
-function resolveStream({ streamName, streamArn }: WorkerOptions): ResolvedOptions['stream'] {
+/** Which stream is meant: by its name or by its ARN. @throws OptionError */
+export function resolveStream({
+  streamName,
+  streamArn
+}: {
+  readonly streamName?: string | undefined
+  readonly streamArn?: string | undefined
+}): ResolvedOptions['stream'] {
   if (streamName !== undefined && streamArn !== undefined) {
     throw new OptionError('streamName', `is ${show(streamName)} beside streamArn, expected one of the two`)
   }
@@ -195,7 +202,8 @@ function resolveStartAt(startAt: StartPosition | undefined, nowMs: number): Star
   return startAt
 }
 
-function checkClient<T>(path: string, client: T | undefined): T | undefined {
+/** A client of the AWS SDK or its configuration. @throws OptionError */
+export function checkClient<T>(path: string, client: T | undefined): T | undefined {
   if (client === undefined || (typeof client === 'object' && client !== null && !Array.isArray(client))) return client
   throw new OptionError(path, `is ${show(client)}, expected a client of the AWS SDK or its configuration`)
 }

@@ -1,0 +1,51 @@
+// What operating a fleet works with: the doors to its stream and its two tables, and patience with both.
+import type { KinesisPort } from '../kinesis/kinesis-port.ts'
+import type { ControlStore } from '../leases/control-store.ts'
+import type { LeaseStore } from '../leases/lease-store.ts'
+import type { Clock } from '../runtime/clock.ts'
+import type { Random } from '../runtime/random.ts'
+import { type RetryPolicy, retry } from '../runtime/retry.ts'
+
+/** What operating a fleet works with. */
+export interface FleetContext {
+  readonly applicationName: string
+  readonly kinesis: KinesisPort
+  readonly store: LeaseStore
+  readonly control: ControlStore
+  readonly clock: Clock
+  readonly random: Random
+  /** Who gives orders, as it stands in them. */
+  readonly by: string
+  /** How long sessions live that do not say it themselves. Milliseconds. */
+  readonly durationMs: number
+}
+
+/** What a long operation is told of the outside. */
+export interface OperationOptions {
+  /** How long it may take until everybody has let go, or a lease has arrived. Milliseconds, from 1; each has its own default. */
+  readonly timeoutMs?: number
+  /** Gives up when it aborts. What is on hold is let go of first. */
+  readonly signal?: AbortSignal
+  /** Told how far it is, about once a second. Must not throw. */
+  readonly onProgress?: (progress: OperationProgress) => void
+}
+
+/** How far an operation is. */
+export interface OperationProgress {
+  /** `waiting`: for the owners to drain and let go; `writing` rows; `done`. */
+  readonly step: 'waiting' | 'writing' | 'done'
+  /** Shards that are waited for, with their owners; or that are still to be written. Ascending. */
+  readonly left: readonly { readonly shardId: string; readonly owner?: string }[]
+}
+
+/** How often a call that fails in passing is made. */
+const PATIENCE: RetryPolicy = { attempts: 10, backoff: { firstMs: 200, maxMs: 5_000 } }
+
+/** Makes a call to a service, again while its failures are of the kind that pass. */
+export function patiently<T>(
+  { clock, random }: Pick<FleetContext, 'clock' | 'random'>,
+  signal: AbortSignal | undefined,
+  call: () => Promise<T>
+): Promise<T> {
+  return retry(call, PATIENCE, { clock, random, signal })
+}

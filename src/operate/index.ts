@@ -1,0 +1,11 @@
+// The public API of `millrace/operate`: re-exports, nothing else. Nobody in src imports this file.
+export type { Hold, MoveOrder } from '../leases/order-rules.ts'
+export { OperationError, type OperationRefusal } from '../model/errors.ts'
+export { Fleet, openFleet, type ShardSelection, type StatusOptions } from './fleet.ts'
+export type { OperationOptions, OperationProgress } from './fleet-context.ts'
+export type { FleetOptions, FleetTableOptions } from './fleet-options.ts'
+export type { LagReport, ShardLag } from './lag.ts'
+export type { AfterRecord, ResetPosition } from './plan-reset.ts'
+export type { ResetReport, ShardReset } from './reset.ts'
+export type { FleetStatus, LeaseState, LeaseStatus, RangeStatus, StatusColor, WorkerStatus } from './status-rules.ts'
+export type { GivenBack } from './steering.ts'

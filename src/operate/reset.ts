@@ -1,0 +1,139 @@
+// Has an application begin again somewhere while it runs: everybody lets go of the shards, the rows are written, one conditional
+// write each, and only then are the shards given out again.
+import { OperationError } from '../model/errors.ts'
+import type { Lease, StreamIdentity } from '../model/lease.ts'
+import { judgeIdentity } from '../shards/identity-rules.ts'
+import { wavesOf } from '../shards/plan-shard-sync.ts'
+import { listWholeStream } from '../shards/stream-lookup.ts'
+import { forEachOf } from '../shards/sync-context.ts'
+import { type FleetContext, type OperationOptions, patiently } from './fleet-context.ts'
+import { whenLetGo } from './letting-go.ts'
+import { describeBeginning, hasBegunAt, planReset, type ResetFacts, type RowReset } from './plan-reset.ts'
+import { SessionRoll } from './session-roll.ts'
+import { whileHeld } from './standing-orders.ts'
+import { findFleetStream, syncContextOf } from './stream-facts.ts'
+
+/** What a reset is to do. Checked already. */
+export interface ResetRequest extends OperationOptions {
+  readonly position: ResetFacts['position']
+  readonly only: ResetFacts['only']
+  readonly timeoutMs: number
+}
+
+/** What became of one shard. */
+export interface ShardReset {
+  readonly shardId: string
+  /** The checkpoint that it had. Absent: it had no lease. */
+  readonly from?: string
+  /** What it begins with: a word, a time, or a sequence number after which. */
+  readonly to: string
+}
+
+/** What a reset came to. */
+export interface ResetReport {
+  /** The shards whose leases were written. Ascending. */
+  readonly shards: readonly ShardReset[]
+  /** Until everybody had let go. Milliseconds. */
+  readonly waitedMs: number
+  /** The time that `LATEST` stands for, by the clock of the service. Epoch milliseconds. */
+  readonly atMs: number
+}
+
+/** How often rows may change under a reset in a row before it is given up. */
+const ROUNDS = 10
+
+/**
+ * Resets shards of an application that runs, or does not.
+ *
+ * @throws OperationError `not-let-go`, `foreign-workers`, `no-such-lease`, `mismatch`, or `changed-meanwhile`
+ */
+export function resetFleet(context: FleetContext, request: ResetRequest): Promise<ResetReport> {
+  const { only, signal } = request
+  const leases = only === 'all' ? only : [...only]
+  return whileHeld(context, { leases, why: 'a reset' }, signal, () => resetHeld(context, request))
+}
+
+async function resetHeld(context: FleetContext, request: ResetRequest): Promise<ResetReport> {
+  const { position, only, signal, onProgress } = request
+  const { clock } = context
+  const roll = new SessionRoll(context)
+  const beganMs = clock.monotonicMs()
+  const done = new Map<string, ShardReset>()
+  let waitedMs = 0
+  let atMs: number | undefined
+  for (let round = 1; round <= ROUNDS; round++) {
+    const leases = await whenLetGo(context, only, roll, request)
+    waitedMs ||= clock.monotonicMs() - beganMs
+    const { stream, nowMs } = await findFleetStream(context, signal)
+    refuseOthers(leases, stream, context)
+    // One moment for every shard, before the listing: what is listed later is younger.
+    atMs ??= nowMs
+    const shards = await listWholeStream(syncContextOf(context), signal)
+    const plan = planReset({ shards, leases, stream, position, nowMs: atMs, only })
+    refuseUnknown(only, plan, done)
+    const left = plan.filter(({ after }) => !done.has(after.leaseKey))
+    onProgress?.({ step: 'writing', left: left.map(({ after }) => ({ shardId: after.shardId })) })
+    if (await writeRows(context, left, done, signal)) {
+      onProgress?.({ step: 'done', left: [] })
+      return { shards: [...done.values()].sort((a, b) => (a.shardId < b.shardId ? -1 : 1)), waitedMs, atMs }
+    }
+  }
+  throw new OperationError(
+    'changed-meanwhile',
+    `The leases of ${context.applicationName} changed hands all the time; ${done.size} of them were reset. Try again`
+  )
+}
+
+/** Says whether all rows were written: false if one of them was another than was read. Parents come before their children. */
+async function writeRows(
+  context: FleetContext,
+  rows: readonly RowReset[],
+  done: Map<string, ShardReset>,
+  signal: AbortSignal | undefined
+): Promise<boolean> {
+  const byKey = new Map(rows.map(row => [row.after.leaseKey, row]))
+  const waves = wavesOf(rows.map(({ after }) => ({ lease: after, why: 'rebuilt' })))
+  for (const wave of waves) {
+    const outcomes = await forEachOf(wave, async ({ lease }) => {
+      const row = byKey.get(lease.leaseKey)
+      if (row === undefined || !(await writeRow(context, row, signal))) return false
+      const from = row.before && describeBeginning(row.before)
+      done.set(lease.leaseKey, {
+        shardId: lease.shardId,
+        ...(from !== undefined && { from }),
+        to: describeBeginning(lease)
+      })
+      return true
+    })
+    if (outcomes.includes(false)) return false
+  }
+  return true
+}
+
+async function writeRow({ store, ...context }: FleetContext, row: RowReset, signal?: AbortSignal): Promise<boolean> {
+  const { before, after } = row
+  const write = () => (before === undefined ? store.create(after) : store.replace(before, after))
+  const outcome = await patiently(context, signal, write)
+  return outcome.kind === 'written' || hasBegunAt(outcome.current, after)
+}
+
+function refuseOthers(leases: readonly Lease[], stream: StreamIdentity, { store }: FleetContext): void {
+  const verdict = judgeIdentity(leases, stream)
+  if (verdict.kind === 'ours') return
+  const whose = verdict.kind === 'recreated' ? `an earlier stream of that name` : verdict.streamArn
+  throw new OperationError(
+    'mismatch',
+    `Lease table ${store.tableName} has leases of ${whose}, not of ${stream.streamArn}`
+  )
+}
+
+function refuseUnknown(only: ResetFacts['only'], plan: readonly RowReset[], done: ReadonlyMap<string, unknown>): void {
+  if (only === 'all') return
+  const known = new Set([...plan.map(({ after }) => after.shardId), ...done.keys()])
+  const missing = [...only].filter(shardId => !known.has(shardId))
+  if (missing.length === 0) return
+  throw new OperationError(
+    'no-such-lease',
+    `There is nothing to reset in ${missing.join(', ')}: no such shard, or it is over`
+  )
+}
