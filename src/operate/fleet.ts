@@ -2,7 +2,7 @@
 // What each function does is in the file of its name; here options are checked.
 import type { Hold } from '../leases/order-rules.ts'
 import { NOTHING_SEEN, observe, type Sightings } from '../leases/sightings.ts'
-import { OptionError } from '../model/errors.ts'
+import { OptionError, ServiceError } from '../model/errors.ts'
 import { isPosition } from '../model/sequence-number.ts'
 import { checkGroup, checkInteger, checkText, show } from '../worker/option-checks.ts'
 import { type FleetContext, type OperationOptions, patiently } from './fleet-context.ts'
@@ -181,10 +181,13 @@ export class Fleet {
     const { kinesis } = this.#context
     const [shardId = ''] = only
     const start = { type: 'AT_SEQUENCE_NUMBER', sequenceNumber } as const
-    await patiently(this.#context, signal, () => kinesis.getShardIterator(shardId, start, { signal })).catch(error => {
+    try {
+      await patiently(this.#context, signal, () => kinesis.getShardIterator(shardId, start, { signal }))
+    } catch (error) {
+      if (!(error instanceof ServiceError) || !['invalid-argument', 'not-found'].includes(error.kind)) throw error
       const problem = `is ${show(sequenceNumber)}, expected a sequence number of ${shardId}`
       throw new OptionError('position.sequenceNumber', problem, { cause: error })
-    })
+    }
   }
 }
 

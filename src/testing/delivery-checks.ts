@@ -130,7 +130,7 @@ export class DeliveryChecks {
     const { shardId, begunAtMs, signal } = call
     const ledger = this.#options.ledgerOf(shardId)
     const entry = ledger.puts.entryOf(position)
-    if (!call.entries.includes(entry)) return
+    if (!call.entries.includes(entry) || !ledger.isOfNow(begunAtMs)) return
     if (signal.aborted) {
       ledger.vouch(entry)
       if (!isTooLong(signal)) return
@@ -153,6 +153,7 @@ export class DeliveryChecks {
   end(call: DeliveryCall, how: CallEnd): void {
     const { worker, shardId, signal, begunAtMs } = call
     this.#calls.get(shardId)?.delete(call)
+    if (!this.#options.ledgerOf(shardId).isOfNow(begunAtMs)) return
     const open = this.#openOf(call)
     if (signal.aborted) {
       if (isTooLong(signal)) this.#books.left(worker.name, shardId, this.#notSaid(call, open))
@@ -177,6 +178,11 @@ export class DeliveryChecks {
   /** A worker has a lease anew. */
   taken(worker: string, shardId: string): void {
     this.#books.forget(worker, shardId)
+  }
+
+  /** A shard is begun anew somewhere else: the calls that are still under way are not about that any more. */
+  begunElsewhere(shardId: string): void {
+    this.#calls.delete(shardId)
   }
 
   /** A halted shard is begun anew by a record processor. */

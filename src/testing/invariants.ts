@@ -94,7 +94,8 @@ export class Invariants {
     if (!write.isWritten) return
     const { kind, leaseKey, before, after } = write
     this.#checkFence(write)
-    if (before !== undefined && after !== undefined) this.#checkCheckpoint(leaseKey, before, after)
+    if (kind === 'reset' && after !== undefined) this.#reset(before, after)
+    else if (before !== undefined && after !== undefined) this.#checkCheckpoint(leaseKey, before, after)
     if (kind === 'create' && after !== undefined) this.#created(after)
     if (kind === 'claim' && after?.owner !== undefined) this.#claimed(write, after.owner)
     if (kind === 'release' && after !== undefined) {
@@ -153,6 +154,22 @@ export class Invariants {
     const missed = placeOf(ledger.puts.sequenceNumberOf(open))
     const message = `the checkpoint of ${leaseKey} went to ${said} although record ${missed} is not processed`
     this.#options.violated('checkpoint-ahead', message, leaseKey)
+  }
+
+  /** An operator has said where the application begins anew. Not even he takes a lease from a session that lives. */
+  #reset(before: Lease | undefined, after: Lease): void {
+    const { owner } = before ?? {}
+    const { leaseKey, checkpoint, startTimestampMs } = after
+    if (owner !== undefined && this.#members.has(owner) && !this.#dead.has(owner)) {
+      const message = `${leaseKey} was reset under ${owner}, which has no death certificate`
+      this.#options.violated('unfounded-claim', message, leaseKey)
+    }
+    const ledger = this.#options.ledgerOf(leaseKey)
+    ledger.takenOver(this.#options.nowMs())
+    const isElsewhere = before === undefined || comparePositions(before.checkpoint, checkpoint) !== 0
+    if (!isElsewhere && before.startTimestampMs === startTimestampMs) return
+    this.deliveries.begunElsewhere(leaseKey)
+    ledger.beginAnew(checkpoint, startTimestampMs ?? Number.NEGATIVE_INFINITY, this.#options.nowMs())
   }
 
   #created({ leaseKey, checkpoint, startTimestampMs }: Lease): void {

@@ -32,5 +32,5 @@ export function leaseWriteKind(before: Lease, after: Lease): LeaseWriteKind {
 
 /** Whether only the owner of a lease writes so, and the row has to be its own. */
 export function isOwnersWrite({ kind, expected }: LeaseWrite): boolean {
-  return kind !== 'create' && kind !== 'claim' && kind !== 'remove' && expected?.owner !== undefined
+  return kind !== 'create' && kind !== 'claim' && kind !== 'remove' && kind !== 'reset' && expected?.owner !== undefined
 }

@@ -134,6 +134,8 @@ export class ShardLedger {
   /** Everything before this entry is done with, as long as what arrived since `#frontierSinceMs` has to be. */
   #frontier = 0
   #frontierSinceMs = Number.POSITIVE_INFINITY
+  /** When an operator had it begun again. Monotonic milliseconds. */
+  #begunAnewAtMs = Number.NEGATIVE_INFINITY
   /** When the shard last changed hands without a proper end. Monotonic milliseconds. */
   #takenOverAtMs = Number.NEGATIVE_INFINITY
 
@@ -151,6 +153,24 @@ export class ShardLedger {
   expectAfter(position: ExtendedSequenceNumber): void {
     this.#baseline = Math.max(this.#baseline, this.puts.entriesUpTo(position))
     this.expectSince(Number.NEGATIVE_INFINITY)
+  }
+
+  /**
+   * An operator has the application begin again after `position`, with what arrived since `sinceMs` (epoch milliseconds). What
+   * was done before, and what calls that began before `nowMs` do, counts for nothing.
+   */
+  beginAnew(position: ExtendedSequenceNumber, sinceMs: number, nowMs: number): void {
+    this.#sinceMs = sinceMs
+    this.#baseline = this.puts.entriesUpTo(position)
+    this.#vouched.length = 0
+    this.#confirmedAtMs.length = 0
+    this.#frontier = 0
+    this.#begunAnewAtMs = nowMs
+  }
+
+  /** Whether a call that began then is about what has to be done now. */
+  isOfNow(begunAtMs: number): boolean {
+    return begunAtMs >= this.#begunAnewAtMs
   }
 
   isDelivered(entry: number): boolean {

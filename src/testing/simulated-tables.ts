@@ -12,7 +12,7 @@ import type { Random } from '../runtime/random.ts'
 import { itemBytes, leaseBytes, readUnits, writeUnits } from './item-size.ts'
 import { type LeaseWrite, leaseWriteKind } from './lease-writes.ts'
 import { RowHistory } from './row-history.ts'
-import { type RequestKind, TableUsage } from './table-usage.ts'
+import { type LeaseWriteKind, type RequestKind, TableUsage } from './table-usage.ts'
 
 /** Is told of what happens in the tables, in the order in which it happens. */
 export interface TableObserver {
@@ -114,8 +114,9 @@ export class SimulatedTables {
     this.#options.observer.tableLost(which)
   }
 
-  /** The lease table as one worker reaches it. */
-  leaseStoreFor(writer: string): LeaseStore {
+  /** The lease table as one worker reaches it; or as an operator does, whose writes are all of the kind `reset`. */
+  leaseStoreFor(writer: string, role: 'worker' | 'operator' = 'worker'): LeaseStore {
+    const kindOr = (kind: LeaseWriteKind): LeaseWriteKind => (role === 'operator' ? 'reset' : kind)
     const { tableName } = this.#options
     return {
       tableName,
@@ -127,11 +128,11 @@ export class SimulatedTables {
         return row
       },
       create: lease => {
-        const about = { kind: 'create', leaseKey: lease.leaseKey, writer } as const
+        const about = { kind: kindOr('create'), leaseKey: lease.leaseKey, writer }
         return this.#write(about, () => this.#leases().create(lease))
       },
       replace: (before, after) => {
-        const kind = leaseWriteKind(before, after)
+        const kind = kindOr(leaseWriteKind(before, after))
         const about = { kind, leaseKey: before.leaseKey, writer, expected: before }
         return this.#write(about, () => this.#leases().replace(before, after))
       },

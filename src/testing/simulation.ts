@@ -12,6 +12,7 @@ import type { LeaseWrite } from './lease-writes.ts'
 import type { Partition } from './network.ts'
 import { PutLog } from './shard-ledger.ts'
 import { SimulatedApplication } from './simulated-application.ts'
+import { type OperatorTraits, SimulatedOperator } from './simulated-operator.ts'
 import type { TablePair } from './simulated-tables.ts'
 import { SimulatedWorker, type WorkerTraits } from './simulated-worker.ts'
 import { SimulationError, type Violation, type ViolationKind } from './violation.ts'
@@ -117,6 +118,12 @@ export class World {
     })
     this.workers.push(worker)
     return worker
+  }
+
+  /** Somebody who operates the application that a worker with these options belongs to, from a process of its own. */
+  operator(options: WorkerOptions, { name = 'operator' }: OperatorTraits = {}): SimulatedOperator {
+    const shared = { clock: this.clock, kinesis: this.kinesis, faults: this.faults, random: this.#newRandom() }
+    return new SimulatedOperator({ name, options, ...shared, application: this.application(options) })
   }
 
   /** The application that a worker with these options belongs to, with its tables. It begins with the first question. */
@@ -320,17 +327,14 @@ export class World {
         }
       },
       resharded: (_, parents, children) => {
-        for (const shardId of [...parents, ...children]) {
-          this.#note('world', `continues ${parents.join(' and ')} by ${children.join(' and ')}`, shardId)
-        }
+        const what = `continues ${parents.join(' and ')} by ${children.join(' and ')}`
+        for (const shardId of [...parents, ...children]) this.#note('world', what, shardId)
       }
     }
   }
 
   #putsOf(streamName: string): Map<string, PutLog> {
-    const known = this.#puts.get(streamName)
-    if (known !== undefined) return known
-    const puts = new Map<string, PutLog>()
+    const puts = this.#puts.get(streamName) ?? new Map<string, PutLog>()
     this.#puts.set(streamName, puts)
     return puts
   }

@@ -10,6 +10,7 @@ export type LeaseWriteKind =
   | 'pending' /** a checkpoint was prepared */
   | 'renewal' /** nothing but the counter */
   | 'remove'
+  | 'reset' /** an operator has set where the shard is read from, or taken the lease from a dead owner */
 
 /** Every kind of request to the two tables. `loads` is written, `read-loads` read. */
 export type RequestKind =

@@ -1,5 +1,6 @@
 import { expect } from 'chai'
 import type { Mailbox } from '../../src/leases/control-store.ts'
+import { type Hold, NO_ORDERS, withHold, withoutHold } from '../../src/leases/order-rules.ts'
 import { claimed, finished, released } from '../../src/model/lease.ts'
 import { shardId } from '../support/builders.ts'
 import type { Fault } from '../support/flaky-store.ts'
@@ -70,6 +71,50 @@ describe('FleetView', () => {
     await world.clock.advance(dueInMs)
     await leader.turn()
     expect(await world.shares('ab'), 'to be let go of').to.deep.equal([2, 2])
+  })
+
+  describe('the orders of an operator', () => {
+    const hold = (leases: Hold['leases']): Hold => ({ id: 'h', why: 'test', by: 'ann', isKept: false, beat: 0, leases })
+
+    it('are carried out with the next turn: what is on hold is in no mailbox', async () => {
+      const world = await World.withLeases(4)
+      await world.join('ab')
+      const leader = await world.settled()
+      const held = withHold(NO_ORDERS, hold([shardId(0), shardId(3)]))
+      await world.control.replaceOrders(NO_ORDERS, held)
+      await leader.turn()
+      const listed = [...(await world.listed('a')), ...(await world.listed('b'))].sort()
+      expect(listed).to.deep.equal([1, 2])
+      expect(leader.unassigned.at(-1)).to.deep.equal([])
+      await world.control.replaceOrders(held, withoutHold(held, 'h'))
+      await leader.turn()
+      expect(await world.shares('ab')).to.deep.equal([2, 2])
+    })
+
+    it('are the same for the leader that comes next, and lapse a minute after that has seen them', async () => {
+      const world = await World.withLeases(2)
+      await world.join('ab')
+      await world.settled()
+      await world.control.replaceOrders(NO_ORDERS, withHold(NO_ORDERS, hold('all')))
+      const next = world.view(2, 'b')
+      await next.view.inherit()
+      await world.pass(57_000, next)
+      expect(await world.shares('ab')).to.deep.equal([0, 0])
+      await world.pass(9_000, next)
+      expect(await world.shares('ab')).to.deep.equal([1, 1])
+      expect((await world.control.orders()).holds).to.deep.equal([])
+    })
+
+    it('count for nothing where workers of another kind would take what is let go of', async () => {
+      const world = await World.withLeases(4, number => (number === 3 ? { owner: 'java-worker' } : {}))
+      await world.join('ab')
+      const leader = await world.settled()
+      const before = await world.shares('ab')
+      await world.control.replaceOrders(NO_ORDERS, withHold(NO_ORDERS, hold([shardId(0), shardId(1)])))
+      await world.pass(9_000, leader)
+      expect(await world.shares('ab')).to.deep.equal(before)
+      expect(before.reduce((a, b) => a + b)).to.be.greaterThan(2)
+    })
   })
 
   describe('reading the leases', () => {
