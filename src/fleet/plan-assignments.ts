@@ -132,9 +132,9 @@ export function planAssignments(facts: FleetFacts, settings: PlanSettings): Assi
   }
 }
 
-/** Whether nobody has anything yet, nor is to have. */
-function isCold({ assignments, leases }: FleetFacts, readable: readonly Lease[]): boolean {
-  if (assignments.size > 0 || readable.length === 0) return false
+/** Whether nobody has anything yet, nor is to have, nor ever had since these sessions began: after a hold they need not assemble. */
+function isCold({ assignments, leases, members }: FleetFacts, readable: readonly Lease[]): boolean {
+  if (assignments.size > 0 || readable.length === 0 || members.some(({ applied }) => applied > 0)) return false
   return leases.every(lease => lease.owner === undefined || isFinished(lease))
 }
 

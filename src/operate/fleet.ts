@@ -97,7 +97,8 @@ export class Fleet {
       throw new OptionError('position', `is ${show(position)}, expected a time that is not in the future`)
     }
     if (isAfterRecord(position) && only !== 'all') await this.#checkPlace(position, only, options.signal)
-    return resetFleet(this.#context, { ...options, position, only, timeoutMs: timeoutOf(options, RESET_TIMEOUT_MS) })
+    const timeoutMs = timeoutOf(options, RESET_TIMEOUT_MS)
+    return resetFleet(this.#context, position, only, { ...options, timeoutMs })
   }
 
   /**

@@ -2,22 +2,37 @@
 // write each, and only then are the shards given out again.
 import { OperationError } from '../model/errors.ts'
 import type { Lease, StreamIdentity } from '../model/lease.ts'
+import type { Shard } from '../model/shard.ts'
 import { judgeIdentity } from '../shards/identity-rules.ts'
 import { wavesOf } from '../shards/plan-shard-sync.ts'
 import { listWholeStream } from '../shards/stream-lookup.ts'
 import { forEachOf } from '../shards/sync-context.ts'
 import { type FleetContext, type OperationOptions, patiently } from './fleet-context.ts'
-import { whenLetGo } from './letting-go.ts'
-import { describeBeginning, hasBegunAt, planReset, type ResetFacts, type RowReset } from './plan-reset.ts'
+import { type LeaseScope, whenLetGo } from './letting-go.ts'
+import { describeBeginning, hasBegunAt, planReset, type ResetPosition, type RowReset } from './plan-reset.ts'
 import { SessionRoll } from './session-roll.ts'
 import { whileHeld } from './standing-orders.ts'
 import { findFleetStream, syncContextOf } from './stream-facts.ts'
 
-/** What a reset is to do. Checked already. */
-export interface ResetRequest extends OperationOptions {
-  readonly position: ResetFacts['position']
-  readonly only: ResetFacts['only']
+/** What is to become of rows. Checked already. */
+export interface RewriteRequest extends OperationOptions {
+  /** What it is for, in words. */
+  readonly why: string
+  /** The leases that everybody has to let go of. */
+  readonly scope: LeaseScope
   readonly timeoutMs: number
+  /** What to write, of the table and the listing as they are then. */
+  readonly plan: (found: FoundRows) => readonly RowReset[]
+}
+
+/** The table and the stream while nobody has any of the leases. */
+export interface FoundRows {
+  /** Every shard that Kinesis lists, listed after `nowMs`. */
+  readonly shards: readonly Shard[]
+  readonly leases: readonly Lease[]
+  readonly stream: StreamIdentity
+  /** By the clock of the service. Epoch milliseconds. */
+  readonly nowMs: number
 }
 
 /** What became of one shard. */
@@ -47,31 +62,44 @@ const ROUNDS = 10
  *
  * @throws OperationError `not-let-go`, `foreign-workers`, `no-such-lease`, `mismatch`, or `changed-meanwhile`
  */
-export function resetFleet(context: FleetContext, request: ResetRequest): Promise<ResetReport> {
-  const { only, signal } = request
-  const leases = only === 'all' ? only : [...only]
-  return whileHeld(context, { leases, why: 'a reset' }, signal, () => resetHeld(context, request))
+export function resetFleet(
+  context: FleetContext,
+  position: ResetPosition,
+  scope: LeaseScope,
+  operation: OperationOptions & { readonly timeoutMs: number }
+): Promise<ResetReport> {
+  const plan = (found: FoundRows): readonly RowReset[] => {
+    const rows = planReset({ ...found, position, only: scope })
+    refuseUnknown(scope, rows)
+    return rows
+  }
+  return rewriteRows(context, { ...operation, why: 'a reset', scope, plan })
 }
 
-async function resetHeld(context: FleetContext, request: ResetRequest): Promise<ResetReport> {
-  const { position, only, signal, onProgress } = request
+/** Writes rows while nobody has their leases. Otherwise like {@link resetFleet}. */
+export function rewriteRows(context: FleetContext, request: RewriteRequest): Promise<ResetReport> {
+  const { scope, why, signal } = request
+  const leases = scope === 'all' ? scope : [...scope]
+  return whileHeld(context, { leases, why }, signal, () => rewriteHeld(context, request))
+}
+
+async function rewriteHeld(context: FleetContext, request: RewriteRequest): Promise<ResetReport> {
+  const { scope, plan, signal, onProgress } = request
   const { clock } = context
   const roll = new SessionRoll(context)
   const beganMs = clock.monotonicMs()
   const done = new Map<string, ShardReset>()
-  let waitedMs = 0
+  let waitedMs: number | undefined
   let atMs: number | undefined
   for (let round = 1; round <= ROUNDS; round++) {
-    const leases = await whenLetGo(context, only, roll, request)
-    waitedMs ||= clock.monotonicMs() - beganMs
+    const leases = await whenLetGo(context, scope, roll, request)
+    waitedMs ??= clock.monotonicMs() - beganMs
     const { stream, nowMs } = await findFleetStream(context, signal)
     refuseOthers(leases, stream, context)
     // One moment for every shard, before the listing: what is listed later is younger.
     atMs ??= nowMs
     const shards = await listWholeStream(syncContextOf(context), signal)
-    const plan = planReset({ shards, leases, stream, position, nowMs: atMs, only })
-    refuseUnknown(only, plan, done)
-    const left = plan.filter(({ after }) => !done.has(after.leaseKey))
+    const left = plan({ shards, leases, stream, nowMs: atMs }).filter(({ after }) => !done.has(after.leaseKey))
     onProgress?.({ step: 'writing', left: left.map(({ after }) => ({ shardId: after.shardId })) })
     if (await writeRows(context, left, done, signal)) {
       onProgress?.({ step: 'done', left: [] })
@@ -80,7 +108,7 @@ async function resetHeld(context: FleetContext, request: ResetRequest): Promise<
   }
   throw new OperationError(
     'changed-meanwhile',
-    `The leases of ${context.applicationName} changed hands all the time; ${done.size} of them were reset. Try again`
+    `The leases of ${context.applicationName} changed hands all the time; ${done.size} of them were written. Try again`
   )
 }
 
@@ -127,13 +155,11 @@ function refuseOthers(leases: readonly Lease[], stream: StreamIdentity, { store 
   )
 }
 
-function refuseUnknown(only: ResetFacts['only'], plan: readonly RowReset[], done: ReadonlyMap<string, unknown>): void {
-  if (only === 'all') return
-  const known = new Set([...plan.map(({ after }) => after.shardId), ...done.keys()])
-  const missing = [...only].filter(shardId => !known.has(shardId))
+function refuseUnknown(scope: LeaseScope, rows: readonly RowReset[]): void {
+  if (scope === 'all') return
+  const known = new Set(rows.map(({ after }) => after.shardId))
+  const missing = [...scope].filter(shardId => !known.has(shardId))
   if (missing.length === 0) return
-  throw new OperationError(
-    'no-such-lease',
-    `There is nothing to reset in ${missing.join(', ')}: no such shard, or it is over`
-  )
+  const message = `There is nothing to reset in ${missing.join(', ')}: no such shard, or it is over`
+  throw new OperationError('no-such-lease', message)
 }

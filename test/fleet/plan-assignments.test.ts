@@ -498,6 +498,15 @@ describe('planAssignments by the orders of an operator', () => {
     expect(counts(after)).to.deep.equal({ a: 1, b: 1 })
   })
 
+  it('does not wait for a fleet to assemble that has had leases before, also if the leader is new', () => {
+    const facts = { leases: someLeases(2), quietMs: 0, waitedMs: 0 }
+    expect(plan({ ...facts, members }).why).to.equal('cold-start')
+    expect(counts(plan({ ...facts, members: [aMember('a', { applied: 1 }), aMember('b')] }))).to.deep.equal({
+      a: 1,
+      b: 1
+    })
+  })
+
   it('leaves no room for others at an owner that has not let go of a lease on hold yet', () => {
     const few = [aMember('a', { maxLeases: 1 })]
     const orders = { ...NOBODY, held: new Set([S0]) }
