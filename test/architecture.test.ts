@@ -32,6 +32,7 @@ const PURE_FILES = [
   'leases/dynamo-item.ts',
   'leases/dynamo-order-item.ts',
   'leases/frozen-copy.ts',
+  'leases/item-size.ts',
   'leases/lease-fields.ts',
   'leases/session-id.ts',
   'leases/sightings.ts',

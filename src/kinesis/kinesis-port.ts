@@ -17,6 +17,8 @@ export interface StreamDescription {
   readonly creationEpoch: number
   /** Whether the stream is paid for on demand. Absent: it was not said. */
   readonly isOnDemand?: boolean
+  /** How long records are kept. Milliseconds. Absent: unknown. */
+  readonly retentionMs?: number
   /** What time it was at the service when it answered, in epoch milliseconds, rounded down to a second. Absent: unknown. */
   readonly serviceTimeMs?: number
 }

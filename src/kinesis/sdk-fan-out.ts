@@ -177,7 +177,8 @@ function parametersOf({ consumerArn, shardId, start }: SubscribeInput): Subscrib
   return { ConsumerARN: consumerArn, ShardId: shardId, StartingPosition: startingPosition(start) }
 }
 
-function consumerFrom(described: Partial<ConsumerDescription> | undefined): FanOutConsumer {
+/** A consumer as the API describes it. */
+export function consumerFrom(described: Partial<ConsumerDescription> | undefined): FanOutConsumer {
   const {
     ConsumerName = '',
     ConsumerARN = '',

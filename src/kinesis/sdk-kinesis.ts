@@ -95,6 +95,7 @@ class SdkKinesis implements SdkKinesisPort {
       status: summary?.StreamStatus ?? 'ACTIVE',
       creationEpoch: Math.floor((summary?.StreamCreationTimestamp?.getTime() ?? 0) / 1000),
       ...(mode && { isOnDemand: mode === 'ON_DEMAND' }),
+      ...(summary?.RetentionPeriodHours && { retentionMs: summary.RetentionPeriodHours * 3_600_000 }),
       ...dateOf()
     }
   }

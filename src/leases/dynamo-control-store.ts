@@ -5,6 +5,7 @@ import { type DynamoDBClientOption, tableCalls } from '../dynamo/dynamo-client.t
 import { type AwsCredentials, type ClientSettings, clientFor } from '../dynamo/dynamo-connection.ts'
 import { prepareTable } from '../dynamo/dynamo-table.ts'
 import type { CallListener } from '../metrics/request-meter.ts'
+import { describeTable, type TableFacts } from '../dynamo/dynamo-table-facts.ts'
 import type { Clock } from '../runtime/clock.ts'
 import type { Logger } from '../runtime/logger.ts'
 import type { BeatOutcome, ControlStore, LeaseLoads, Member } from './control-store.ts'
@@ -58,6 +59,8 @@ export interface DynamoControlStoreOptions {
 
 /** A control table in DynamoDB. */
 export interface DynamoControlStore extends ControlStore {
+  /** What the table is like. `undefined`: there is none. */
+  describe(signal?: AbortSignal): Promise<TableFacts | undefined>
   /** Frees the connections, unless they are those of a client that was given. */
   close(): void
 }
@@ -85,6 +88,7 @@ export function dynamoControlStore(options: DynamoControlStoreOptions): DynamoCo
     tableName,
     prepare: signal =>
       prepareTable({ tableName, ...(tags && { tags }) }, CONTROL_TABLE_KEY, { calls, clock, logger }, signal),
+    describe: signal => describeTable(calls, signal),
     ...lifeOf(partition, readable),
     ...sightOf(partition, readable),
     ...leadershipOf(partition, readable),

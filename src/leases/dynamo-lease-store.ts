@@ -18,6 +18,7 @@ import {
 import { isConditionFailure } from '../dynamo/dynamo-errors.ts'
 import { prepareTable, type TableOptions } from '../dynamo/dynamo-table.ts'
 import type { CallListener } from '../metrics/request-meter.ts'
+import { describeTable, type TableFacts } from '../dynamo/dynamo-table-facts.ts'
 import type { Lease } from '../model/lease.ts'
 import type { Clock } from '../runtime/clock.ts'
 import type { Logger } from '../runtime/logger.ts'
@@ -41,6 +42,8 @@ export interface DynamoLeaseStoreOptions extends TableOptions {
 
 /** A lease table in DynamoDB. */
 export interface DynamoLeaseStore extends LeaseStore {
+  /** What the table is like. `undefined`: there is none. */
+  describe(signal?: AbortSignal): Promise<TableFacts | undefined>
   /** Frees the connections, unless they are those of a client that was given. */
   close(): void
 }
@@ -55,6 +58,7 @@ export function dynamoLeaseStore(options: DynamoLeaseStoreOptions): DynamoLeaseS
   return {
     tableName,
     prepare: signal => prepareTable(options, LEASE_TABLE_KEY, { calls, clock, logger }, signal),
+    describe: signal => describeTable(calls, signal),
     ...readsOf(calls, logger),
     ...writesOf(calls, logger),
     close: () => calls.close()

@@ -271,9 +271,10 @@ export class FakeKinesis {
   }
 
   #describe(name: string): StreamDescription {
-    const { arn, status, createdAtMs } = this.#stream(name)
+    const { arn: streamArn, status, createdAtMs, retentionMs } = this.#stream(name)
     const serviceTimeMs = this.#clock.epochMs()
-    return { streamName: name, streamArn: arn, status, creationEpoch: Math.floor(createdAtMs / 1000), serviceTimeMs }
+    const creationEpoch = Math.floor(createdAtMs / 1000)
+    return { streamName: name, streamArn, status, creationEpoch, retentionMs, serviceTimeMs }
   }
 
   #list(name: string, filter: ShardFilter | undefined): Shard[] {

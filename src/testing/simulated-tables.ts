@@ -1,6 +1,7 @@
 // The two tables of one application in a simulated world: those in memory, with the semantics of DynamoDB around them.
 // Eventually consistent reads are old, each row by itself; requests are counted and paid for; writes are told on.
 import type { ControlStore, Death, LeaderLock, Mailbox, Member } from '../leases/control-store.ts'
+import { itemBytes, leaseBytes, readUnits, writeUnits } from '../leases/item-size.ts'
 import type { LeaseStore, WriteOutcome } from '../leases/lease-store.ts'
 import { memoryControlStore } from '../leases/memory-control-store.ts'
 import { memoryLeaseStore } from '../leases/memory-lease-store.ts'
@@ -9,7 +10,6 @@ import { ServiceError } from '../model/errors.ts'
 import type { Lease } from '../model/lease.ts'
 import type { Clock } from '../runtime/clock.ts'
 import type { Random } from '../runtime/random.ts'
-import { itemBytes, leaseBytes, readUnits, writeUnits } from './item-size.ts'
 import { type LeaseWrite, leaseWriteKind } from './lease-writes.ts'
 import { RowHistory } from './row-history.ts'
 import { type LeaseWriteKind, type RequestKind, TableUsage } from './table-usage.ts'

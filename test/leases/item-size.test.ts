@@ -1,5 +1,5 @@
 import { expect } from 'chai'
-import { itemBytes, leaseBytes, readUnits, writeUnits } from '../../src/testing/item-size.ts'
+import { itemBytes, leaseBytes, readUnits, writeUnits } from '../../src/leases/item-size.ts'
 import { aLease, aPosition } from '../support/builders.ts'
 
 describe('itemBytes', () => {

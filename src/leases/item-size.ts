@@ -1,8 +1,8 @@
 // How large an item of DynamoDB is, and what reading and writing it costs. The sizes follow the rules that AWS documents: the
 // name of each attribute and its value count, text as UTF-8, a number half a byte for each digit and a byte more.
 
-import { toItem } from '../leases/dynamo-item.ts'
 import type { Lease } from '../model/lease.ts'
+import { toItem } from './dynamo-item.ts'
 
 const WRITE_UNIT_BYTES = 1_024
 const READ_UNIT_BYTES = 4_096
