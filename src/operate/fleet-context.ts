@@ -1,4 +1,6 @@
 // What operating a fleet works with: the doors to its stream and its two tables, and patience with both.
+import type { TableFacts } from '../dynamo/dynamo-table-facts.ts'
+import type { FanOutConsumer } from '../kinesis/fan-out-port.ts'
 import type { KinesisPort } from '../kinesis/kinesis-port.ts'
 import type { ControlStore } from '../leases/control-store.ts'
 import type { LeaseStore } from '../leases/lease-store.ts'
@@ -12,12 +14,22 @@ export interface FleetContext {
   readonly kinesis: KinesisPort
   readonly store: LeaseStore
   readonly control: ControlStore
+  /** What the tables are like. Absent: they are not in DynamoDB. */
+  readonly tables?: TableLooks
+  /** The consumers of fan-out that are registered. Absent: nobody can say. */
+  readonly consumers?: (streamArn: string, signal?: AbortSignal) => Promise<readonly FanOutConsumer[]>
   readonly clock: Clock
   readonly random: Random
   /** Who gives orders, as it stands in them. */
   readonly by: string
   /** How long sessions live that do not say it themselves. Milliseconds. */
   readonly durationMs: number
+}
+
+/** Looks what the tables are like. `undefined`: there is none. */
+export interface TableLooks {
+  readonly leases: (signal?: AbortSignal) => Promise<TableFacts | undefined>
+  readonly control: (signal?: AbortSignal) => Promise<TableFacts | undefined>
 }
 
 /** What a long operation is told of the outside. */

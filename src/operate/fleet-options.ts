@@ -1,11 +1,13 @@
 // What a fleet is opened with: which application on which stream, how its services are reached, and the checks of all that.
 import { hostname, userInfo } from 'node:os'
 import type { KinesisPort } from '../kinesis/kinesis-port.ts'
+import { sdkConsumers } from '../kinesis/sdk-consumers.ts'
 import { type KinesisClientOption, sdkKinesis } from '../kinesis/sdk-kinesis.ts'
 import type { ControlStore } from '../leases/control-store.ts'
 import { dynamoControlStore } from '../leases/dynamo-control-store.ts'
 import { type DynamoDBClientOption, dynamoLeaseStore } from '../leases/dynamo-lease-store.ts'
 import type { LeaseStore } from '../leases/lease-store.ts'
+import { BugError } from '../model/errors.ts'
 import { type Clock, systemClock } from '../runtime/clock.ts'
 import { consoleLogger, type Logger, safeLogger } from '../runtime/logger.ts'
 import { type Random, systemRandom } from '../runtime/random.ts'
@@ -92,18 +94,23 @@ export function openContext(given: FleetOptions, ports: Partial<FleetPorts>): Op
     return port
   }
   const table = { client, clock, logger, requestTimeoutMs }
-  const kinesis =
-    ports.kinesis ??
-    closedLater(sdkKinesis({ stream, client: checkClient('kinesis', options.kinesis), clock, requestTimeoutMs }))
-  const store = ports.store ?? stores.store ?? closedLater(dynamoLeaseStore({ tableName, ...table }))
-  const control =
-    ports.control ??
-    stores.controlStore ??
-    ports.store?.control ??
-    // Not the name of the application: two that have a lease table each are two fleets, whatever they are called.
-    closedLater(dynamoControlStore({ tableName: controlTableName, applicationName: tableName, ...table }))
+  const calls = { stream, client: checkClient('kinesis', options.kinesis), clock, requestTimeoutMs }
+  const consumers = ports.kinesis === undefined ? closedLater(sdkConsumers(calls)) : undefined
+  const kinesis = ports.kinesis ?? closedLater(sdkKinesis(calls))
+  const givenStore = ports.store ?? stores.store
+  const givenControl = ports.control ?? stores.controlStore ?? givenStore?.control
+  const leaseTable = givenStore === undefined ? closedLater(dynamoLeaseStore({ tableName, ...table })) : undefined
+  const items = { tableName: controlTableName, applicationName: tableName, ...table }
+  // Not the name of the application: two that have a lease table each are two fleets, whatever they are called.
+  const controlTable = givenControl === undefined ? closedLater(dynamoControlStore(items)) : undefined
+  const [store, control] = [givenStore ?? leaseTable, givenControl ?? controlTable]
+  if (store === undefined || control === undefined) throw new BugError('A fleet was opened without tables')
   return {
-    context: { applicationName, kinesis, store, control, clock, random, by, durationMs },
+    context: {
+      ...{ applicationName, kinesis, store, control, clock, random, by, durationMs },
+      ...(leaseTable && controlTable && { tables: { leases: leaseTable.describe, control: controlTable.describe } }),
+      ...(consumers && { consumers: consumers.list })
+    },
     close: () => {
       for (const close of closing) close()
     }

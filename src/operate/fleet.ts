@@ -5,6 +5,11 @@ import { NOTHING_SEEN, observe, type Sightings } from '../leases/sightings.ts'
 import { OptionError, ServiceError } from '../model/errors.ts'
 import { isPosition } from '../model/sequence-number.ts'
 import { checkGroup, checkInteger, checkText, show } from '../worker/option-checks.ts'
+import { type CheckpointExport, parseExport } from './checkpoint-codec.ts'
+import { exportCheckpoints, importCheckpoints } from './checkpoints.ts'
+import { type CostReport, costOf, DYNAMODB_PRICES, type DynamoPrices } from './cost-rules.ts'
+import { examineFleet } from './doctor.ts'
+import type { Finding } from './doctor-rules.ts'
 import { type FleetContext, type OperationOptions, patiently } from './fleet-context.ts'
 import { type FleetOptions, type FleetPorts, openContext } from './fleet-options.ts'
 import { type LagReport, measureLag } from './lag.ts'
@@ -33,6 +38,15 @@ export interface StatusOptions {
   readonly signal?: AbortSignal
 }
 
+/** How costs are found out. */
+export interface CostOptions {
+  readonly watchMs?: number
+  readonly prices?: DynamoPrices
+  readonly signal?: AbortSignal
+}
+
+const DOCTOR_WATCH_MS = 4_000
+const COST_WATCH_MS = 10_000
 const RESET_TIMEOUT_MS = 180_000
 const RELEASE_TIMEOUT_MS = 120_000
 const MOVE_TIMEOUT_MS = 120_000
@@ -145,6 +159,47 @@ export class Fleet {
     checkText('shardId', shardId, /^\S{1,200}$/, 'the id of a shard')
     checkText('workerId', workerId, /^\S{1,200}$/, 'the id of a worker')
     return moveLease(this.#context, shardId, workerId, { ...options, timeoutMs: timeoutOf(options, MOVE_TIMEOUT_MS) })
+  }
+
+  /** The checkpoints of every shard, as plain data to be kept: for {@link importCheckpoints}. */
+  exportCheckpoints(options: { readonly signal?: AbortSignal } = {}): Promise<CheckpointExport> {
+    return exportCheckpoints(this.#context, options.signal)
+  }
+
+  /**
+   * Brings back checkpoints that were exported, also while the application runs, as {@link reset} does it. Shards that came to be
+   * since begin at their beginning once their parents are done again.
+   *
+   * @param data what `exportCheckpoints()` resolved with, or what became of it in a file
+   * @throws OptionError naming what is wrong in it
+   * @throws OperationError `mismatch` if it is of another stream; otherwise as a reset
+   */
+  async importCheckpoints(data: unknown, options: OperationOptions = {}): Promise<ResetReport> {
+    const exported = parseExport(data)
+    return importCheckpoints(this.#context, exported, { ...options, timeoutMs: timeoutOf(options, RESET_TIMEOUT_MS) })
+  }
+
+  /** What is wrong with this fleet, its tables and its stream, and what to do; the most severe first. Takes a few seconds. */
+  async doctor({ watchMs = DOCTOR_WATCH_MS, signal }: StatusOptions = {}): Promise<readonly Finding[]> {
+    return examineFleet(this.#context, () => this.status({ watchMs, ...(signal && { signal }) }), signal)
+  }
+
+  /**
+   * What this fleet pays DynamoDB in a month: checkpoints as measured while it is watched, the rest as it follows from settings
+   * and sizes. `watchMs`: milliseconds, 1,000 to 600,000; default 10,000. `prices`: default those on demand in us-east-1.
+   */
+  async cost(options: CostOptions = {}): Promise<CostReport> {
+    const { clock, control, durationMs } = this.#context
+    const { watchMs, signal, prices = DYNAMODB_PRICES } = options
+    const forMs = checkInteger('watchMs', watchMs, { min: 1_000, max: 600_000, unit: 'milliseconds' }, COST_WATCH_MS)
+    const before = await listLeases(this.#context, signal)
+    const fromMs = clock.monotonicMs()
+    await clock.sleep(forMs, signal)
+    signal?.throwIfAborted()
+    const leases = await listLeases(this.#context, signal)
+    const watchedMs = clock.monotonicMs() - fromMs
+    const members = await patiently(this.#context, signal, () => control.members(signal))
+    return costOf({ members, before, leases, watchedMs, durationMs, prices })
   }
 
   /** Frees the connections that were made for it. Nothing may be asked after it. */

@@ -1,7 +1,10 @@
 // The public API of `millrace/operate`: re-exports, nothing else. Nobody in src imports this file.
 export type { Hold, MoveOrder } from '../leases/order-rules.ts'
 export { OperationError, type OperationRefusal } from '../model/errors.ts'
-export { Fleet, openFleet, type ShardSelection, type StatusOptions } from './fleet.ts'
+export type { CheckpointExport, ExportedLease } from './checkpoint-codec.ts'
+export { type CostPart, type CostReport, DYNAMODB_PRICES, type DynamoPrices } from './cost-rules.ts'
+export type { Finding, FindingCode, FindingSeverity } from './doctor-rules.ts'
+export { type CostOptions, Fleet, openFleet, type ShardSelection, type StatusOptions } from './fleet.ts'
 export type { OperationOptions, OperationProgress } from './fleet-context.ts'
 export type { FleetOptions, FleetTableOptions } from './fleet-options.ts'
 export type { LagReport, ShardLag } from './lag.ts'

@@ -49,15 +49,15 @@ export function planReset(facts: ResetFacts): RowReset[] {
   // Rows of shards that have expired come first: they are the oldest.
   const expired = leases.filter(({ shardId }) => isWanted(shardId) && !graph.byId.has(shardId))
   return [
-    ...expired.flatMap(lease => resetExpired(lease, graph)),
+    ...expired.flatMap(lease => finishExpired(lease, graph)),
     ...[...graph.shards].sort(byAge).flatMap(shard => {
       return isWanted(shard.shardId) ? resetListed(shard, rows.get(shard.shardId), facts, graph) : []
     })
   ]
 }
 
-/** Nothing is left in it to read. */
-function resetExpired(lease: Lease, graph: ShardGraph): RowReset[] {
+/** The row of a shard that Kinesis has forgotten: nothing is left in it to read. None, if it says so already. */
+export function finishExpired(lease: Lease, graph: ShardGraph): RowReset[] {
   if (isFinished(lease)) return []
   return [
     { before: lease, after: { ...begunAt(lease, SHARD_END), childShardIds: listedChildIds(graph, lease.shardId) } }
@@ -81,7 +81,7 @@ function resetListed(shard: Shard, lease: Lease | undefined, facts: ResetFacts, 
 }
 
 /** The lease with another checkpoint, without an owner, and without anything that depends on where it was. */
-function begunAt(lease: Lease, checkpoint: ExtendedSequenceNumber): Lease {
+export function begunAt(lease: Lease, checkpoint: ExtendedSequenceNumber): Lease {
   const { pendingCheckpoint: _, ...kept } = released(lease)
   return { ...kept, checkpoint, ownerSwitchesSinceCheckpoint: 0 }
 }
