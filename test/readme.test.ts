@@ -232,6 +232,7 @@ describe('the IAM policy in README.md', () => {
   it('leaves out what only some applications need', () => {
     expect(added).to.deep.equal([
       ...['kinesis:RegisterStreamConsumer', 'kinesis:DescribeStreamConsumer', 'kinesis:SubscribeToShard'],
+      'kinesis:ListStreamConsumers',
       ...['dynamodb:TagResource', 'dynamodb:UpdateContinuousBackups', 'kms:Decrypt'],
       ...['kinesis:PutRecords', 'sqs:SendMessage', 's3:PutObject'],
       ...[

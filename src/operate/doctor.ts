@@ -21,19 +21,23 @@ export async function examineFleet(
   const call = <T>(work: () => Promise<T>): Promise<T> => patiently(context, signal, work)
   const description = await call(() => kinesis.describeStream({ signal })).catch(absent)
   const listing = await call(() => store.list({ consistent: true, signal })).catch(absent)
-  const members = (await call(() => control.members(signal)).catch(absent)) ?? []
+  const found = await call(() => control.members(signal)).catch(absent)
   const { leases = [], skipped = [] }: Partial<LeaseListing> = listing ?? {}
-  const isThere = description !== undefined && listing !== undefined
+  const isThere = description !== undefined && listing !== undefined && found !== undefined
   const lag = isThere ? await measureLag(context, 'all', signal).catch(unlessAborted(signal)) : undefined
   const streamArn = description?.streamArn
-  const found = streamArn === undefined ? undefined : await consumers?.(streamArn, signal).catch(unlessAborted(signal))
+  const registered =
+    streamArn === undefined ? undefined : await consumers?.(streamArn, signal).catch(unlessAborted(signal))
+  const members: readonly Member[] = found ?? []
   const facts = {
     stream: description && streamFacts(description),
     ...{ leases, skipped, members, writeUnitsPerSecond: writeUnitsPerSecond(members, context.durationMs) },
     ...(await tableFacts(tables, signal)),
+    ...(listing === undefined && { leaseTable: { facts: undefined } }),
+    ...(found === undefined && { controlTable: { facts: undefined } }),
     ...(isThere && { status: await status() }),
     ...(lag && { lag }),
-    ...(found && { consumers: found.map(({ consumerName }) => consumerName) })
+    ...(registered && { consumers: registered.map(({ consumerName }) => consumerName) })
   }
   return diagnose(facts)
 }

@@ -45,7 +45,10 @@ const PACKAGES: Readonly<Record<string, { readonly files: RegExp; readonly names
   'node:zlib': { files: /^kinesis\/event-stream-frames\.ts$/ },
   'node:http2': { files: /^kinesis\/http2-session\.ts$/ },
   'node:https': { files: /^kinesis\/sdk-client\.ts$/ },
-  'node:os': { files: /^worker\/(thread-)?options\.ts$/, names: ['availableParallelism', 'hostname'] }
+  'node:os': {
+    files: /^(worker\/(thread-)?options|operate\/fleet-options)\.ts$/,
+    names: ['availableParallelism', 'hostname', 'userInfo']
+  }
 }
 
 /** The globals that lead to time, chance, the process or anywhere: which uses there may be, and in which files. */

@@ -107,7 +107,7 @@ describe('Fleet.doctor', () => {
   it('comes to something also where there is no stream, or no table', async () => {
     const { world, options, fleet } = await operated()
     world.application(options).tables.lose('leases')
-    expect((await world.await(fleet.doctor())).map(({ code }) => code)).to.deep.equal([])
+    expect((await world.await(fleet.doctor())).map(({ code }) => code)).to.deep.equal(['lease-table-missing'])
     world.kinesis.deleteStream(STREAM)
     expect((await world.await(fleet.doctor())).map(({ code }) => code)).to.include('stream-missing')
   })
