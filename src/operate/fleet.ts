@@ -197,7 +197,7 @@ export class Fleet {
     await clock.sleep(forMs, signal)
     signal?.throwIfAborted()
     const leases = await listLeases(this.#context, signal)
-    const watchedMs = clock.monotonicMs() - fromMs
+    const watchedMs = Math.round(clock.monotonicMs() - fromMs)
     const members = await patiently(this.#context, signal, () => control.members(signal))
     return costOf({ members, before, leases, watchedMs, durationMs, prices })
   }

@@ -43,7 +43,7 @@ export async function measureLag(context: FleetContext, scope: LeaseScope, signa
   const leases = (await listLeases(context, signal)).filter(lease => !isFinished(lease) && isIn(scope, lease.leaseKey))
   const { nowMs } = await findFleetStream(context, signal)
   const readAtMs = context.clock.monotonicMs()
-  const timeOf = (): number => nowMs + context.clock.monotonicMs() - readAtMs
+  const timeOf = (): number => Math.round(nowMs + context.clock.monotonicMs() - readAtMs)
   const measured = await forEachOf(leases, lease => measureShard(context, lease, timeOf, signal))
   const shards = measured.sort((a, b) => (a.shardId < b.shardId ? -1 : 1))
   const lags = shards.flatMap(({ lagMs }) => lagMs ?? [])

@@ -93,7 +93,7 @@ async function rewriteHeld(context: FleetContext, request: RewriteRequest): Prom
   let atMs: number | undefined
   for (let round = 1; round <= ROUNDS; round++) {
     const leases = await whenLetGo(context, scope, roll, request)
-    waitedMs ??= clock.monotonicMs() - beganMs
+    waitedMs ??= Math.round(clock.monotonicMs() - beganMs)
     const { stream, nowMs } = await findFleetStream(context, signal)
     refuseOthers(leases, stream, context)
     // One moment for every shard, before the listing: what is listed later is younger.
