@@ -81,6 +81,13 @@ export {
   type ShutdownRequestedInput
 } from './processor/record-processor.ts'
 export { consoleLogger, type Logger, type LogLevel, type LogLine, silentLogger } from './runtime/logger.ts'
+export {
+  type HealthEndpoint,
+  type HealthOptions,
+  type HealthSource,
+  type MetricsSource,
+  serveHealth
+} from './serving/health-endpoint.ts'
 export type { WindowCounts } from './windows/shard-windows.ts'
 export { type TumblingWindows, tumblingWindows } from './windows/tumbling-windows.ts'
 export type { ClosingWindow, LateRecord, TumblingWindowsOptions } from './windows/window-options.ts'

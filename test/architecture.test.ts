@@ -13,7 +13,7 @@ const LAYERS: readonly (readonly string[])[] = [
   ['leases', 'checkpoint', 'retrieval', 'processor', 'dead-letters'],
   ['shards', 'consumer', 'fleet'],
   ['worker'],
-  ['windows', 'operate', 'producer', 'delivery', 'sql'],
+  ['windows', 'operate', 'serving', 'producer', 'delivery', 'sql'],
   ['cli', 'dashboard', 'testing', 'multilang', 'agent']
 ]
 
@@ -40,6 +40,7 @@ const PURE_FILES = [
   'metrics/metric-table.ts',
   'operate/checkpoint-codec.ts',
   'runtime/backoff.ts',
+  'serving/request-guard.ts',
   'shards/shard-graph.ts'
 ]
 

@@ -33,6 +33,7 @@ const VALUES = [
   'parseDeadLetter',
   'readFileDeadLetters',
   'redriveDeadLetters',
+  'serveHealth',
   'silentLogger',
   'tumblingWindows'
 ]
@@ -71,6 +72,9 @@ const TYPES = [
   'Handler',
   'HandlerContext',
   'HashKeyRange',
+  'HealthEndpoint',
+  'HealthOptions',
+  'HealthSource',
   'InitializeInput',
   'KinesisClientOption',
   'KinesisDeadLettersOptions',
@@ -92,6 +96,7 @@ const TYPES = [
   'MetricName',
   'MetricNameOf',
   'Metrics',
+  'MetricsSource',
   'OutOfRange',
   'PartialFailure',
   'PendingCheckpoint',

@@ -205,13 +205,17 @@ describe('the options in the guides', () => {
     }
   })
 
-  it('are all that tumbling windows and re-driving have', async () => {
+  it('are all that tumbling windows, re-driving and the health endpoint have', async () => {
     const windows = catching(() => api.tumblingWindows({ zzz: 1 } as never))
     const redrive = await api.redriveDeadLetters({ zzz: 1 } as never).catch(error => error)
-    for (const [page, refusal] of [['docs/windows.md', windows] as const, ['docs/dead-letters.md', redrive] as const]) {
-      const told = tableUnder(page, 'option').flatMap(([cell = '']) =>
-        codeIn(cell).map(code => code.replace(/\(.*/, ''))
-      )
+    const source = { health: () => ({}) } as never
+    const health = await api.serveHealth(source, { zzz: 1 } as never).catch(error => error)
+    for (const [page, title, refusal] of [
+      ['docs/windows.md', 'option', windows],
+      ['docs/dead-letters.md', 'option', redrive],
+      ['docs/health.md', 'option of `serveHealth`', health]
+    ] as const) {
+      const told = tableUnder(page, title).flatMap(([cell = '']) => codeIn(cell).map(code => code.replace(/\(.*/, '')))
       expect(told.sort(), page).to.deep.equal(namesIn(refusal).sort())
     }
   })

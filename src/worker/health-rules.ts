@@ -12,8 +12,10 @@ export interface ShardHealth {
   readonly state: ShardStatus['state']
   /** Whether the shard is paused, on its own or with the whole worker. */
   readonly paused: boolean
-  /** Why it is red. Absent: it is green. */
+  /** Why it is red. What user code threw stands in it as it is. Absent: it is green. */
   readonly reason?: string
+  /** The names of the errors that it was halted by, without what they say, which may quote a payload. Absent: it is not halted. */
+  readonly haltedBy?: string
 }
 
 /** How a worker is doing. */
@@ -26,8 +28,10 @@ export interface WorkerHealth {
   readonly paused: boolean
   /** The shards that this worker has leased. */
   readonly shards: readonly ShardHealth[]
-  /** What ended the worker. Absent: nothing did. */
+  /** What ended the worker. What user code threw stands in it as it is. Absent: nothing did. */
   readonly reason?: string
+  /** The names of the errors that ended it, without what they say. Absent: nothing did. */
+  readonly failedBy?: string
 }
 
 const WAITS_FOR = {
@@ -36,6 +40,9 @@ const WAITS_FOR = {
   memory: 'there is no room in memory to read on',
   'dead-letters': 'dead letters are being stored'
 }
+
+/** How many errors are named of a chain of causes, which may go round in circles. */
+const MAX_NAMES = 4
 
 /** What a worker says of itself. */
 export function healthOf(worker: {
@@ -52,7 +59,7 @@ export function healthOf(worker: {
     state,
     paused: isPaused,
     shards,
-    ...(failure !== undefined && { reason: failure.message })
+    ...(failure !== undefined && { reason: failure.message, failedBy: namesOf(failure) })
   }
 }
 
@@ -61,5 +68,16 @@ function shardHealth({ shardId, state, isPaused, stall, haltedBy }: ShardStatus)
     state === 'halted'
       ? `halted: ${haltedBy?.message ?? 'the processor has failed too often'}`
       : stall && `stalled: ${WAITS_FOR[stall.waitingFor]} for ${Math.round(stall.forMs / 1_000)} s`
-  return { shardId, color: reason === undefined ? 'green' : 'red', state, paused: isPaused, ...(reason && { reason }) }
+  const color = reason === undefined ? 'green' : 'red'
+  const names = state === 'halted' && haltedBy !== undefined ? namesOf(haltedBy) : undefined
+  return { shardId, color, state, paused: isPaused, ...(reason && { reason }), ...(names && { haltedBy: names }) }
+}
+
+/** The names of an error and of its causes, as far as they are names: what user code throws may call itself anything. */
+function namesOf(error: Error): string {
+  const names: string[] = []
+  for (let each: unknown = error; each instanceof Error && names.length < MAX_NAMES; each = each.cause) {
+    names.push(/^[\w$]{1,60}$/.test(each.name) ? each.name : 'Error')
+  }
+  return names.join(', caused by ')
 }

@@ -29,7 +29,10 @@ const PACKAGES: Readonly<Record<string, { readonly files: RegExp; readonly names
   eventemitter3: { files: /^worker\/events\.ts$/ },
   'prom-client': { files: /^metrics\/prometheus-metrics\.ts$/ },
   'node:buffer': { files: /^kpl\//, names: ['isAscii', 'isUtf8'] },
-  'node:crypto': { files: /^(kpl|testing|dead-letters)\//, names: ['createHash', 'Hash', 'hash'] },
+  'node:crypto': {
+    files: /^(kpl|testing|dead-letters|serving)\//,
+    names: ['createHash', 'Hash', 'hash', 'timingSafeEqual']
+  },
   'node:events': { files: /^runtime\/abort\.ts$/, names: ['setMaxListeners'] },
   'node:fs': { files: /^dead-letters\/file-letter-source\.ts$/ },
   'node:fs/promises': { files: /^dead-letters\/file-dead-letters\.ts$/ },
@@ -39,7 +42,7 @@ const PACKAGES: Readonly<Record<string, { readonly files: RegExp; readonly names
       /^(fleet\/(beating|heartbeat)-thread|processor\/(pool-thread|processor-thread|thread-(host|messages|signals)))\.ts$/
   },
   'node:v8': { files: /^worker\/retrieval-options\.ts$/, names: ['getHeapStatistics'] },
-  'node:http': { files: /^kinesis\/(sdk-client|fan-out-http1)\.ts$/ },
+  'node:http': { files: /^(kinesis\/(sdk-client|fan-out-http1)|serving\/health-endpoint)\.ts$/ },
   'node:net': { files: /^kinesis\/fan-out-http1\.ts$/ },
   'node:stream': { files: /^kinesis\/fan-out-body\.ts$/ },
   'node:zlib': { files: /^kinesis\/event-stream-frames\.ts$/ },

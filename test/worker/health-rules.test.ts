@@ -1,5 +1,6 @@
 import { expect } from 'chai'
 import type { ShardStatus } from '../../src/consumer/shard-status.ts'
+import { ProcessorError } from '../../src/model/errors.ts'
 import { healthOf } from '../../src/worker/health-rules.ts'
 
 function aStatus(status: Partial<ShardStatus> = {}): ShardStatus {
@@ -36,5 +37,25 @@ describe('healthOf', () => {
   it('is red with the error that ended the worker', () => {
     const health = healthOf({ ...WELL, state: 'stopped', failure: new Error('no such stream') })
     expect(health).to.deep.include({ color: 'red', state: 'stopped', reason: 'no such stream' })
+  })
+
+  it('names the errors without what they say, which may quote a payload', () => {
+    const odd = Object.assign(new Error('secret'), { name: 'the order is "secret"' })
+    const cause = new SyntaxError('secret', { cause: odd })
+    const failure = new ProcessorError('shard', 'processRecords', 3, cause)
+    const { shards, failedBy } = healthOf({
+      ...WELL,
+      failure,
+      shards: [aStatus({ state: 'halted', haltedBy: failure })]
+    })
+    expect(failedBy).to.equal('ProcessorError, caused by SyntaxError, caused by Error')
+    expect(shards[0]?.haltedBy).to.equal(failedBy)
+    expect(healthOf({ ...WELL, shards: [aStatus()] }).shards[0]).to.not.have.property('haltedBy')
+  })
+
+  it('comes to an end with causes that go round in circles', () => {
+    const failure = new Error('round')
+    failure.cause = failure
+    expect(healthOf({ ...WELL, failure }).failedBy).to.equal(['Error', 'Error', 'Error', 'Error'].join(', caused by '))
   })
 })
