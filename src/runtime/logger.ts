@@ -53,8 +53,8 @@ export function safeLogger(given: Logger): Logger {
   return { debug: lineOf('debug'), info: lineOf('info'), warn: lineOf('warn'), error: lineOf('error') }
 }
 
-/** One line of JSON. Whatever the fields are, the sentence is said. */
-function lineOfJson(level: LogLevel, fields: object, message: string): string {
+/** One line of JSON. Whatever the fields are, the sentence is said. Of errors the line has what identifies them, of bytes how many. */
+export function lineOfJson(level: LogLevel, fields: object, message: string): string {
   try {
     return JSON.stringify({ level, msg: message, ...fields }, printer())
   } catch {

@@ -1,0 +1,33 @@
+import { expect } from 'chai'
+import { interruptible } from '../../src/cli/interruption.ts'
+import { whenAborted } from '../../src/runtime/abort.ts'
+import { CliRig } from '../support/cli-rig.ts'
+
+describe('interruptible', () => {
+  it('asks the work to end at the first signal, and ends the process at the second', async () => {
+    const rig = new CliRig()
+    const asked: string[] = []
+    const work = interruptible(
+      rig.ports,
+      async signal => {
+        await whenAborted(signal)
+        rig.signal('SIGINT')
+        rig.signal('SIGTERM')
+        return 'done'
+      },
+      signal => asked.push(signal)
+    )
+    rig.signal('SIGTERM')
+    expect(await work).to.equal('done')
+    expect(asked).to.deep.equal(['SIGTERM'])
+    expect(rig.exits).to.deep.equal([130, 143])
+  })
+
+  it('leaves signals alone once the work is over, however it ended', async () => {
+    const rig = new CliRig()
+    await interruptible(rig.ports, async () => expect(rig.isListening).to.equal(true))
+    expect(rig.isListening).to.equal(false)
+    await interruptible(rig.ports, () => Promise.reject(new Error('failed'))).catch(() => {})
+    expect(rig.isListening).to.equal(false)
+  })
+})
