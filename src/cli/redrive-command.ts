@@ -129,8 +129,9 @@ async function targetOf(
 }
 
 function filterOf({ error: errors = [], shard: shards = [] }: RedriveFlags): (letter: DeadLetter) => boolean {
-  return ({ error, shardId }) => {
-    const isOfError = errors.length === 0 || errors.some(name => name === error.name)
+  // What was thrown is data here, as it stands in the letter.
+  return ({ error: what, shardId }) => {
+    const isOfError = errors.length === 0 || errors.some(each => each === what.name)
     return isOfError && (shards.length === 0 || shards.includes(shardId))
   }
 }

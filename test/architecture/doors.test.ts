@@ -26,6 +26,9 @@ const PACKAGES: Readonly<Record<string, { readonly files: RegExp; readonly names
   '@smithy/core/event-streams': { files: /^kinesis\/event-stream-frames\.ts$/ },
   '@smithy/core/retry': { files: /^dead-letters\/service-call\.ts$/ },
   '@smithy/node-http-handler': { files: /^(kinesis\/sdk|dynamo\/dynamo)-/ },
+  commander: { files: /^cli\/(command|completion-command|program)\.ts$/, names: ['Command', 'CommanderError'] },
+  'log-update': { files: /^cli\/live-area\.ts$/ },
+  picocolors: { files: /^cli\/terminal\.ts$/, names: ['createColors'] },
   eventemitter3: { files: /^worker\/events\.ts$/ },
   'prom-client': { files: /^metrics\/prometheus-metrics\.ts$/ },
   'node:buffer': { files: /^kpl\//, names: ['isAscii', 'isUtf8'] },
@@ -34,17 +37,19 @@ const PACKAGES: Readonly<Record<string, { readonly files: RegExp; readonly names
     names: ['createHash', 'Hash', 'hash', 'timingSafeEqual']
   },
   'node:events': { files: /^runtime\/abort\.ts$/, names: ['setMaxListeners'] },
-  'node:fs': { files: /^dead-letters\/file-letter-source\.ts$/ },
+  'node:fs': { files: /^(dead-letters\/file-letter-source|cli\/(main|user-module))\.ts$/ },
+  'node:module': { files: /^cli\/(emulators|user-module)\.ts$/, names: ['createRequire'] },
   'node:fs/promises': { files: /^dead-letters\/file-dead-letters\.ts$/ },
-  'node:path': { files: /^dead-letters\/file-/ },
+  'node:path': { files: /^(dead-letters\/file-|cli\/user-module\.ts$)/ },
+  'node:url': { files: /^cli\/user-module\.ts$/, names: ['pathToFileURL'] },
   'node:worker_threads': {
     files:
       /^(fleet\/(beating|heartbeat)-thread|processor\/(pool-thread|processor-thread|thread-(host|messages|signals)))\.ts$/
   },
   'node:v8': { files: /^worker\/retrieval-options\.ts$/, names: ['getHeapStatistics'] },
-  'node:http': { files: /^(kinesis\/(sdk-client|fan-out-http1)|serving\/health-endpoint)\.ts$/ },
+  'node:http': { files: /^(kinesis\/(sdk-client|fan-out-http1)|serving\/health-endpoint|cli\/emulators)\.ts$/ },
   'node:net': { files: /^kinesis\/fan-out-http1\.ts$/ },
-  'node:stream': { files: /^kinesis\/fan-out-body\.ts$/ },
+  'node:stream': { files: /^(kinesis\/fan-out-body|cli\/cli-ports)\.ts$/ },
   'node:zlib': { files: /^kinesis\/event-stream-frames\.ts$/ },
   'node:http2': { files: /^kinesis\/http2-session\.ts$/ },
   'node:https': { files: /^kinesis\/sdk-client\.ts$/ },
@@ -67,7 +72,10 @@ const GLOBALS: Readonly<Record<string, readonly (readonly [use: RegExp, files?: 
   crypto: [],
   process: [
     [/^process\.hrtime$/, /^runtime\/clock\.ts$/],
-    [/^process\.pid$/, /^worker\/options\.ts$/]
+    [/^process\.pid$/, /^worker\/options\.ts$/],
+    // The program opens the doors of its process in one file.
+    [/^process\.\w+$/, /^cli\/main\.ts$/],
+    [/^process\.features$/, /^cli\/user-module\.ts$/]
   ],
   console: [[/^console\.\w+$/, /^runtime\/logger\.ts$/]],
   globalThis: [],
@@ -77,9 +85,9 @@ const GLOBALS: Readonly<Record<string, readonly (readonly [use: RegExp, files?: 
   EventTarget: []
 }
 
-/** The user's code for threads, whose name is known only once it is asked for. */
+/** The user's code, whose name is known only once it is asked for. */
 function isUserModule({ path }: SourceFile, target: string): boolean {
-  return path === 'processor/processor-thread.ts' && target === 'href'
+  return ['processor/processor-thread.ts', 'cli/user-module.ts'].includes(path) && target === 'href'
 }
 
 /** The packages that a file needs when it is loaded, with everything that it loads in turn. */
@@ -97,6 +105,9 @@ function packagesReachedFrom(start: string): ReadonlySet<string> {
   visit(start)
   return packages
 }
+
+/** Packages that are asked for by name while the program runs, because most do without. */
+const ASKED_FOR: Readonly<Record<string, string>> = { dynalite: 'cli/emulators.ts', kinesalite: 'cli/emulators.ts' }
 
 /** The package of a subpath: `@smithy/core` of `@smithy/core/event-streams`. */
 function packageOf(name: string): string {
@@ -130,7 +141,12 @@ describe('the doors of the architecture', () => {
     expect([...imported].sort()).to.deep.equal(Object.keys(PACKAGES).sort())
     const { dependencies, peerDependencies } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'))
     const installed = [...imported].filter(name => !name.startsWith('node:')).map(packageOf)
-    expect(Object.keys({ ...dependencies, ...peerDependencies }).sort()).to.deep.equal([...new Set(installed)].sort())
+    const depended = [...installed, ...Object.keys(ASKED_FOR)]
+    expect(Object.keys({ ...dependencies, ...peerDependencies }).sort()).to.deep.equal([...new Set(depended)].sort())
+    for (const [name, path] of Object.entries(ASKED_FOR)) {
+      expect(sourceFile(path).text, name).to.include(`'${name}'`)
+      expect(Object.keys(peerDependencies)).to.include(name)
+    }
   })
 
   it('reaches optional packages from subpaths only: whoever imports the rest need not have them', () => {

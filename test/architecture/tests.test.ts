@@ -6,6 +6,9 @@ import { ROOT, sourceFiles, testFiles } from '../support/source-files.ts'
 
 /** Files without a test file at the same path, with the one that tests them. */
 const TESTED_BY: Readonly<Record<string, string>> = {
+  'cli/cli-ports.ts': 'cli/interruption.test.ts',
+  'cli/command.ts': 'cli/program.test.ts',
+  'cli/exit-codes.ts': 'cli/program.test.ts',
   'dead-letters/letter-source.ts': 'dead-letters/redrive.test.ts',
   'dead-letters/stream-redriver.ts': 'dead-letters/redrive.test.ts',
   'dead-letters/s3-bucket.ts': 'dead-letters/s3-dead-letters.test.ts',
