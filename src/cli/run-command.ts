@@ -13,6 +13,7 @@ import { EXIT } from './exit-codes.ts'
 import { interruptible } from './interruption.ts'
 import { type ModuleOptions, optionsOf } from './module-rules.ts'
 import { RunBoard } from './run-board.ts'
+import { type RunMetrics, runMetrics } from './run-metrics.ts'
 import { boardLogger, isDrawable, jsonLogger, LOG_LEVELS, lineView, liveView, tellEvents } from './run-view.ts'
 import { loadModule, pathIn } from './user-module.ts'
 import { durationMs, oneOf, startPosition, wholeNumber } from './value-rules.ts'
@@ -49,7 +50,7 @@ export const runCommand: CommandSpec = {
       .option('--fan-out', 'read by enhanced fan-out, as a consumer with the name of the application')
       .option('--max-leases <count>', 'read so many shards at most')
       .option('--per-shard <count>', 'so many calls at once in a shard, in order by key')
-      .option('--health-port <port>', 'serve /livez, /readyz and /status there')
+      .option('--health-port <port>', 'serve /livez, /readyz, /status and, with prom-client, /metrics there')
       .option('--health-host <address>', 'address to serve them on (default: 127.0.0.1)')
       .option('--grace <duration>', 'how long a stop waits for calls under way (default: 30s)')
       .option('--log-level <level>', `of the log, where there is no terminal: ${LOG_LEVELS.join(', ')}`, 'info'),
@@ -67,12 +68,16 @@ async function run(context: CommandContext, [file]: readonly unknown[], given: o
   const isLive = isDrawable(terminal, ports.env)
   let board: RunBoard | undefined
   const log = isLive ? boardLogger(() => board) : jsonLogger(terminal.stderr, clock, logLevel)
-  const options = workerOptions(context, flags, module, log)
+  const { metrics, served }: RunMetrics = health === undefined ? {} : await runMetrics(module.metrics)
+  const options = workerOptions(context, flags, { ...(metrics && { metrics }), ...module }, log)
   const worker = new Worker(options, { clock, random, ...ports.workerPorts })
   const streamName = options.streamName ?? options.streamArn ?? ''
   board = new RunBoard(worker, clock, { streamName, applicationName: options.applicationName })
   tellEvents(worker, log)
-  const endpoint = health === undefined ? undefined : await serveHealth(worker, health, { clock })
+  const endpoint =
+    health === undefined
+      ? undefined
+      : await serveHealth(worker, { ...health, ...(served && { metrics: served }) }, { clock })
   if (endpoint !== undefined) log.info({ url: endpoint.url }, 'health is served')
   const view = isLive ? liveView(terminal, clock, board) : lineView(log, clock, board)
   try {

@@ -87,6 +87,7 @@ export class Printer extends RecordProcessor {
     const url = String(rig.stderr.objects.find(({ msg }) => msg === 'health is served')?.url)
     expect((await fetch(`${url}/livez`)).status).to.equal(200)
     await pollUntil('ready', async () => (await fetch(`${url}/readyz`)).status === 200)
+    expect(await (await fetch(`${url}/metrics`)).text()).to.match(/^# HELP /m)
     rig.signal()
     expect(await running).to.equal(0)
     expect(await fetch(`${url}/livez`).catch(() => 'gone')).to.equal('gone')
