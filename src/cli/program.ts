@@ -6,13 +6,23 @@ import type { CliPorts } from './cli-ports.ts'
 import { type CommandSpec, contextOf } from './command.ts'
 import { completionCommand } from './completion-command.ts'
 import { EXIT } from './exit-codes.ts'
+import { lagCommand } from './lag-command.ts'
 import { localCommand } from './local-command.ts'
 import { putCommand } from './put-command.ts'
 import { redriveCommand } from './redrive-command.ts'
+import { resetCommand } from './reset-command.ts'
 import { runCommand } from './run-command.ts'
+import { statusCommand } from './status-command.ts'
+import { moveCommand, pauseCommand, releaseCommand, resumeCommand } from './steer-commands.ts'
 import { tailCommand } from './tail-command.ts'
+import { watchCommand } from './watch-command.ts'
 
-const COMMANDS: readonly CommandSpec[] = [runCommand, localCommand, putCommand, tailCommand, redriveCommand]
+const COMMANDS: readonly CommandSpec[] = [
+  ...[runCommand, localCommand, putCommand, tailCommand],
+  ...[statusCommand, watchCommand, lagCommand],
+  ...[resetCommand, releaseCommand, pauseCommand, resumeCommand, moveCommand],
+  redriveCommand
+]
 
 /** The program, and what the command that ran ended with. */
 export interface Program {

@@ -93,3 +93,8 @@ export function oneOf<T extends string>(flag: string, text: string, words: reado
 export function quoted(text: string): string {
   return JSON.stringify(text.length > 80 ? `${text.slice(0, 80)}…` : text)
 }
+
+/** The id of a shard that may be given by its number: `12` as `shardId-000000000012`. */
+export function fullShardId(text: string): string {
+  return /^\d{1,12}$/.test(text) ? `shardId-${text.padStart(12, '0')}` : text
+}

@@ -1,0 +1,105 @@
+// Which fleet a command is about: the flags that say so, and the fleet that they open.
+import type { Command } from 'commander'
+import { workerIdOf } from '../leases/session-id.ts'
+import { OptionError } from '../model/errors.ts'
+import { type Fleet, openFleet } from '../operate/fleet.ts'
+import type { OperationProgress } from '../operate/fleet-context.ts'
+import { consoleLogger } from '../runtime/logger.ts'
+import { type CommandContext, collected } from './command.ts'
+import { plural, shortShard } from './text-rules.ts'
+import { fullShardId } from './value-rules.ts'
+
+/** The flags of every command about a fleet. */
+export interface FleetFlags {
+  readonly stream?: string
+  readonly app?: string
+  readonly table?: string
+  readonly controlTable?: string
+}
+
+/** The flag that says which shards. */
+export interface ShardFlags {
+  readonly shard?: readonly string[]
+}
+
+/** Adds the flags that say which fleet. */
+export function addFleetFlags(command: Command): Command {
+  return command
+    .option('-a, --app <name>', 'name of the application')
+    .option('-s, --stream <name>', 'stream that it reads, by name or ARN')
+    .option('--table <name>', 'lease table (default: the name of the application)')
+    .option('--control-table <name>', 'control table (default: millrace-control)')
+}
+
+/** Adds the flag that says which shards, and means all without it. */
+export function addShardFlag(command: Command): Command {
+  return command.option('--shard <id>', 'only this shard, by its id or its number; again for more', collected)
+}
+
+/**
+ * Does something with the fleet that flags are about.
+ *
+ * @throws OptionError if they name none
+ */
+export async function withFleet<T>(
+  { ports, clients }: CommandContext,
+  { app, stream, table, controlTable }: FleetFlags,
+  work: (fleet: Fleet) => Promise<T>
+): Promise<T> {
+  if (app === undefined) throw new OptionError('--app', 'is missing, expected the name of the application')
+  if (stream === undefined)
+    throw new OptionError('--stream', 'is missing, expected the stream that the application reads')
+  const { clock, random, workerPorts } = ports
+  const { kinesis, store, control } = workerPorts
+  const fleet = openFleet(
+    {
+      applicationName: app,
+      ...(stream.startsWith('arn:') ? { streamArn: stream } : { streamName: stream }),
+      leases: {
+        ...(table !== undefined && { tableName: table }),
+        ...(controlTable !== undefined && { controlTableName: controlTable })
+      },
+      kinesis: clients.kinesis,
+      dynamodb: clients.dynamodb,
+      logger: consoleLogger('error')
+    },
+    { clock, random, ...(kinesis && { kinesis }), ...(store && { store }), ...(control && { control }) }
+  )
+  try {
+    return await work(fleet)
+  } finally {
+    fleet.close()
+  }
+}
+
+/** Which shards flags mean; nothing: every one. */
+export function shardIdsOf({ shard }: ShardFlags): { readonly shardIds?: readonly string[] } {
+  return shard === undefined ? {} : { shardIds: shard.map(fullShardId) }
+}
+
+/** Which shards flags mean, in words. */
+export function shardsInWords({ shard }: ShardFlags): string {
+  if (shard === undefined) return 'all shards'
+  const [first = '', ...others] = shard.map(text => shortShard(fullShardId(text)))
+  return others.length === 0 ? `shard ${first}` : `shards ${[first, ...others].join(', ')}`
+}
+
+/** Tells a person how far an operation is, when that has changed. */
+export function progressTeller({ terminal }: CommandContext): (progress: OperationProgress) => void {
+  let told = ''
+  return ({ step, left }) => {
+    const text =
+      step === 'waiting' ? waitingFor(left) : step === 'writing' ? `writing ${plural(left.length, 'lease')}` : ''
+    if (text === told) return
+    told = text
+    if (text !== '') terminal.remark(text)
+  }
+}
+
+function waitingFor(left: OperationProgress['left']): string {
+  const some = left.slice(0, 5).map(({ shardId, owner }) => {
+    return owner === undefined ? shortShard(shardId) : `${shortShard(shardId)} (${workerIdOf(owner)})`
+  })
+  const more = left.length > 5 ? ` and ${left.length - 5} more` : ''
+  return `waiting until ${left.length === 1 ? 'shard' : 'shards'} ${some.join(', ')}${more} ${left.length === 1 ? 'is' : 'are'} let go of`
+}

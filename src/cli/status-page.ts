@@ -1,0 +1,202 @@
+// A fleet as a page of text: who is there, which part of the stream each reads, how far every shard is, and what is not well.
+import type { LagReport } from '../operate/lag.ts'
+import type { FleetStatus, LeaseStatus, WorkerStatus } from '../operate/status-rules.ts'
+import { lettersOf, type RangePart, rangePicture } from './range-picture-rules.ts'
+import { type Column, tableLines } from './tables.ts'
+import type { Colors } from './terminal.ts'
+import { count, duration, plural, printable, shortShard } from './text-rules.ts'
+
+/** What is shown, and in how much room. */
+export interface StatusPageOptions {
+  readonly status: FleetStatus
+  /** Absent: it was not measured. */
+  readonly lag: LagReport | undefined
+  readonly columns: number
+  /** How many lines there may be. Absent: as many as there are. */
+  readonly rows?: number
+  readonly colors: Colors
+}
+
+const WORKER_COLUMNS: readonly Column[] = [
+  { title: '' },
+  { title: 'worker' },
+  { title: 'state' },
+  { title: 'leases', align: 'right' },
+  { title: 'red', align: 'right' },
+  { title: 'heartbeat', align: 'right' },
+  { title: 'reason' }
+]
+const LEASE_COLUMNS: readonly Column[] = [
+  { title: 'shard', align: 'right' },
+  { title: 'state' },
+  { title: 'worker' },
+  { title: 'lag', align: 'right' },
+  { title: 'checkpoint' },
+  { title: 'reason' }
+]
+/** Lines that are left for workers, where there is no room for all. */
+const MOST_WORKERS = 8
+
+/** The page, line by line. What is red comes first, then what is furthest behind; finished shards are counted only. */
+export function statusPage({ status, lag, columns, rows, colors }: StatusPageOptions): string[] {
+  const letters = lettersOf(status.workers)
+  const painter = painterOf(letters, colors)
+  const head = [titleLine(status, lag, colors), ...pictureLines(status, letters, painter, columns, colors), '']
+  const workers = workerLines(status, letters, painter, rows === undefined ? undefined : MOST_WORKERS, colors)
+  const orders = orderLines(status, colors)
+  const before = [...head, ...workers, '', ...orders]
+  const room = rows === undefined ? undefined : Math.max(1, rows - before.length - 1)
+  return [...before, ...leaseLines(status, lag, painter, room, colors)].map(line => fitted(line, columns, colors))
+}
+
+type Paint = (text: string) => string
+
+function titleLine(status: FleetStatus, lag: LagReport | undefined, colors: Colors): string {
+  const { streamName, applicationName, color, leader, workers, leases, mode } = status
+  const isRed = color === 'red'
+  return [
+    colors.bold(`${streamName} → ${applicationName}`),
+    isRed ? colors.red('● red') : colors.green('● green'),
+    plural(workers.filter(({ state }) => state !== 'DEAD').length, 'worker'),
+    plural(leases.filter(({ state }) => state !== 'finished').length, 'lease'),
+    ...(lag?.maxLagMs === undefined ? [] : [`${duration(lag.maxLagMs)} behind`]),
+    leader === undefined ? 'nobody leads' : `${leader.workerId} leads`,
+    ...(mode === 'mixed' ? ['shared with workers of another kind'] : [])
+  ].join('   ')
+}
+
+function pictureLines(
+  { leases }: FleetStatus,
+  letters: ReadonlyMap<string, string>,
+  painter: (owner: string | undefined) => Paint,
+  columns: number,
+  colors: Colors
+): string[] {
+  const width = Math.min(columns, 120) - 1
+  const byLetter = new Map([...letters].map(([owner, letter]) => [letter, owner]))
+  const paint = ({ kind, letter, columns: wide }: RangePart): string => {
+    const text = letter.repeat(wide)
+    if (kind === 'red') return colors.red(text)
+    if (kind === 'reads') return painter(byLetter.get(letter))(text)
+    return kind === 'free' ? colors.dim(text) : colors.red(text.replaceAll(' ', '_'))
+  }
+  return [rangePicture(leases, letters, Math.max(10, width)).map(paint).join('')]
+}
+
+function workerLines(
+  { workers }: FleetStatus,
+  letters: ReadonlyMap<string, string>,
+  painter: (owner: string | undefined) => Paint,
+  most: number | undefined,
+  colors: Colors
+): string[] {
+  if (workers.length === 0) return [colors.dim('no workers')]
+  const sorted = [...workers].sort((a, b) => Number(b.color === 'red') - Number(a.color === 'red'))
+  const shown = most === undefined || sorted.length <= most ? sorted : sorted.slice(0, most - 1)
+  const rows = shown.map(worker => workerRow(worker, letters, painter, colors))
+  const more = sorted.length - shown.length
+  return [
+    ...tableLines(WORKER_COLUMNS, rows, colors.dim),
+    ...(more > 0 ? [colors.dim(`and ${plural(more, 'more worker')}`)] : [])
+  ]
+}
+
+function workerRow(
+  worker: WorkerStatus,
+  letters: ReadonlyMap<string, string>,
+  painter: (owner: string | undefined) => Paint,
+  colors: Colors
+): string[] {
+  const { workerId, session = workerId, state, isLeader, leases, redShards, silentMs, reasons, color } = worker
+  const paint = color === 'red' ? colors.red : painter(session)
+  return [
+    paint(letters.get(session) ?? ''),
+    paint(printable(workerId)),
+    `${state.toLowerCase()}${isLeader ? ', leads' : ''}`,
+    count(leases),
+    redShards > 0 ? colors.red(count(redShards)) : '0',
+    silentMs === undefined ? '-' : duration(silentMs),
+    colors.red(printable(reasons.join('; ')))
+  ]
+}
+
+function orderLines({ holds, moves }: FleetStatus, colors: Colors): string[] {
+  const lines = [
+    ...holds.map(({ why, by, leases }) => {
+      const which = leases === 'all' ? 'all shards' : `shards ${leases.map(shortShard).join(', ')}`
+      return `on hold: ${which}, for ${why} by ${by}`
+    }),
+    ...moves.map(({ leaseKey, to, by }) => `ordered to move: shard ${shortShard(leaseKey)} to ${to}, by ${by}`)
+  ]
+  return lines.length === 0 ? [] : [...lines.map(line => colors.yellow(printable(line))), '']
+}
+
+function leaseLines(
+  { leases }: FleetStatus,
+  lag: LagReport | undefined,
+  painter: (owner: string | undefined) => Paint,
+  room: number | undefined,
+  colors: Colors
+): string[] {
+  const lags = new Map(lag?.shards.map(({ shardId, lagMs, problem }) => [shardId, { lagMs, problem }]))
+  const behind = ({ shardId }: LeaseStatus): number => lags.get(shardId)?.lagMs ?? -1
+  const unfinished = leases.filter(({ state }) => state !== 'finished')
+  const sorted = [...unfinished].sort(
+    (a, b) => Number(b.color === 'red') - Number(a.color === 'red') || behind(b) - behind(a)
+  )
+  // In a table that shows everything, shards stay where one looks for them.
+  const ordered = room === undefined ? unfinished : sorted
+  const shown = room === undefined || ordered.length < room ? ordered : ordered.slice(0, Math.max(1, room - 2))
+  const rows = shown.map(lease => {
+    const { lagMs, problem } = lags.get(lease.shardId) ?? {}
+    return [
+      shortShard(lease.shardId),
+      lease.state,
+      painter(lease.owner)(printable(lease.workerId ?? '-')),
+      lagMs === undefined ? '-' : duration(lagMs),
+      shortCheckpoint(lease.checkpoint),
+      colors.red(printable(lease.reason ?? problem ?? ''))
+    ]
+  })
+  const finished = leases.length - unfinished.length
+  const more = ordered.length - shown.length
+  const rest = [
+    ...(more > 0 ? [plural(more, 'more shard')] : []),
+    ...(finished > 0 ? [`${count(finished)} finished`] : [])
+  ]
+  return [
+    ...(rows.length > 0 ? tableLines(LEASE_COLUMNS, rows, colors.dim) : []),
+    ...(rest.length > 0 ? [colors.dim(`and ${rest.join(', ')}`)] : [])
+  ]
+}
+
+/** Sequence numbers differ at their end. */
+function shortCheckpoint(checkpoint: string): string {
+  return checkpoint.replace(/\d{30,}/, digits => `…${digits.slice(-12)}`)
+}
+
+function painterOf(letters: ReadonlyMap<string, string>, colors: Colors): (owner: string | undefined) => Paint {
+  const paints = [colors.cyan, colors.magenta, colors.yellow, colors.blue, colors.green]
+  const owners = [...letters.keys()]
+  return owner => {
+    const index = owners.indexOf(owner ?? '')
+    return paints[index % paints.length] ?? (text => text)
+  }
+}
+
+/** Cuts a line that is too long for the terminal; colours take no room. */
+function fitted(line: string, columns: number, colors: Colors): string {
+  let width = 0
+  let cut = ''
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: colours begin with one
+  for (const [piece] of line.matchAll(/\u001b\[[\d;]*m|[\s\S]/gu)) {
+    if (piece.length > 1 && piece.startsWith('\u001b')) {
+      cut += piece
+      continue
+    }
+    width += 1
+    if (width >= columns) return `${cut}${colors.reset('…')}`
+    cut += piece
+  }
+  return cut
+}
