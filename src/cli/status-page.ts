@@ -123,7 +123,10 @@ function workerRow(
 function orderLines({ holds, moves }: FleetStatus, colors: Colors): string[] {
   const lines = [
     ...holds.map(({ why, by, leases }) => {
-      const which = leases === 'all' ? 'all shards' : `shards ${leases.map(shortShard).join(', ')}`
+      const which =
+        leases === 'all'
+          ? 'all shards'
+          : `${leases.length === 1 ? 'shard' : 'shards'} ${leases.map(shortShard).join(', ')}`
       return `on hold: ${which}, for ${why} by ${by}`
     }),
     ...moves.map(({ leaseKey, to, by }) => `ordered to move: shard ${shortShard(leaseKey)} to ${to}, by ${by}`)

@@ -26,7 +26,11 @@ const PACKAGES: Readonly<Record<string, { readonly files: RegExp; readonly names
   '@smithy/core/event-streams': { files: /^kinesis\/event-stream-frames\.ts$/ },
   '@smithy/core/retry': { files: /^dead-letters\/service-call\.ts$/ },
   '@smithy/node-http-handler': { files: /^(kinesis\/sdk|dynamo\/dynamo)-/ },
-  commander: { files: /^cli\/(command|completion-command|program)\.ts$/, names: ['Command', 'CommanderError'] },
+  commander: {
+    files: /^cli\/(command|completion-command|fleet-flags|program)\.ts$/,
+    names: ['Command', 'CommanderError']
+  },
+  'cli-table3': { files: /^cli\/tables\.ts$/, names: ['default'] },
   'log-update': { files: /^cli\/live-area\.ts$/ },
   picocolors: { files: /^cli\/terminal\.ts$/, names: ['createColors'] },
   eventemitter3: { files: /^worker\/events\.ts$/ },
