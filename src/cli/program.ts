@@ -2,9 +2,12 @@
 import { Command, CommanderError } from 'commander'
 import { ConsumerError, messageOf, OptionError } from '../model/errors.ts'
 import type { AwsFlags } from './aws-flag-rules.ts'
+import { exportCommand, importCommand } from './checkpoint-commands.ts'
 import type { CliPorts } from './cli-ports.ts'
 import { type CommandSpec, contextOf } from './command.ts'
 import { completionCommand } from './completion-command.ts'
+import { costCommand } from './cost-command.ts'
+import { doctorCommand } from './doctor-command.ts'
 import { EXIT } from './exit-codes.ts'
 import { lagCommand } from './lag-command.ts'
 import { localCommand } from './local-command.ts'
@@ -21,7 +24,7 @@ const COMMANDS: readonly CommandSpec[] = [
   ...[runCommand, localCommand, putCommand, tailCommand],
   ...[statusCommand, watchCommand, lagCommand],
   ...[resetCommand, releaseCommand, pauseCommand, resumeCommand, moveCommand],
-  redriveCommand
+  ...[doctorCommand, exportCommand, importCommand, redriveCommand, costCommand]
 ]
 
 /** The program, and what the command that ran ended with. */

@@ -66,7 +66,7 @@ async function reset(context: CommandContext, _: readonly unknown[], given: obje
         onProgress: progressTeller(context)
       })
       if (terminal.isJson) await terminal.json(report)
-      else for (const line of reportLines(report, terminal.colors.dim)) await terminal.line(line)
+      else for (const line of resetLines(report, terminal.colors.dim)) await terminal.line(line)
       return EXIT.ok
     })
   })
@@ -100,7 +100,8 @@ function consequence(flags: ResetFlags, position: ResetPosition): string {
   return `This has ${flags.app} begin again, in ${shardsInWords(flags)}, ${where}.`
 }
 
-function reportLines({ shards, waitedMs }: ResetReport, dim: (text: string) => string): string[] {
+/** What was reset, for a person. */
+export function resetLines({ shards, waitedMs }: ResetReport, dim: (text: string) => string): string[] {
   const columns = [{ title: 'shard', align: 'right' }, { title: 'was at' }, { title: 'begins' }] as const
   const rows = shards.map(({ shardId, from = '-', to }) => [shortShard(shardId), printable(from), printable(to)])
   const done = `${plural(shards.length, 'shard')} reset; everybody had let go after ${duration(waitedMs)}`

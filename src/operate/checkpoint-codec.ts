@@ -44,7 +44,7 @@ export function exportOf(
 ): CheckpointExport {
   const exported = leases.map(exportedLease).sort((a, b) => (a.shardId < b.shardId ? -1 : 1))
   const about = { format: 'millrace-checkpoints', version: 1, applicationName, streamArn } as const
-  return { ...about, streamCreationEpoch: creationEpoch, exportedAtMs, leases: exported }
+  return { ...about, streamCreationEpoch: creationEpoch, exportedAtMs: Math.floor(exportedAtMs), leases: exported }
 }
 
 function exportedLease(lease: Lease): ExportedLease {

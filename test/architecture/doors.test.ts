@@ -41,9 +41,9 @@ const PACKAGES: Readonly<Record<string, { readonly files: RegExp; readonly names
     names: ['createHash', 'Hash', 'hash', 'timingSafeEqual']
   },
   'node:events': { files: /^runtime\/abort\.ts$/, names: ['setMaxListeners'] },
-  'node:fs': { files: /^(dead-letters\/file-letter-source|cli\/(main|user-module))\.ts$/ },
+  'node:fs': { files: /^(dead-letters\/file-letter-source|cli\/(checkpoint-commands|main|user-module))\.ts$/ },
   'node:module': { files: /^cli\/(emulators|user-module)\.ts$/, names: ['createRequire'] },
-  'node:fs/promises': { files: /^dead-letters\/file-dead-letters\.ts$/ },
+  'node:fs/promises': { files: /^(dead-letters\/file-dead-letters|cli\/checkpoint-commands)\.ts$/ },
   'node:path': { files: /^(dead-letters\/file-|cli\/user-module\.ts$)/ },
   'node:url': { files: /^cli\/user-module\.ts$/, names: ['pathToFileURL'] },
   'node:worker_threads': {

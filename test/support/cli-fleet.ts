@@ -29,13 +29,13 @@ export class CliFleet {
   }
 
   /** Begins one; moving time on is left to others. */
-  begin(command: string, ...argv: readonly string[]): Promise<number> {
+  begin(...argv: readonly string[]): Promise<number> {
     const { env } = this.rig
     const { isTTY } = this.rig.stdout
     this.rig = this.#newRig()
     this.rig.env = env
     this.rig.stdout.isTTY = isTTY
-    return this.rig.run(command, ...argv, '--stream', STREAM, '--app', 'app')
+    return this.rig.run(...argv, '--stream', STREAM, '--app', 'app')
   }
 
   #newRig(): CliRig {
