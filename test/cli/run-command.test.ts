@@ -121,7 +121,9 @@ export class Printer extends RecordProcessor {
     const running = rig.run('run', 'handler.mjs', ...BASE)
     await pollUntil('a call', () => given.length === 1)
     rig.signal('SIGINT')
+    rig.signal('SIGINT') // the same Ctrl-C, passed on
     expect(rig.exits).to.deep.equal([])
+    await rig.clock.sleep(600)
     rig.signal('SIGINT')
     expect(rig.exits).to.deep.equal([130])
     ;(given[0] as () => void)()
