@@ -4,7 +4,7 @@ import type { HashKeyRange } from '../model/hash-key-range.ts'
 import type { ConsumedRecord, KinesisRecord } from '../model/record.ts'
 import { comparePositions, type ExtendedSequenceNumber, formatPosition } from '../model/sequence-number.ts'
 import type { RetrievedRecords } from '../retrieval/retriever.ts'
-import type { SharedTurns } from '../runtime/shared-turns.ts'
+import type { Clock } from '../runtime/clock.ts'
 import { type Delivery, planDelivery, undivided } from './plan-delivery.ts'
 import type { ShardLag } from './shard-lag.ts'
 import type { ShardListener } from './shard-listener.ts'
@@ -17,8 +17,7 @@ export interface AnswerUnpackerOptions {
   readonly room: DeaggregationRoom
   /** The checkpoint: reading never begins before it again. */
   readonly stored: () => ExtendedSequenceNumber
-  /** When a large answer may be taken apart and processed; shared by all shards. */
-  readonly turns: Pick<SharedTurns, 'next'>
+  readonly clock: Clock
   /** Is told of what is to be settled. */
   readonly lag: Pick<ShardLag, 'received'>
   readonly listener: Pick<ShardListener, 'oddRecords' | 'suppressed'>
@@ -56,7 +55,7 @@ export class AnswerUnpacker {
    * garbage collector more than they cost to make.
    */
   async beforehand({ bytes }: RetrievedRecords): Promise<void> {
-    if (bytes >= LARGE_BYTES) await this.#options.turns.next()
+    if (bytes >= LARGE_BYTES) await this.#options.clock.sleep(0)
   }
 
   /** What of an answer is to be delivered: what lies after `accepted` and was not settled before. */

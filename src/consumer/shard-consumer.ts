@@ -7,7 +7,6 @@ import type { ChildShard } from '../model/shard.ts'
 import type { RetrievalListener, Retrieved, Retriever } from '../retrieval/retriever.ts'
 import { anyOf, firstAborted, forMany } from '../runtime/abort.ts'
 import { backoffMs } from '../runtime/backoff.ts'
-import type { SharedTurns } from '../runtime/shared-turns.ts'
 import type { ShardEndOutcome } from '../shards/shard-syncer.ts'
 import { AnswerUnpacker } from './answer-unpacker.ts'
 import { BatchCalls } from './batch-calls.ts'
@@ -39,9 +38,8 @@ export interface ShardConsumerOptions extends ProcessorCallsOptions {
   readonly breaker: CallGate | undefined
   readonly deadLettering: DeadLettering
   readonly outOfRange: OutOfRange
-  /** Shared by all shards: for taking aggregated records apart, and when an answer that is large is. */
+  /** For taking aggregated records apart; shared by all shards. */
   readonly room: DeaggregationRoom
-  readonly turns: SharedTurns
   readonly concurrency: ConcurrencySettings | undefined
   readonly batch: BatchSettings | undefined
   /** How long the shard may stand still. Milliseconds. */
@@ -78,7 +76,7 @@ export class ShardConsumer {
   #falseEnds = 0
 
   constructor(options: ShardConsumerOptions) {
-    const { tenure, outOfRange, room, turns, listener } = options
+    const { tenure, outOfRange, room, clock, listener } = options
     const { hashKeyRange } = tenure.lease
     this.tenure = tenure
     this.#options = options
@@ -103,7 +101,7 @@ export class ShardConsumer {
     const stored = () => this.#calls.progress.stored
     const lag = new ShardLag({ ...options, settled: () => this.#calls.progress.settled })
     this.#lag = lag
-    this.#unpacker = new AnswerUnpacker({ outOfRange, hashKeyRange, room, stored, turns, lag, listener })
+    this.#unpacker = new AnswerUnpacker({ outOfRange, hashKeyRange, room, stored, clock, lag, listener })
     this.#reading = new ShardReading({
       ...options,
       lag,

@@ -11,7 +11,6 @@ import type { RecordProcessor } from '../processor/record-processor.ts'
 import { type ThreadDeath, ThreadPool } from '../processor/thread-pool.ts'
 import type { Clock } from '../runtime/clock.ts'
 import type { Random } from '../runtime/random.ts'
-import { SharedTurns } from '../runtime/shared-turns.ts'
 import type { ShardSyncer } from '../shards/shard-syncer.ts'
 import type { ResolvedOptions } from './options.ts'
 import type { OpenPorts } from './ports.ts'
@@ -33,7 +32,6 @@ export class ConsumerFactory {
   readonly #parts: ConsumerFactoryOptions
   readonly #retrievers: ShardRetrievers
   readonly #room = new DeaggregationRoom()
-  readonly #turns: SharedTurns
   readonly #pool: ThreadPool | undefined
   readonly #makeProcessor: () => RecordProcessor
   readonly #breaker: CircuitBreaker | undefined
@@ -42,7 +40,6 @@ export class ConsumerFactory {
   constructor(parts: ConsumerFactoryOptions) {
     const { options, ports, clock, random, threadDied, breakerChanged } = parts
     this.#parts = parts
-    this.#turns = new SharedTurns(clock)
     this.#tracingOf = tracingOf(options, ports.kinesis.streamName)
     this.#retrievers = new ShardRetrievers({ options, ...ports, tracingOf: this.#tracingOf, clock, random })
     const { userCode, breaker } = options
@@ -84,7 +81,6 @@ export class ConsumerFactory {
       batch: options.batch,
       stallMs: options.stallMs,
       room: this.#room,
-      turns: this.#turns,
       processor: this.#makeProcessor,
       parentsFinished: (lease, signal) => syncer.parentsFinished(lease, signal),
       settleShardEnd: (lease, children, signal) => syncer.settleShardEnd(lease, children, signal),

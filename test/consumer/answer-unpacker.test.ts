@@ -6,7 +6,6 @@ import type { HashKeyRange } from '../../src/model/hash-key-range.ts'
 import { ConsumedRecord } from '../../src/model/record.ts'
 import { formatPosition, TRIM_HORIZON } from '../../src/model/sequence-number.ts'
 import type { RetrievedRecords } from '../../src/retrieval/retriever.ts'
-import { SharedTurns } from '../../src/runtime/shared-turns.ts'
 import { VirtualClock } from '../../src/testing/virtual-clock.ts'
 import { aPosition } from '../support/builders.ts'
 
@@ -31,7 +30,7 @@ function anUnpacker(hashKeyRange?: HashKeyRange) {
     hashKeyRange,
     room: new DeaggregationRoom(),
     stored: () => facts.stored,
-    turns: new SharedTurns(clock),
+    clock,
     lag: { received: records => lagged.push(records.map(formatPosition).join(' ')) },
     listener: {
       oddRecords: ({ outOfRange, corrupt }) => facts.odd.push(`${outOfRange} ${corrupt}`),

@@ -25,7 +25,6 @@ import { startOf } from '../../src/retrieval/read-rules.ts'
 import { ShardPaces } from '../../src/retrieval/shard-paces.ts'
 import { type Loop, startLoop } from '../../src/runtime/loop.ts'
 import { seededRandom } from '../../src/runtime/random.ts'
-import { SharedTurns } from '../../src/runtime/shared-turns.ts'
 import type { ShardEndOutcome } from '../../src/shards/shard-syncer.ts'
 import { FakeKinesis } from '../../src/testing/fake-kinesis.ts'
 import { VirtualClock } from '../../src/testing/virtual-clock.ts'
@@ -201,7 +200,6 @@ export class ShardWorld {
         return parents.every(parent => parent === undefined || isFinished(parent))
       },
       settleShardEnd: (_, children) => this.createChildren(children),
-      turns: new SharedTurns(this.clock),
       policy: aFailurePolicy(),
       handlerTimeoutMs: 900_000,
       breaker: undefined,
