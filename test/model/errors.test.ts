@@ -16,6 +16,7 @@ const all: readonly errors.ConsumerError[] = [
   new errors.DeadLetterError('file letters.jsonl', new Error('full')),
   new errors.StalledError('shard', 'an answer of Kinesis', 60_000),
   new errors.WorkerStoppedError('stopped'),
+  new errors.OperationError('no-such-lease', 'there is none'),
   new errors.BugError('impossible')
 ]
 
