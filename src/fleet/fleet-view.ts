@@ -153,10 +153,10 @@ export class FleetView {
 
   /** One turn. `own`: what this worker says of itself now, which its item may not say yet. */
   async turn(own: HeartbeatReport): Promise<void> {
-    await this.#lookAtMembers(own)
+    const [, haveOrdersChanged] = await Promise.all([this.#lookAtMembers(own), this.#orders.look()])
     await this.#certify()
     const { clock, settings, strategy, control } = this.#options
-    if (await this.#orders.look()) this.#mustReadLeases = true
+    if (haveOrdersChanged) this.#mustReadLeases = true
     if (await this.#rereadMailboxes()) this.#planAtMs = clock.monotonicMs()
     const isDue = this.#noteChanges() || clock.monotonicMs() >= this.#planAtMs
     const hasRead = await this.#readLeasesIfDue()

@@ -1,6 +1,7 @@
 // The orders of an operator, as the leader reads them with each turn, and takes out those that are over.
 import type { ControlStore, Member } from '../leases/control-store.ts'
 import { withoutOrders } from '../leases/order-rules.ts'
+import { isRetryable } from '../model/errors.ts'
 import type { Lease } from '../model/lease.ts'
 import type { Clock } from '../runtime/clock.ts'
 import {
@@ -35,10 +36,14 @@ export class LeaderOrders {
     return this.#inForce
   }
 
-  /** Reads them. Says whether others are in force than before: the leases have to be looked at then. */
+  /**
+   * Reads them. Says whether others are in force than before: the leases have to be looked at then. Where they cannot be read
+   * for now, those that are known stay in force: a fleet has to be led all the same.
+   */
   async look(): Promise<boolean> {
     const { control, clock, maxStepMs } = this.#options
-    const orders = await control.orders()
+    const orders = await control.orders().catch(unlessHopeless)
+    if (orders === undefined) return false
     this.#watch = watchOrders(this.#watch, orders, clock.monotonicMs(), maxStepMs)
     const before = textOf(this.#inForce)
     this.#inForce = ordersInForce(this.#watch)
@@ -52,8 +57,14 @@ export class LeaderOrders {
   async tidy(leases: readonly Lease[], members: readonly Member[]): Promise<void> {
     const { orders } = this.#watch
     const over = ordersThatAreOver(this.#watch, leases, members)
-    if (over.size > 0) await this.#options.control.replaceOrders(orders, withoutOrders(orders, over))
+    if (over.size === 0) return
+    await this.#options.control.replaceOrders(orders, withoutOrders(orders, over)).catch(unlessHopeless)
   }
+}
+
+function unlessHopeless(error: unknown): undefined {
+  if (!isRetryable(error)) throw error
+  return undefined
 }
 
 function textOf({ held, moves }: OrdersInForce): string {

@@ -1,7 +1,16 @@
 import { expect } from 'chai'
 import { LeaderOrders } from '../../src/fleet/leader-orders.ts'
 import { memoryControlStore } from '../../src/leases/memory-control-store.ts'
-import { type Hold, NO_ORDERS, withBeat, withHold, withMove, withoutHold } from '../../src/leases/order-rules.ts'
+import {
+  type Hold,
+  NO_ORDERS,
+  type Orders,
+  withBeat,
+  withHold,
+  withMove,
+  withoutHold
+} from '../../src/leases/order-rules.ts'
+import { ServiceError, ThrottledError } from '../../src/model/errors.ts'
 import { VirtualClock } from '../../src/testing/virtual-clock.ts'
 import { aMember, session, someLeases } from './fleet-model.ts'
 
@@ -27,6 +36,28 @@ describe('LeaderOrders', () => {
     await control.replaceOrders(withBeat(held, 'h'), withoutHold(withBeat(held, 'h'), 'h'))
     expect(await orders.look()).to.equal(true)
     expect(orders.inForce.held).to.deep.equal(new Set())
+  })
+
+  it('goes on with what it knows while the orders cannot be read or written, and fails only for good', async () => {
+    const { clock, control } = await aLeader()
+    let error: Error | undefined
+    const failing = {
+      orders: async () => (error === undefined ? control.orders() : Promise.reject(error)),
+      replaceOrders: async (before: Orders, after: Orders) =>
+        error === undefined ? control.replaceOrders(before, after) : Promise.reject(error)
+    }
+    const orders = new LeaderOrders({ control: failing, clock, maxStepMs: 6_000 })
+    await control.replaceOrders(
+      NO_ORDERS,
+      withMove(withHold(NO_ORDERS, HOLD), { id: 'm', leaseKey: 'x', to: 'b', by: 'ann' })
+    )
+    expect(await orders.look()).to.equal(true)
+    error = new ThrottledError('slowly')
+    expect(await orders.look()).to.equal(false)
+    expect(orders.inForce.held).to.equal('all')
+    await orders.tidy([], [])
+    error = new ServiceError('access-denied', 'no', { retryable: false })
+    expect(await orders.look().catch((thrown: unknown) => thrown)).to.equal(error)
   })
 
   it('takes out a hold that has lapsed, so that the next leader does not begin with it', async () => {
