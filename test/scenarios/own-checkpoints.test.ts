@@ -264,10 +264,14 @@ describe('checkpoints that are stored with the data of the application', () => {
   it('are exact under faults, crashes, pauses, splits and commits that fail at random, and every claim has a higher token', async () => {
     for (const seed of seeds(12)) {
       const tokens = new Map<string, number[]>()
+      const claims = new Set<string>()
       const world = aWorld(seed, {
         faults: 'hostile',
         leaseWritten: ({ kind, leaseKey, after, isWritten }) => {
-          if (kind !== 'claim' || !isWritten || after === undefined) return
+          if (!isWritten || after === undefined) return
+          // Whoever had no answer to its claim claims again what is its own by then: that looks like a renewal.
+          if (kind === 'claim' || kind === 'renewal') claims.add(`${leaseKey} ${after.counter}`)
+          if (kind !== 'claim') return
           tokens.set(leaseKey, [...(tokens.get(leaseKey) ?? []), after.counter])
         }
       })
@@ -301,9 +305,8 @@ describe('checkpoints that are stored with the data of the application', () => {
         const growing = [...new Set(ofLease)].sort((a, b) => a - b)
         expect(ofLease, `SEED=${seed}: tokens of ${leaseKey}`).to.deep.equal(growing)
       }
-      const claims = new Set([...tokens].flatMap(([leaseKey, ofLease]) => ofLease.map(token => `${leaseKey} ${token}`)))
       for (const { shardId: shard, fencingToken } of program.begun)
-        expect(claims).to.include(`${shard} ${fencingToken}`)
+        expect(claims, `SEED=${seed}`).to.include(`${shard} ${fencingToken}`)
       for (const worker of world.workers) expect(worker.events('shard:halted'), `SEED=${seed}`).to.deep.equal([])
       await world.stopAll()
     }
