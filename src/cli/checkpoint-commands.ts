@@ -7,7 +7,7 @@ import { confirmed } from './confirmation.ts'
 import { EXIT } from './exit-codes.ts'
 import { addFleetFlags, type FleetFlags, progressTeller, withFleet } from './fleet-flags.ts'
 import { interruptible } from './interruption.ts'
-import { resetLines } from './reset-command.ts'
+import { tellReset } from './reset-command.ts'
 import { plural } from './text-rules.ts'
 import { pathIn } from './user-module.ts'
 import { durationMs, quoted } from './value-rules.ts'
@@ -77,8 +77,7 @@ async function importFrom(context: CommandContext, [file]: readonly unknown[], g
         ...(timeoutMs !== undefined && { timeoutMs }),
         onProgress: progressTeller(context)
       })
-      if (terminal.isJson) await terminal.json(report)
-      else for (const line of resetLines(report, terminal.colors.dim)) await terminal.line(line)
+      await tellReset(terminal, report)
       return EXIT.ok
     })
   })

@@ -17,6 +17,7 @@ import {
 } from './fleet-flags.ts'
 import { interruptible } from './interruption.ts'
 import { tableLines } from './tables.ts'
+import type { Terminal } from './terminal.ts'
 import { duration, plural, printable, shortShard } from './text-rules.ts'
 import { durationMs, pointInTime, quoted } from './value-rules.ts'
 
@@ -65,8 +66,7 @@ async function reset(context: CommandContext, _: readonly unknown[], given: obje
         ...(timeoutMs !== undefined && { timeoutMs }),
         onProgress: progressTeller(context)
       })
-      if (terminal.isJson) await terminal.json(report)
-      else for (const line of resetLines(report, terminal.colors.dim)) await terminal.line(line)
+      await tellReset(terminal, report)
       return EXIT.ok
     })
   })
@@ -100,8 +100,13 @@ function consequence(flags: ResetFlags, position: ResetPosition): string {
   return `This has ${flags.app} begin again, in ${shardsInWords(flags)}, ${where}.`
 }
 
-/** What was reset, for a person. */
-export function resetLines({ shards, waitedMs }: ResetReport, dim: (text: string) => string): string[] {
+/** Tells what was reset. */
+export async function tellReset(terminal: Terminal, report: ResetReport): Promise<void> {
+  if (terminal.isJson) await terminal.json(report)
+  else for (const line of resetLines(report, terminal.colors.dim)) await terminal.line(line)
+}
+
+function resetLines({ shards, waitedMs }: ResetReport, dim: (text: string) => string): string[] {
   const columns = [{ title: 'shard', align: 'right' }, { title: 'was at' }, { title: 'begins' }] as const
   const rows = shards.map(({ shardId, from = '-', to }) => [shortShard(shardId), printable(from), printable(to)])
   const done = `${plural(shards.length, 'shard')} reset; everybody had let go after ${duration(waitedMs)}`
