@@ -94,22 +94,23 @@ class Chaos {
       world.resume(worker)
     }
     // One that has room for everything: a fleet that is full leaves shards unread, and says so.
-    this.#launch(Number.POSITIVE_INFINITY)
-    await this.#untilProcessed()
+    const roomy = this.#launch(Number.POSITIVE_INFINITY)
+    await this.#untilProcessed(roomy)
     await world.advance(60_000)
     await world.stopAll()
     world.assertNothingLost()
     world.assertSound()
   }
 
-  async #untilProcessed(): Promise<void> {
+  async #untilProcessed(roomy: SimulatedWorker): Promise<void> {
     const { mend } = this.#cast
     if (mend === undefined) return this.#world.untilProcessed()
     const world = this.#world
     const untilMs = world.clock.monotonicMs() + 1_800_000
-    while (!world.isProcessed && world.clock.monotonicMs() < untilMs) {
+    for (let last = roomy; !world.isProcessed && world.clock.monotonicMs() < untilMs; ) {
       mend()
-      if (this.#running().length === 0) this.#launch(Number.POSITIVE_INFINITY)
+      // Its processor may have stopped it before that was mended.
+      if (!last.isRunning) last = this.#launch(Number.POSITIVE_INFINITY)
       await world.advance(5_000)
     }
     world.assertNothingLost()
@@ -142,7 +143,7 @@ class Chaos {
     else void victim.stop({ graceMs: this.#between(0, 40_000) })
   }
 
-  #launch(maxLeases = this.#someLimit()): void {
+  #launch(maxLeases = this.#someLimit()): SimulatedWorker {
     const { random } = this.#world
     const { options, conduct } = this.#cast
     const worker = this.#world.launch(
@@ -158,6 +159,7 @@ class Chaos {
       { clockRate: 0.92 + random.next() * 0.16, conduct: conduct() }
     )
     worker.started.catch(() => {})
+    return worker
   }
 
   /** One worker in five has a limit. */
