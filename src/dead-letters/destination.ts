@@ -1,7 +1,7 @@
 // What a worker makes of its option `deadLetters`: a destination, whatever was given.
 import { OptionError } from '../model/errors.ts'
+import { shown } from '../model/option-rules.ts'
 import type { DeadLetterCallback, DeadLetterDestination } from '../processor/dead-letter.ts'
-import { shown } from './option-rules.ts'
 
 /**
  * The destination that was given, or a function as one.

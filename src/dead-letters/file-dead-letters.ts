@@ -6,10 +6,11 @@
 import { type FileHandle, mkdir, open } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
 import { messageOf, ServiceError } from '../model/errors.ts'
+import { checkOptions } from '../model/option-rules.ts'
 import type { DeadLetter, DeadLetterDestination, StoreOptions } from '../processor/dead-letter.ts'
 import { unlessAborted } from '../runtime/abort.ts'
 import { encodeDeadLetters } from './letter-codec.ts'
-import { checkName, checkOptions } from './option-rules.ts'
+import { checkName } from './option-rules.ts'
 
 /** Options of {@link fileDeadLetters}. */
 export interface FileDeadLettersOptions {

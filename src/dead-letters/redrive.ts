@@ -1,9 +1,10 @@
 // Processes dead letters again: from where they are kept, to a function or back into a stream.
 import { OptionError } from '../model/errors.ts'
+import { checkOptions, shown } from '../model/option-rules.ts'
 import type { DeadLetter } from '../processor/dead-letter.ts'
 import { openStream, STREAM_OPTIONS, type StreamTarget } from './kinesis-dead-letters.ts'
 import { asSource, type DeadLetterSource, type FoundLetter } from './letter-source.ts'
-import { checkNumber, checkOptions, shown } from './option-rules.ts'
+import { checkNumber } from './option-rules.ts'
 import { type CallPorts, SYSTEM_PORTS } from './service-call.ts'
 import { StreamRedriver } from './stream-redriver.ts'
 

@@ -1,9 +1,10 @@
 // Dead letters as objects in an S3 bucket. The entry point "millrace/dead-letters/s3".
 import { PutObjectCommand } from '@aws-sdk/client-s3'
+import { checkOptions } from '../model/option-rules.ts'
 import type { DeadLetter, DeadLetterDestination, StoreOptions } from '../processor/dead-letter.ts'
 import { retry } from '../runtime/retry.ts'
 import { encodeDeadLetters } from './letter-codec.ts'
-import { checkName, checkOptions } from './option-rules.ts'
+import { checkName } from './option-rules.ts'
 import { BUCKET_OPTIONS, S3Bucket, type S3BucketOptions } from './s3-bucket.ts'
 import { objectKeyOf } from './s3-key-rules.ts'
 import { CALL_RETRIES, type CallPorts, SYSTEM_PORTS } from './service-call.ts'

@@ -1,10 +1,11 @@
 // Dead letters read from the objects of an S3 bucket, as s3DeadLetters writes them.
 import { DeleteObjectCommand, GetObjectCommand, ListObjectsV2Command, type S3Client } from '@aws-sdk/client-s3'
 import { ServiceError } from '../model/errors.ts'
+import { checkOptions } from '../model/option-rules.ts'
 import { retry } from '../runtime/retry.ts'
 import { type Line, linesOf } from './letter-lines.ts'
 import { type DeadLetterSource, type FoundLetter, foundIn } from './letter-source.ts'
-import { checkName, checkOptions } from './option-rules.ts'
+import { checkName } from './option-rules.ts'
 import { BUCKET_OPTIONS, S3Bucket, type S3BucketOptions } from './s3-bucket.ts'
 import { OBJECT_SUFFIX } from './s3-key-rules.ts'
 import { CALL_RETRIES, type CallPorts, SYSTEM_PORTS } from './service-call.ts'

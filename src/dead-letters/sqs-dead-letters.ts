@@ -1,8 +1,9 @@
 // Dead letters as messages of an SQS queue. The entry point "millrace/dead-letters/sqs".
 import { type BatchResultErrorEntry, SendMessageBatchCommand } from '@aws-sdk/client-sqs'
 import { OptionError, ServiceError } from '../model/errors.ts'
+import { checkOptions, shown } from '../model/option-rules.ts'
 import type { DeadLetter, DeadLetterDestination, StoreOptions } from '../processor/dead-letter.ts'
-import { checkNumber, checkOptions, shown } from './option-rules.ts'
+import { checkNumber } from './option-rules.ts'
 import { type Refused, storeAll } from './send-all.ts'
 import { type CallPorts, SYSTEM_PORTS } from './service-call.ts'
 import { type LetterMessage, type MessageRules, messageOfLetter } from './sqs-message-rules.ts'

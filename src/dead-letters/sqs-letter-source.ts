@@ -6,10 +6,11 @@ import {
   type Message,
   ReceiveMessageCommand
 } from '@aws-sdk/client-sqs'
+import { checkOptions } from '../model/option-rules.ts'
 import { type Deferred, deferred } from '../runtime/deferred.ts'
 import { retry } from '../runtime/retry.ts'
 import { type DeadLetterSource, type FoundLetter, foundIn } from './letter-source.ts'
-import { checkNumber, checkOptions } from './option-rules.ts'
+import { checkNumber } from './option-rules.ts'
 import { CALL_RETRIES, type CallPorts, SYSTEM_PORTS } from './service-call.ts'
 import { QUEUE_OPTIONS, SqsQueue, type SqsQueueOptions } from './sqs-queue.ts'
 

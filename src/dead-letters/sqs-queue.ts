@@ -1,7 +1,8 @@
 // The queue that dead letters are sent to and received from: its URL, the client, and calls with a deadline.
 import { SQSClient, type SQSClientConfig } from '@aws-sdk/client-sqs'
 import { OptionError } from '../model/errors.ts'
-import { checkName, checkNumber, shown } from './option-rules.ts'
+import { shown } from '../model/option-rules.ts'
+import { checkName, checkNumber } from './option-rules.ts'
 import { type CallPorts, callService } from './service-call.ts'
 import { regionOfQueue } from './sqs-message-rules.ts'
 

@@ -6,13 +6,14 @@ import {
   PutMetricDataCommand
 } from '@aws-sdk/client-cloudwatch'
 import { ServiceError } from '../model/errors.ts'
+import { checkOptions } from '../model/option-rules.ts'
 import { type Clock, systemClock } from '../runtime/clock.ts'
 import { withDeadline } from '../runtime/deadline.ts'
 import { cloudWatchDimensions, levelsOf, type ReportedLevel } from './cloudwatch-names.ts'
 import { type Gathered, type GatheredValue, MetricBuffer } from './metric-buffer.ts'
 import { specOf } from './metric-table.ts'
 import type { Metrics } from './metrics.ts'
-import { checkLevel, checkNamespace, checkOptions } from './option-rules.ts'
+import { checkLevel, checkNamespace } from './option-rules.ts'
 
 export type { Dimensions, Metrics } from './metrics.ts'
 

@@ -1,11 +1,13 @@
 // Metrics as lines of the embedded metric format of CloudWatch: where logs are taken to CloudWatch anyway, there are metrics
 // without a call. One line a flush for each thing that there are values of.
+
+import { checkOptions } from '../model/option-rules.ts'
 import { type Clock, systemClock } from '../runtime/clock.ts'
 import { cloudWatchDimensions, levelsOf, type ReportedLevel } from './cloudwatch-names.ts'
 import { type Gathered, type GatheredValue, MetricBuffer } from './metric-buffer.ts'
 import { specOf } from './metric-table.ts'
 import type { Metrics } from './metrics.ts'
-import { checkLevel, checkMethods, checkNamespace, checkOptions } from './option-rules.ts'
+import { checkLevel, checkMethods, checkNamespace } from './option-rules.ts'
 
 /** What metrics are written to. `process.stdout` fits, and any other writable stream. */
 export interface LineWriter {

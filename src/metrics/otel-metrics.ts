@@ -1,8 +1,9 @@
 // Metrics through the API of OpenTelemetry: whichever SDK the application has set up receives them.
 import { type Attributes, type Counter, type Histogram, type Meter, metrics as otel } from '@opentelemetry/api'
+import { checkOptions } from '../model/option-rules.ts'
 import { type MetricName, type MetricUnit, specOf } from './metric-table.ts'
 import type { Dimensions, Metrics } from './metrics.ts'
-import { checkLevel, checkMethods, checkOptions } from './option-rules.ts'
+import { checkLevel, checkMethods } from './option-rules.ts'
 
 export type { Dimensions, Metrics } from './metrics.ts'
 

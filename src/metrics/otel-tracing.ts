@@ -13,8 +13,9 @@ import {
   trace
 } from '@opentelemetry/api'
 import { OptionError } from '../model/errors.ts'
+import { checkOptions, shown } from '../model/option-rules.ts'
 import type { ConsumedRecord } from '../model/record.ts'
-import { checkMethods, checkOptions, shown } from './option-rules.ts'
+import { checkMethods } from './option-rules.ts'
 import type { CheckpointFacts, FetchFacts, FetchResult, ProcessFacts, SpanFacts, Tracing } from './tracing.ts'
 
 export type { CheckpointFacts, FetchFacts, FetchResult, ProcessFacts, SpanFacts, Tracing } from './tracing.ts'

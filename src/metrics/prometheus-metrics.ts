@@ -1,9 +1,10 @@
 // Metrics for Prometheus, in a registry of prom-client. Nothing is sent: whoever asks is answered with a text.
 import { Counter, Gauge, Histogram, type Metric, Registry } from 'prom-client'
+import { checkOptions } from '../model/option-rules.ts'
 import { type Clock, systemClock } from '../runtime/clock.ts'
 import { type MetricName, specOf } from './metric-table.ts'
 import type { Dimensions, Metrics } from './metrics.ts'
-import { checkLevel, checkMethods, checkOptions } from './option-rules.ts'
+import { checkLevel, checkMethods } from './option-rules.ts'
 
 export type { Dimensions, Metrics } from './metrics.ts'
 

@@ -1,20 +1,6 @@
 import { expect } from 'chai'
-import { checkName, checkNumber, checkOptions } from '../../src/dead-letters/option-rules.ts'
+import { checkName, checkNumber } from '../../src/dead-letters/option-rules.ts'
 import { OptionError } from '../../src/model/errors.ts'
-
-describe('checkOptions', () => {
-  it('refuses what is no object, and options that are not known', () => {
-    checkOptions({ path: 'x' }, ['path', 'other'])
-    expect(() => checkOptions(undefined, ['path'])).to.throw(
-      OptionError,
-      'options: is missing, expected an object with path'
-    )
-    expect(() => checkOptions({ Path: 'x' }, ['path'])).to.throw(
-      OptionError,
-      'Option Path: is not known; expected one of path'
-    )
-  })
-})
 
 describe('checkName', () => {
   it('takes a text, and says what was expected if there is none', () => {

@@ -1,14 +1,6 @@
 import { expect } from 'chai'
-import { checkLevel, checkMethods, checkNamespace, checkOptions, shown } from '../../src/metrics/option-rules.ts'
+import { checkLevel, checkMethods, checkNamespace } from '../../src/metrics/option-rules.ts'
 import { OptionError } from '../../src/model/errors.ts'
-
-describe('checkOptions', () => {
-  it('refuses what is no object, and names that are not known', () => {
-    checkOptions({ to: 1 }, ['to'])
-    expect(() => checkOptions(null, ['to', 'level'])).to.throw(OptionError, /options.*an object with to, level/)
-    expect(() => checkOptions({ zzz: 1 }, ['to', 'level'])).to.throw(OptionError, /zzz.*one of to, level/)
-  })
-})
 
 describe('checkLevel', () => {
   it('takes one of two words', () => {
@@ -32,14 +24,5 @@ describe('checkMethods', () => {
     for (const bad of [undefined, {}, { write: 1 }]) {
       expect(() => checkMethods('to', bad, ['write'], 'a stream')).to.throw(OptionError, /to.*expected a stream/)
     }
-  })
-})
-
-describe('shown', () => {
-  it('is short, and never more than the kind of what is no primitive', () => {
-    const values = [undefined, 'x', 'a'.repeat(100), () => {}, [1], { secret: 1 }, 7, null]
-    expect(values.map(shown)).to.deep.equal([
-      ...['missing', '"x"', `"${'a'.repeat(80)}…"`, 'a function', 'an array', 'an object', '7', 'null']
-    ])
   })
 })
