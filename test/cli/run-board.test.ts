@@ -1,37 +1,21 @@
 import { expect } from 'chai'
 import { RunBoard } from '../../src/cli/run-board.ts'
-import { silentLogger } from '../../src/runtime/logger.ts'
 import { VirtualClock } from '../../src/testing/virtual-clock.ts'
-import { WorkerEmitter } from '../../src/worker/events.ts'
 import type { WorkerHealth } from '../../src/worker/health-rules.ts'
-import { Observable } from '../../src/worker/observable.ts'
+import { WatchedWorker } from '../support/watched-worker.ts'
 
 const HEALTH: WorkerHealth = { color: 'green', state: 'running', paused: false, shards: [] }
-
-class Watched extends Observable {
-  readonly emitter: WorkerEmitter
-
-  constructor() {
-    const emitter = new WorkerEmitter(silentLogger)
-    super(emitter)
-    this.emitter = emitter
-  }
-
-  health(): WorkerHealth {
-    return HEALTH
-  }
-}
 
 const shard = (n: number) => ({ shardId: `shard-${n}`, leaseKey: `shard-${n}` })
 
 describe('RunBoard', () => {
   let clock: VirtualClock
-  let worker: Watched
+  let worker: WatchedWorker
   let board: RunBoard
 
   beforeEach(() => {
     clock = new VirtualClock()
-    worker = new Watched()
+    worker = new WatchedWorker(HEALTH)
     board = new RunBoard(worker, clock, { streamName: 'orders', applicationName: 'printer' })
   })
 

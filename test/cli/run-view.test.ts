@@ -3,33 +3,17 @@ import type { Output } from '../../src/cli/cli-ports.ts'
 import { RunBoard } from '../../src/cli/run-board.ts'
 import { boardLogger, isDrawable, jsonLogger, lineView, liveView, tellEvents } from '../../src/cli/run-view.ts'
 import { Terminal } from '../../src/cli/terminal.ts'
-import { silentLogger } from '../../src/runtime/logger.ts'
 import { VirtualClock } from '../../src/testing/virtual-clock.ts'
-import { WorkerEmitter } from '../../src/worker/events.ts'
 import type { WorkerHealth } from '../../src/worker/health-rules.ts'
-import { Observable } from '../../src/worker/observable.ts'
 import { CollectingOutput } from '../support/cli-rig.ts'
 import { collectingLogger } from '../support/collecting-logger.ts'
+import { WatchedWorker } from '../support/watched-worker.ts'
 
 const RED: WorkerHealth = {
   color: 'red',
   state: 'running',
   paused: false,
   shards: [{ shardId: 'shardId-000000000001', color: 'red', state: 'halted', paused: false, reason: 'halted: boom' }]
-}
-
-class Watched extends Observable {
-  readonly emitter: WorkerEmitter
-
-  constructor() {
-    const emitter = new WorkerEmitter(silentLogger)
-    super(emitter)
-    this.emitter = emitter
-  }
-
-  health(): WorkerHealth {
-    return RED
-  }
 }
 
 const SHARD = { shardId: 'shardId-000000000001', leaseKey: 'shardId-000000000001' }
@@ -74,7 +58,7 @@ describe('jsonLogger', () => {
 
 describe('boardLogger', () => {
   it('tells what happened in words', () => {
-    const board = new RunBoard(new Watched(), new VirtualClock(), { streamName: 's', applicationName: 'a' })
+    const board = new RunBoard(new WatchedWorker(RED), new VirtualClock(), { streamName: 's', applicationName: 'a' })
     const logger = boardLogger(() => board)
     logger.debug({}, 'hidden')
     logger.warn({ shardId: 'shardId-000000000007', error: new Error('boom') }, 'a processor failed')
@@ -89,7 +73,7 @@ describe('boardLogger', () => {
 
 describe('tellEvents', () => {
   it('tells what happens seldom, and a lease that was lost as a warning', () => {
-    const worker = new Watched()
+    const worker = new WatchedWorker(RED)
     const logger = collectingLogger()
     tellEvents(worker, logger)
     const { emitter } = worker
@@ -111,7 +95,7 @@ describe('tellEvents', () => {
 describe('lineView', () => {
   it('says how far the worker is, once a minute and no more', async () => {
     const clock = new VirtualClock()
-    const worker = new Watched()
+    const worker = new WatchedWorker(RED)
     const logger = collectingLogger()
     const board = new RunBoard(worker, clock, { streamName: 's', applicationName: 'a' })
     const view = lineView(logger, clock, board)
@@ -130,7 +114,7 @@ describe('liveView', () => {
   it('draws four frames a second, and leaves the last one', async () => {
     const clock = new VirtualClock()
     const terminal = aTerminal()
-    const board = new RunBoard(new Watched(), clock, { streamName: 'orders', applicationName: 'printer' })
+    const board = new RunBoard(new WatchedWorker(RED), clock, { streamName: 'orders', applicationName: 'printer' })
     const view = liveView(terminal, clock, board)
     await clock.advance(2_000)
     board.note('info', 'the very last')

@@ -5,6 +5,7 @@ import { ServiceError, ThrottledError } from '../../src/model/errors.ts'
 import { seededRandom } from '../../src/runtime/random.ts'
 import { FakeKinesis } from '../../src/testing/fake-kinesis.ts'
 import { VirtualClock } from '../../src/testing/virtual-clock.ts'
+import { whenOver } from '../support/when-over.ts'
 
 const SHARD = 'shardId-000000000000'
 
@@ -36,15 +37,7 @@ describe('tailShard', () => {
       },
       onRetry: error => retries.push(error)
     })
-  const outcome = async (tailing: Promise<string>): Promise<string> => {
-    let isOver = false
-    const over = (): void => {
-      isOver = true
-    }
-    tailing.then(over, over)
-    await clock.advanceUntil(() => isOver, 3_600_000)
-    return tailing
-  }
+  const outcome = (tailing: Promise<string>): Promise<string> => whenOver(clock, tailing)
 
   it('gives what is there, and what comes, until it is stopped', async () => {
     put('a', 'b')

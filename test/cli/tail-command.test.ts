@@ -3,6 +3,7 @@ import { aggregate } from '../../src/kpl/aggregate.ts'
 import { ServiceError } from '../../src/model/errors.ts'
 import { VirtualClock } from '../../src/testing/virtual-clock.ts'
 import { CliRig } from '../support/cli-rig.ts'
+import { whenOver } from '../support/when-over.ts'
 
 describe('millrace tail', () => {
   let clock: VirtualClock
@@ -14,15 +15,7 @@ describe('millrace tail', () => {
     rig.kinesis.createStream('orders', 2)
   })
 
-  const finish = async (tailing: Promise<number>): Promise<number> => {
-    let isOver = false
-    const over = (): void => {
-      isOver = true
-    }
-    tailing.then(over, over)
-    await clock.advanceUntil(() => isOver, 3_600_000)
-    return tailing
-  }
+  const finish = (tailing: Promise<number>): Promise<number> => whenOver(clock, tailing)
   const tail = (...argv: readonly string[]): Promise<number> => finish(rig.run('tail', 'orders', ...argv))
   const payloads = (): string[] => rig.stdout.lines.map(line => line.split('\t').slice(3).join('\t'))
   const putMany = (from: number, to: number): void => {
