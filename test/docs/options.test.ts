@@ -1,123 +1,18 @@
-// What the README says: its programs and those of the guides in docs compile in an empty strict project, their tables and its
-// policy are those of the code, all their links lead somewhere.
-import { execFile } from 'node:child_process'
-import {
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  symlinkSync,
-  writeFileSync
-} from 'node:fs'
-import { availableParallelism, tmpdir } from 'node:os'
-import { basename, dirname, join } from 'node:path'
-import { promisify } from 'node:util'
+// docs/options.md says what is true of every option: its name, its default, its range, the words it takes. The tables of options
+// in the guides say the same.
+import { availableParallelism } from 'node:os'
 import { getHeapStatistics } from 'node:v8'
 import { expect } from 'chai'
-import * as api from '../src/index.ts'
-import { seededRandom } from '../src/runtime/random.ts'
-import { WORKER_EVENT_NAMES } from '../src/worker/events.ts'
-import { OPTION_NAMES, type ResolvedOptions, resolveOptions } from '../src/worker/options.ts'
-import type { WorkerPorts } from '../src/worker/ports.ts'
-import { sourceFiles } from './support/source-files.ts'
+import * as api from '../../src/index.ts'
+import { seededRandom } from '../../src/runtime/random.ts'
+import { OPTION_NAMES, type ResolvedOptions, resolveOptions } from '../../src/worker/options.ts'
+import type { WorkerPorts } from '../../src/worker/ports.ts'
+import { codeIn, rowsUnder, tableTitled, textOf, wordsIn } from '../support/pages.ts'
 
-const ROOT = join(import.meta.dirname, '..')
-const readme = readFileSync(join(ROOT, 'README.md'), 'utf8')
-const GUIDES = readdirSync(join(ROOT, 'docs'))
-  .filter(name => name.endsWith('.md'))
-  .map(name => `docs/${name}`)
-/** Pages whose programs go on from what the reader has. */
-const FRAGMENTS = ['docs/testing.md']
-const run = promisify(execFile)
+const PAGE = 'docs/options.md'
 
-/** The programs of a page, by the names of files that they could be. */
-function programsOf(page: string): (readonly [file: string, code: string])[] {
-  const text = readFileSync(join(ROOT, page), 'utf8')
-  const name = basename(page, '.md')
-  return Array.from(text.matchAll(/```ts\n([\s\S]*?)```/g), ([, code = ''], number) => [`${name}-${number}.ts`, code])
-}
-
-/** What the headings of a page are linked to by. */
-function anchorsOf(page: string): string[] {
-  const headings = readFileSync(join(ROOT, page), 'utf8').matchAll(/^#+ (.*)$/gm)
-  return Array.from(headings, ([, text = '']) =>
-    text
-      .toLowerCase()
-      .replace(/[^\p{L}\p{N} _-]/gu, '')
-      .replaceAll(' ', '-')
-  )
-}
-
-/** A project with nothing in it but Millrace, as npm would install it, and the types of Node. */
-function emptyProject(): string {
-  const folder = mkdtempSync(join(tmpdir(), 'millrace-readme-'))
-  mkdirSync(join(folder, 'node_modules/@types'), { recursive: true })
-  symlinkSync(ROOT, join(folder, 'node_modules/millrace'), 'dir')
-  symlinkSync(join(ROOT, 'node_modules/@types/node'), join(folder, 'node_modules/@types/node'), 'dir')
-  writeFileSync(join(folder, 'package.json'), '{ "type": "module" }\n')
-  return folder
-}
-
-describe('README.md', () => {
-  it('has programs, as the guides have, that compile with tsc --strict in an empty project', async function () {
-    this.timeout(120_000)
-    expect(programsOf('README.md')).to.have.length(3)
-    const programs = ['README.md', ...GUIDES].filter(page => !FRAGMENTS.includes(page)).flatMap(programsOf)
-    expect(existsSync(join(ROOT, 'dist/index.d.ts')), 'dist is missing: npm run build').to.equal(true)
-    const folder = emptyProject()
-    try {
-      for (const [file, program] of programs) writeFileSync(join(folder, file), program)
-      const files = programs.map(([file]) => file)
-      const options = ['--strict', '--noEmit', '--module', 'nodenext', '--target', 'es2022', '--types', 'node']
-      const tsc = join(ROOT, 'node_modules/.bin/tsc')
-      const result = await run(tsc, [...options, ...files], { cwd: folder }).catch(error => error)
-      expect(result.stdout).to.equal('')
-    } finally {
-      rmSync(folder, { recursive: true, force: true })
-    }
-  })
-
-  it('lists every error class', () => {
-    for (const name of Object.keys(api).filter(key => key.endsWith('Error')))
-      expect(readme, name).to.include(`\`${name}\``)
-  })
-
-  it('lists every event, and no other', () => {
-    const names = rowsOf('Events').flatMap(([cell = '']) => codeIn(cell))
-    expect(names.sort()).to.deep.equal([...WORKER_EVENT_NAMES].sort())
-  })
-
-  it('lists every method of a record processor, and no other', () => {
-    const names = rowsOf('A class instead of a function').flatMap(([cell = '']) => codeIn(cell))
-    const methods = Object.getOwnPropertyNames(api.RecordProcessor.prototype).filter(name => name !== 'constructor')
-    expect(names.sort()).to.deep.equal([...methods, 'processRecords'].sort())
-  })
-
-  it('links to files that exist, as the guides do', () => {
-    const broken = ['README.md', ...GUIDES].flatMap(page => {
-      const links = readFileSync(join(ROOT, page), 'utf8').matchAll(/\]\((?!https?:)([^)#]+)(?:#[^)]*)?\)/g)
-      return Array.from(links, ([, target = '']) => target)
-        .filter(target => !existsSync(join(ROOT, dirname(page), target)))
-        .map(target => `${page}: ${target}`)
-    })
-    expect(broken).to.deep.equal([])
-  })
-
-  it('links to headings that exist, as the guides do', () => {
-    const broken = ['README.md', ...GUIDES].flatMap(page => {
-      const links = readFileSync(join(ROOT, page), 'utf8').matchAll(/\]\((?!https?:)([^)#]*)#([^)]+)\)/g)
-      return Array.from(links, ([, target = '', heading = '']) => [target, heading] as const)
-        .filter(([target, heading]) => !anchorsOf(target === '' ? page : join(dirname(page), target)).includes(heading))
-        .map(([target, heading]) => `${page}: ${target}#${heading}`)
-    })
-    expect(broken).to.deep.equal([])
-  })
-})
-
-describe('the options in README.md', () => {
-  const rows = rowsOf('Options').map(([names = '', cell = '', meaning = '']) => {
+describe('docs/options.md', () => {
+  const rows = rowsUnder(PAGE, 'Every option').map(([names = '', cell = '', meaning = '']) => {
     const [, byDefault = '', range] = /^(.*?)(?: \((.*)\))?$/.exec(cell) ?? []
     return { names: codeIn(names), byDefault, range, text: `${cell} ${meaning}` }
   })
@@ -180,7 +75,7 @@ describe('the options in README.md', () => {
   })
 
   it('say how long a stop may take', async () => {
-    const [, least, most] = /`stop\(\{ graceMs \}\)` .*?, ([\d,]+) to ([\d,]+)\)/.exec(readme) ?? []
+    const [, least, most] = /`stop\(\{ graceMs \}\)` .*?, ([\d,]+) to ([\d,]+)\)/.exec(textOf(PAGE)) ?? []
     // A worker that was never started uses no door.
     const ports = { kinesis: {}, store: api.memoryLeaseStore() } as Partial<WorkerPorts>
     const worker = new api.Worker(VALID, ports)
@@ -192,10 +87,10 @@ describe('the options in README.md', () => {
 })
 
 describe('the options in the guides', () => {
-  it('are all there are, with the defaults that README.md says', () => {
+  it('are all there are, with the defaults that docs/options.md says', () => {
     const page = 'docs/failure-handling.md'
     for (const option of ['onProcessorError', 'concurrency', 'batch']) {
-      const rows = tableUnder(page, `option of \`${option}\``)
+      const rows = tableTitled(page, `option of \`${option}\``)
       expect(rows.flatMap(([names = '']) => codeIn(names)).sort(), option).to.deep.equal(namesWithin(option).sort())
       for (const [names = '', byDefault = ''] of rows.filter(([, cell = '']) => /^[\d,]+(, [\d,]+)*$/.test(cell))) {
         const told = byDefault.split(/, (?=\d)/)
@@ -215,40 +110,9 @@ describe('the options in the guides', () => {
       ['docs/dead-letters.md', 'option', redrive],
       ['docs/health.md', 'option of `serveHealth`', health]
     ] as const) {
-      const told = tableUnder(page, title).flatMap(([cell = '']) => codeIn(cell).map(code => code.replace(/\(.*/, '')))
+      const told = tableTitled(page, title).flatMap(([cell = '']) => codeIn(cell).map(code => code.replace(/\(.*/, '')))
       expect(told.sort(), page).to.deep.equal(namesIn(refusal).sort())
     }
-  })
-})
-
-describe('the IAM policy in README.md', () => {
-  const [, policy = '', prose = ''] = /## IAM policy\n+```json\n([\s\S]*?)```([\s\S]*?)\n## /.exec(readme) ?? []
-  const allowed: string[] = JSON.parse(policy).Statement.flatMap(({ Action }: { Action: string[] }) => Action)
-  const [, additions = ''] = /\bAdd (.*)/.exec(prose) ?? []
-  const added = codeIn(additions).filter(word => word.includes(':'))
-
-  it('allows the calls that are made, together with what the text says to add, and no other', () => {
-    // What a call needs beside its own permission: CreateTable with tags, and reading an encrypted stream.
-    const besides = ['dynamodb:TagResource', 'kms:Decrypt']
-    expect([...allowed, ...added].sort()).to.deep.equal([...callsMade(), ...besides].sort())
-  })
-
-  it('leaves out what only some applications need', () => {
-    expect(added).to.deep.equal([
-      ...['kinesis:RegisterStreamConsumer', 'kinesis:DescribeStreamConsumer', 'kinesis:SubscribeToShard'],
-      'kinesis:ListStreamConsumers',
-      ...['dynamodb:TagResource', 'dynamodb:UpdateContinuousBackups', 'kms:Decrypt'],
-      ...['kinesis:PutRecords', 'sqs:SendMessage', 's3:PutObject'],
-      ...[
-        'sqs:ReceiveMessage',
-        'sqs:DeleteMessage',
-        'sqs:ChangeMessageVisibility',
-        's3:ListBucket',
-        's3:GetObject',
-        's3:DeleteObject'
-      ],
-      'cloudwatch:PutMetricData'
-    ])
   })
 })
 
@@ -406,65 +270,13 @@ function endOf(text: string | undefined): number {
   }
 }
 
-/** A value as it stands in the README. */
+/** A value as it stands on the page. */
 function show(value: unknown): string {
   if (typeof value === 'string') return `'${value}'`
   if (typeof value !== 'object' || value === null) return String(value)
   return `{ ${Object.entries(value)
     .map(([key, inner]) => `${key}: ${show(inner)}`)
     .join(', ')} }`
-}
-
-/** Permissions for the commands of the SDK that src imports. */
-function callsMade(): string[] {
-  const commands = sourceFiles().flatMap(({ imports }) =>
-    imports
-      .filter(({ target }) => target.startsWith('@aws-sdk/'))
-      .flatMap(({ target, names }) => names.filter(name => name.endsWith('Command')).map(name => ({ target, name })))
-  )
-  const calls = commands.map(({ target, name }) => {
-    const call = name.replace(/Command$/, '')
-    if (target === '@aws-sdk/client-cloudwatch') return `cloudwatch:${call}`
-    if (target === '@aws-sdk/client-kinesis') return `kinesis:${call}`
-    // What these allow has other names than what is called.
-    if (target === '@aws-sdk/client-sqs') return `sqs:${call.replace(/Batch$/, '')}`
-    if (target === '@aws-sdk/client-s3') return `s3:${call === 'ListObjectsV2' ? 'ListBucket' : call}`
-    // The document client has names of its own for the calls about one item.
-    return `dynamodb:${/^(Delete|Get|Put|Update)$/.test(call) ? `${call}Item` : call}`
-  })
-  return [...new Set(calls)]
-}
-
-/** The cells of each row of the table under a heading, but for the titles and the line below them. */
-function rowsOf(heading: string): string[][] {
-  const [, section = ''] = new RegExp(`\n## ${heading}\n([\\s\\S]*?)\n## `).exec(readme) ?? []
-  return cellsOf(section.split('\n').filter(line => line.startsWith('| '))).slice(1)
-}
-
-/** The same of the table of a guide whose first column has this title. */
-function tableUnder(page: string, title: string): string[][] {
-  const lines = readFileSync(join(ROOT, page), 'utf8').split('\n')
-  const from = lines.findIndex(line => line.startsWith(`| ${title} |`))
-  expect(from, `a table of ${page}`).to.be.greaterThan(-1)
-  const to = lines.findIndex((line, index) => index > from && !line.startsWith('|'))
-  return cellsOf(lines.slice(from + 2, to))
-}
-
-function cellsOf(lines: readonly string[]): string[][] {
-  return lines.map(line =>
-    line
-      .slice(1, -1)
-      .split('|')
-      .map(cell => cell.trim())
-  )
-}
-
-function codeIn(text: string): string[] {
-  return wordsIn(text, /`([^`]+)`/g)
-}
-
-function wordsIn(text: string, pattern: RegExp): string[] {
-  return Array.from(text.matchAll(pattern), ([, word = '']) => word)
 }
 
 function numberOf(text: string | undefined): number {
