@@ -20,6 +20,8 @@ interface Told {
 
 /** Languages of blocks that are typed; a block without any may be a picture as well. */
 const SHELL = ['sh', 'bash', 'console', 'shell']
+const NAMES = ['', ...makeProgram(new CliRig().ports, '1').command.commands.map(command => command.name())]
+const SPANS = ['fetch', 'process', 'checkpoint']
 const FIRST = /^\s*(?:\$ )?(?:\w+=\S+ )*(?:npx|npm|node|bash|millrace|aws)\b/
 
 function told(): Told[] {
@@ -32,9 +34,17 @@ function told(): Told[] {
       if (!SHELL.includes(language) && language !== '') return []
       return commandsOf(`${page}:${line}`, typed.join('\n'))
     })
-    const inline = codeIn(proseOf(page)).filter(code => FIRST.test(code))
+    const inline = codeIn(proseOf(page)).filter(code => FIRST.test(code) && !isName(code))
     return [...blocks, ...inline.flatMap(code => commandsOf(page, code))]
   })
+}
+
+/** Whether it is mentioned, and not called: a program, perhaps with one of its commands; or a span of the tracing. */
+function isName(code: string): boolean {
+  const [program, name = '', ...others] = code.replace(/^npx /, '').split(' ')
+  if (others.length > 0) return false
+  if (program === 'npm') return name === 'run'
+  return program === 'millrace' && [...NAMES, ...SPANS].includes(name)
 }
 
 function commandsOf(where: string, text: string): Told[] {

@@ -1,6 +1,6 @@
 // Data on pages is what it says it is: every block of JSON and of YAML parses.
 import { expect } from 'chai'
-import { load } from 'js-yaml'
+import { parse } from 'yaml'
 import { blocksOf, PAGES } from '../support/pages.ts'
 
 /** Reads a block. JSON may be several lines of one value each. */
@@ -11,7 +11,7 @@ const READERS: Readonly<Record<string, (text: string) => unknown>> = {
       .trim()
       .split('\n')
       .map(line => JSON.parse(line)),
-  yaml: text => load(text)
+  yaml: text => parse(text)
 }
 
 describe('the data on the pages', () => {

@@ -16,7 +16,7 @@ describe('docs/options.md', () => {
     const [, byDefault = '', range] = /^(.*?)(?: \((.*)\))?$/.exec(cell) ?? []
     return { names: codeIn(names), byDefault, range, text: `${cell} ${meaning}` }
   })
-  const textOf = (name: string): string => rows.find(({ names }) => names.includes(name))?.text ?? ''
+  const cellOf = (name: string): string => rows.find(({ names }) => names.includes(name))?.text ?? ''
 
   it('are all there are, nested ones included', () => {
     const known = OPTION_NAMES.flatMap(name => {
@@ -28,13 +28,13 @@ describe('docs/options.md', () => {
 
   it('are all there are in an option that is an object itself', () => {
     for (const name of ['leases.billing', 'onProcessorError.circuitBreaker']) {
-      const words = textOf(name).match(/\w+(?=:)/g)
+      const words = cellOf(name).match(/\w+(?=:)/g)
       expect(new Set(words), name).to.deep.equal(new Set(namesWithin(name)))
     }
   })
 
   it('say when a circuit breaker opens, and for how long', () => {
-    const told = textOf('onProcessorError.circuitBreaker')
+    const told = cellOf('onProcessorError.circuitBreaker')
     const [, byDefault] = /(\{ failures.*?\})/.exec(told) ?? []
     expect(byDefault).to.equal(show(resolved(['onProcessorError.circuitBreaker', {}]).breaker))
     const ranges = Array.from(told.matchAll(/\(([\d,]+) to ([\d,]+)\)/g), ([, ...ends]) => ends.map(numberOf))
@@ -61,7 +61,7 @@ describe('docs/options.md', () => {
   }
 
   it('say how long the name of an application may be', () => {
-    const [, least, most] = /(\d+) to (\d+) letters/.exec(textOf('applicationName')) ?? []
+    const [, least, most] = /(\d+) to (\d+) letters/.exec(cellOf('applicationName')) ?? []
     const accepted = [numberOf(least) - 1, numberOf(least), numberOf(most), numberOf(most) + 1].map(
       length => refusalOf(['applicationName', 'a'.repeat(length)]) === undefined
     )
@@ -70,7 +70,7 @@ describe('docs/options.md', () => {
 
   it('say what a provisioned table has', () => {
     const { leases } = resolved(['leases.billing', { mode: 'provisioned' }])
-    const [, told = ''] = /(\{ mode: 'provisioned'.*?\})/.exec(textOf('leases.billing')) ?? []
+    const [, told = ''] = /(\{ mode: 'provisioned'.*?\})/.exec(cellOf('leases.billing')) ?? []
     expect(told).to.equal(show(leases.billing))
   })
 
