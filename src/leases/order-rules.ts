@@ -9,7 +9,7 @@ export interface Hold {
   readonly why: string
   /** Who gave the order, in words. */
   readonly by: string
-  /** Whether it stands until it is taken back. Otherwise it lapses when `beat` stands still, see {@link HOLD_LAPSE_MS}. */
+  /** Whether it stands until it is taken back. Otherwise it lapses once `beat` has stood still for a minute. */
   readonly isKept: boolean
   /** Counted up by whoever gave the order, for as long as that is at work. */
   readonly beat: number

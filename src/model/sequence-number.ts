@@ -5,8 +5,8 @@
 export type Sentinel = 'TRIM_HORIZON' | 'LATEST' | 'AT_TIMESTAMP' | 'SHARD_END'
 
 /**
- * A position in a shard. `sequenceNumber` is decimal digits (about 56 of them) or a {@link Sentinel};
- * `subSequenceNumber` counts user records inside one aggregated Kinesis record from 0, and is 0 everywhere else.
+ * A position in a shard. `sequenceNumber` is decimal digits (about 56 of them) or one of the words `TRIM_HORIZON`, `LATEST`,
+ * `AT_TIMESTAMP` and `SHARD_END`; `subSequenceNumber` counts user records inside one aggregated Kinesis record from 0, and is 0 everywhere else.
  */
 export interface ExtendedSequenceNumber {
   /** Decimal digits, about 56 of them, or a word such as `TRIM_HORIZON`. */

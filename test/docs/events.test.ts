@@ -12,7 +12,10 @@ describe('docs/events.md', () => {
   })
 
   it('lists every error class with its code, and no other', () => {
-    const told = rowsUnder('docs/events.md', 'Errors').map(([name = '', code = '']) => [...codeIn(name), ...codeIn(code)])
+    const told = rowsUnder('docs/events.md', 'Errors').map(([name = '', code = '']) => [
+      ...codeIn(name),
+      ...codeIn(code)
+    ])
     const known = Object.entries(errors).flatMap(([name, value]) => {
       const { code } = Object(value) as { readonly code?: string }
       return typeof code === 'string' ? [[name, code]] : []

@@ -27,9 +27,15 @@ describe('docs/getting-started.md', () => {
 
   it('shows lines that only amounts, ports and workers may differ in', () => {
     const line = 'orders → printer   ● green   2 workers   850 ms behind   second leads'
-    expect(patternOf(line, WORKERS).test('orders → printer   ● green   2 workers   1.2 s behind   third leads')).to.equal(true)
-    expect(patternOf(line, WORKERS).test('orders → printer   ● red   2 workers   850 ms behind   second leads')).to.equal(false)
-    expect(patternOf(line, WORKERS).test('orders → printer   ● green   1 worker   850 ms behind   second leads')).to.equal(false)
+    expect(
+      patternOf(line, WORKERS).test('orders → printer   ● green   2 workers   1.2 s behind   third leads')
+    ).to.equal(true)
+    expect(
+      patternOf(line, WORKERS).test('orders → printer   ● red   2 workers   850 ms behind   second leads')
+    ).to.equal(false)
+    expect(
+      patternOf(line, WORKERS).test('orders → printer   ● green   1 worker   850 ms behind   second leads')
+    ).to.equal(false)
     const local = 'export AWS_ENDPOINT_URL_KINESIS=http://127.0.0.1:4567'
     expect(patternOf(local, []).test('a\nexport AWS_ENDPOINT_URL_KINESIS=http://127.0.0.1:35421\nb')).to.equal(true)
     expect(patternOf('shard 0 customer-7 tea', []).test('shard 0 customer-8 tea')).to.equal(false)

@@ -4,7 +4,8 @@ import { codeIn, textOf } from '../support/pages.ts'
 import { sourceFiles } from '../support/source-files.ts'
 
 describe('the IAM policy in README.md', () => {
-  const [, policy = '', prose = ''] = /## IAM policy\n+```json\n([\s\S]*?)```([\s\S]*?)\n## /.exec(textOf('README.md')) ?? []
+  const [, policy = '', prose = ''] =
+    /## IAM policy\n+```json\n([\s\S]*?)```([\s\S]*?)\n## /.exec(textOf('README.md')) ?? []
   const allowed: string[] = JSON.parse(policy).Statement.flatMap(({ Action }: { Action: string[] }) => Action)
   const [, additions = ''] = /\bAdd (.*)/.exec(prose) ?? []
   const added = codeIn(additions).filter(word => word.includes(':'))

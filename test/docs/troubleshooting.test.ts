@@ -34,7 +34,12 @@ describe('docs/troubleshooting.md', () => {
   })
 
   it('would notice a message, an event or an option that there is none of', () => {
-    for (const code of ['a message that nobody writes', 'shard:exploded', 'leases.noSuchOption', '… is not … at all, ever']) {
+    for (const code of [
+      'a message that nobody writes',
+      'shard:exploded',
+      'leases.noSuchOption',
+      '… is not … at all, ever'
+    ]) {
       expect(strangersIn(code), code).to.not.deep.equal([])
     }
   })

