@@ -22,7 +22,7 @@ interface Told {
 const SHELL = ['sh', 'bash', 'console', 'shell']
 const NAMES = ['', ...makeProgram(new CliRig().ports, '1').command.commands.map(command => command.name())]
 const SPANS = ['fetch', 'process', 'checkpoint']
-const FIRST = /^\s*(?:\$ )?(?:\w+=\S+ )*(?:npx|npm|node|bash|millrace|aws)\b/
+const FIRST = /^\s*(?:\$ )?(?:\w+=\S+ )*(?:(?:npx|npm|node|bash|millrace|aws)\b|.*\| millrace\b)/
 
 function told(): Told[] {
   return PAGES.flatMap(page => {

@@ -100,6 +100,22 @@ describe('the options in the guides', () => {
     }
   })
 
+  it('are there, with their defaults, where those of KCL stand beside them', () => {
+    const rows = rowsUnder('docs/migrating-from-kcl.md', 'Options').map(([, , names = '', byDefault = '']) => ({
+      names: codeIn(names),
+      defaults: byDefault.split(/, (?=\d)/)
+    }))
+    expect(rows.flatMap(({ names }) => names).length).to.be.greaterThan(20)
+    for (const { names, defaults } of rows) {
+      for (const [index, name] of names.entries()) {
+        expect(refusalOf([name, undefined])?.message ?? '', name).to.not.include('is not known')
+        const told = defaults[index] ?? ''
+        if (/^[\d,]+$/.test(told)) expectDefault(name, `${told}${unitOf(name)}`)
+        else if (told.startsWith('`')) expectDefault(name, told)
+      }
+    }
+  })
+
   it('are all that tumbling windows, re-driving and the health endpoint have', async () => {
     const windows = catching(() => api.tumblingWindows({ zzz: 1 } as never))
     const redrive = await api.redriveDeadLetters({ zzz: 1 } as never).catch(error => error)
