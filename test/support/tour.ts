@@ -103,14 +103,9 @@ class Tour {
     const { length } = terminal.output
     // A program that goes on has begun once it has said something; others are waited for.
     const goesOn = /^\s*npx millrace (local|run)\b.*$/m.test(text)
-    await pollUntil(
-      'the end of the commands',
-      () => {
-        if (terminal.hasEnded) throw new Error('a command failed')
-        return terminal.isReady || (goesOn && terminal.output.length > length)
-      },
-      stepMs
-    )
+    const goesWell = (): boolean => terminal.isReady || (goesOn && terminal.output.length > length)
+    await pollUntil('the end of the commands', () => goesWell() || terminal.hasEnded, stepMs)
+    if (!goesWell()) throw new Error('a command failed')
   }
 
   async #see({ terminals, lines }: Step & { readonly kind: 'see' }): Promise<void> {
