@@ -62,6 +62,7 @@ const TYPES = [
   'EachHandler',
   'EmfMetricsOptions',
   'ExtendedSequenceNumber',
+  'FailedRecord',
   'FailureAction',
   'FailureDecision',
   'FanOutOptions',

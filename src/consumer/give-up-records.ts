@@ -1,6 +1,7 @@
 // Gives records up: has their dead letters stored, however often that takes, or notes that they are skipped. Nothing is given
 // up before its letter is stored.
-import { DeadLetterError, OptionError } from '../model/errors.ts'
+import { DeadLetterError, FailedRecordsError, OptionError } from '../model/errors.ts'
+import type { ConsumedRecord } from '../model/record.ts'
 import { type ExtendedSequenceNumber, positionOf } from '../model/sequence-number.ts'
 import type { DeadLetter, DeadLetterDestination } from '../processor/dead-letter.ts'
 import { backoffMs } from '../runtime/backoff.ts'
@@ -85,7 +86,9 @@ async function storeLetters(given: GivenUp, options: GiveUpOptions): Promise<Cal
 function lettersOf({ records, cause, attempts }: GivenUp, options: GiveUpOptions): DeadLetter[] {
   const { stream, applicationName, shardId, clock } = options
   const givenUpAtMs = clock.epochMs()
-  const error = describe(cause)
+  const common = describe(cause)
+  const reasonOf = (record: ConsumedRecord): DeadLetter['error'] =>
+    cause instanceof FailedRecordsError ? describe(cause.reasonOf(record)) : common
   return records.map(record => ({
     stream,
     applicationName,
@@ -97,7 +100,7 @@ function lettersOf({ records, cause, attempts }: GivenUp, options: GiveUpOptions
     ...(record.arrivedAtMs !== undefined && { arrivedAtMs: record.arrivedAtMs }),
     givenUpAtMs,
     attempts,
-    error
+    error: reasonOf(record)
   }))
 }
 

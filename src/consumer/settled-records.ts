@@ -3,6 +3,7 @@
 import { FailedRecordsError, OptionError, type ProcessorGoneError } from '../model/errors.ts'
 import type { ConsumedRecord } from '../model/record.ts'
 import type { ExtendedSequenceNumber } from '../model/sequence-number.ts'
+import { namedRecord, type PartialFailure } from '../processor/failure-rules.ts'
 import type { ProcessRecordsOutcome } from '../processor/record-processor.ts'
 import type { Attempt } from './user-call.ts'
 
@@ -24,6 +25,11 @@ export interface Checkpointed {
   isStored(record: ConsumedRecord): boolean
 }
 
+/** What a result names as failed: the index of each, with the reason if there is one; or why it cannot be read. */
+type ReadList =
+  | { readonly failed: readonly (readonly [index: number, reason: unknown])[] }
+  | { readonly failed?: undefined; readonly error: unknown }
+
 /** The records of one call, and which of them are settled. */
 export class SettledRecords {
   readonly #records: readonly ConsumedRecord[]
@@ -33,9 +39,7 @@ export class SettledRecords {
   /** By index. Made when the first record is settled on its own. */
   #settled: Set<number> | undefined
   /** What was read from a result: its list may be one that can be read only once. */
-  #read:
-    | { readonly result: ProcessRecordsOutcome; readonly indices?: readonly number[]; readonly error?: unknown }
-    | undefined
+  #read: (ReadList & { readonly result: ProcessRecordsOutcome }) | undefined
 
   constructor(records: readonly ConsumedRecord[], checkpointed: Checkpointed) {
     this.#records = records
@@ -70,7 +74,7 @@ export class SettledRecords {
   failureIn(result: ProcessRecordsOutcome): unknown {
     try {
       const { size } = this.#named(result)
-      return size > 0 && size >= this.open().length ? new FailedRecordsError(size, this.#records.length) : undefined
+      return size > 0 && size >= this.open().length ? this.#errorOf(result) : undefined
     } catch (cause) {
       return cause
     }
@@ -85,8 +89,7 @@ export class SettledRecords {
         if (named.size === 0) return { kind: 'done', done: this.#records, failed: [], isNamed: false }
         const failed = this.#records.filter((_, index) => named.has(index))
         const done = this.#records.filter((_, index) => !named.has(index))
-        const cause = new FailedRecordsError(failed.length, this.#records.length)
-        return { kind: 'failed', cause, done, failed, isNamed: true }
+        return { kind: 'failed', cause: this.#errorOf(attempt.value), done, failed, isNamed: true }
       } catch (cause) {
         return this.#asFailed({ kind: 'failed', cause })
       }
@@ -103,33 +106,40 @@ export class SettledRecords {
     return { ...attempt, done, failed, isNamed: false }
   }
 
-  /** Which records the result names as failed, but for those that are settled all the same. */
-  #named(result: ProcessRecordsOutcome): ReadonlySet<number> {
+  #errorOf(result: ProcessRecordsOutcome): FailedRecordsError {
+    const named = this.#named(result)
+    const said = [...named].filter(([, reason]) => reason !== undefined)
+    const reasons = new Map(said.map(([index, reason]) => [keyOf(this.#records[index] as ConsumedRecord), reason]))
+    return new FailedRecordsError(named.size, this.#records.length, reasons)
+  }
+
+  /** Which records the result names as failed, and why, but for those that are settled all the same. */
+  #named(result: ProcessRecordsOutcome): ReadonlyMap<number, unknown> {
     const failed: unknown = typeof result === 'object' && result !== null ? result.failed : undefined
-    if (failed === undefined) return new Set()
+    if (failed === undefined) return new Map()
     if (typeof (failed as Partial<Iterable<unknown>> | null)?.[Symbol.iterator] !== 'function') {
       throw new OptionError('failed', 'in the result of the handler is not iterable, expected the records that failed')
     }
-    if (this.#read?.result !== result) this.#read = this.#readList(result, failed as Iterable<ExtendedSequenceNumber>)
-    const { indices, error } = this.#read
-    if (indices === undefined) throw error
-    return new Set(indices.filter(index => !this.#isSettled(index)))
+    if (this.#read?.result !== result) this.#read = { ...this.#readList(result as PartialFailure), result }
+    if (this.#read.failed === undefined) throw this.#read.error
+    return new Map(this.#read.failed.filter(([index]) => !this.#isSettled(index)))
   }
 
-  #readList(result: ProcessRecordsOutcome, failed: Iterable<ExtendedSequenceNumber>) {
+  #readList({ failed, reason: common }: PartialFailure): ReadList {
     try {
-      return { result, indices: [...failed].map(each => this.#indexOf(each, 'failed')) }
+      const named = [...failed].map(namedRecord)
+      return { failed: named.map(({ record, reason }) => [this.#indexOf(record, 'failed'), reason ?? common]) }
     } catch (error) {
-      return { result, error }
+      return { error }
     }
   }
 
-  #indexOf(position: ExtendedSequenceNumber, what: string): number {
+  #indexOf(position: ExtendedSequenceNumber | undefined, what: string): number {
     this.#indices ??= new Map(this.#records.map((record, index) => [keyOf(record), index]))
     const index = this.#indices.get(keyOf(Object(position)))
     if (index !== undefined) return index
     const isPosition = typeof Object(position).sequenceNumber === 'string'
-    const named = isPosition ? keyOf(position) : `something of type ${position === null ? 'null' : typeof position}`
+    const named = isPosition ? keyOf(Object(position)) : `something of type ${position === null ? 'null' : typeof position}`
     throw new OptionError(what, `names ${named}, expected a record of this call`)
   }
 }

@@ -16,12 +16,28 @@ import { OptionError } from '../model/errors.ts'
 import { checkOptions, shown } from '../model/option-rules.ts'
 import type { ConsumedRecord } from '../model/record.ts'
 import { checkMethods } from './option-rules.ts'
-import type { CheckpointFacts, FetchFacts, FetchResult, ProcessFacts, SpanFacts, Tracing } from './tracing.ts'
+import { carrierOfActiveSpan } from './otel-carrier.ts'
+import type {
+  CheckpointFacts,
+  FetchFacts,
+  FetchResult,
+  ProcessFacts,
+  SpanFacts,
+  ThreadTracing,
+  TraceCarrier,
+  Tracing
+} from './tracing.ts'
 
-export type { CheckpointFacts, FetchFacts, FetchResult, ProcessFacts, SpanFacts, Tracing } from './tracing.ts'
-
-/** What a producer put into a record, by name, such as `traceparent`. */
-export type TraceCarrier = Readonly<Record<string, string>>
+export type {
+  CheckpointFacts,
+  FetchFacts,
+  FetchResult,
+  ProcessFacts,
+  SpanFacts,
+  ThreadTracing,
+  TraceCarrier,
+  Tracing
+} from './tracing.ts'
 
 /** Which tracer, and where the context is in a record. */
 export interface OtelTracingOptions {
@@ -54,6 +70,7 @@ export function otelTracing(options: OtelTracingOptions = {}): Tracing {
 }
 
 class OtelTracing implements Tracing {
+  readonly threads: ThreadTracing = { carrier: carrierOfActiveSpan, module: besideThisModule() }
   readonly #tracer: Tracer
   readonly #carrierOf: OtelTracingOptions['carrierOf']
 
@@ -129,6 +146,12 @@ function attributesOf({ application, stream, worker, shardId }: SpanFacts): Attr
     'aws.kinesis.consumer.name': worker,
     'millrace.application': application
   }
+}
+
+// The extension is that of the running code: compiled, or the source itself.
+function besideThisModule(): URL {
+  const [extension = '.js'] = /\.\w+$/.exec(import.meta.url) ?? []
+  return new URL(`./otel-carrier${extension}`, import.meta.url)
 }
 
 /** Does `work` with the span as the active one, and ends it when that is done. */

@@ -43,8 +43,24 @@ export interface CheckpointFacts extends SpanFacts {
   readonly position: string
 }
 
+/** What a span is known by elsewhere, by name, such as `traceparent`. */
+export type TraceCarrier = Readonly<Record<string, string>>
+
+/** How spans go on in other threads, where code of the user may live. */
+export interface ThreadTracing {
+  /** What the span that is active now is known by. `undefined`: none is. */
+  carrier(): TraceCarrier | undefined
+  /** A module that is loaded there: it exports `within`, a {@link WithinTrace}. */
+  readonly module: URL
+}
+
+/** Does `work` inside of the span that is known by `carrier`, and returns what it does. */
+export type WithinTrace = <T>(carrier: TraceCarrier, work: () => T) => T
+
 /** Where spans go. Each method makes one, does `work` inside of it, and has it end when that is done, or has failed. */
 export interface Tracing {
+  /** How the spans of code that lives in threads come to be inside of those made here. Absent: they do not. */
+  readonly threads?: ThreadTracing
   /** A read. `resultOf` says what to note of what came back. */
   fetch<T>(facts: FetchFacts, work: () => Promise<T>, resultOf: (value: T) => FetchResult): Promise<T>
   /** A call of the user's code, whose own spans are inside of this one. What it returns or throws is passed on as it is. */

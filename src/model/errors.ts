@@ -156,17 +156,26 @@ export class HandlerTimeoutError extends ConsumerError {
   }
 }
 
-/** The user's code returned, and named records that it has not processed. */
+/** The user's code returned, and named records that it has not processed. The `cause` is the first reason that it gave, if any. */
 export class FailedRecordsError extends ConsumerError {
   static readonly code = 'FAILED_RECORDS'
   readonly code = FailedRecordsError.code
   readonly retryable = true
   /** How many records it named. */
   readonly failed: number
+  readonly #reasons: ReadonlyMap<string, unknown>
 
-  constructor(failed: number, records: number) {
-    super(`${failed} of ${records} records were returned as failed`)
+  /** @param reasons why records have failed, by their positions as `sequence#subSequence`; those without a reason are absent */
+  constructor(failed: number, records: number, reasons: ReadonlyMap<string, unknown> = new Map()) {
+    const [cause] = reasons.values()
+    super(`${failed} of ${records} records were returned as failed`, cause === undefined ? {} : { cause })
     this.failed = failed
+    this.#reasons = reasons
+  }
+
+  /** Why a record has failed, as the user's code says; this error, if it does not. */
+  reasonOf(record: { readonly sequenceNumber: string; readonly subSequenceNumber: number }): unknown {
+    return this.#reasons.get(`${record.sequenceNumber}#${record.subSequenceNumber}`) ?? this
   }
 }
 

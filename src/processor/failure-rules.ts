@@ -16,8 +16,24 @@ export type FailureAction = 'retry' | 'bisect' | LastResort
 
 /** What user code returns that has failed with some of its records: the others are settled, and these are delivered again. */
 export interface PartialFailure {
-  /** The records, or their positions, in any order. Without any, all of them are settled. */
-  readonly failed: Iterable<ExtendedSequenceNumber>
+  /** The records, or their positions, in any order, each with its reason if there is one. Without any, all of them are settled. */
+  readonly failed: Iterable<ExtendedSequenceNumber | FailedRecord>
+  /** Why those have failed that have no reason of their own: an error, mostly. It stands in dead letters. Absent: that is not said. */
+  readonly reason?: unknown
+}
+
+/** A record that has failed, and why. */
+export interface FailedRecord {
+  /** The record, or its position. */
+  readonly record: ExtendedSequenceNumber
+  /** An error, mostly. It stands in the dead letter of this record. */
+  readonly reason: unknown
+}
+
+/** What user code names as failed, taken apart: which record that is, and the reason, if it has one of its own. */
+export function namedRecord(named: ExtendedSequenceNumber | FailedRecord): Partial<FailedRecord> {
+  const isWithReason = typeof named === 'object' && named !== null && 'record' in named
+  return isWithReason ? { record: named.record, reason: named.reason } : { record: named }
 }
 
 /** What a policy is told of a failure, to decide what follows. */

@@ -2,7 +2,6 @@
 // throwing means again.
 import { OptionError } from '../model/errors.ts'
 import type { ConsumedRecord } from '../model/record.ts'
-import type { ExtendedSequenceNumber } from '../model/sequence-number.ts'
 import type { PartialFailure } from './failure-rules.ts'
 import { type ProcessRecordsInput, type ProcessRecordsOutcome, RecordProcessor } from './record-processor.ts'
 
@@ -57,8 +56,7 @@ export class HandlerProcessor extends RecordProcessor {
   }
 
   override async processRecords({ records, ...context }: ProcessRecordsInput): Promise<PartialFailure | undefined> {
-    const failed = failedOf(await this.#handler(records, context))
-    return failed === undefined ? undefined : { failed }
+    return failureOf(await this.#handler(records, context))
   }
 }
 
@@ -75,13 +73,13 @@ export function keepsNothing(processor: RecordProcessor): boolean {
  *
  * @throws OptionError if it returns what another kind of code would: that it has failed, or that it has not begun
  */
-function failedOf(result: unknown): Iterable<ExtendedSequenceNumber> | undefined {
+function failureOf(result: unknown): PartialFailure | undefined {
   if (typeof result === 'function' || typeof Object(result).processRecords === 'function') {
     const problem =
       'returned what processes records, expected it to process them; one that makes processors is option processor'
     throw new OptionError('handler', problem)
   }
-  const { failed, batchItemFailures } = Object(result)
+  const { failed, reason, batchItemFailures } = Object(result)
   if (Array.isArray(batchItemFailures)) {
     throw new OptionError(
       'handler',
@@ -89,8 +87,8 @@ function failedOf(result: unknown): Iterable<ExtendedSequenceNumber> | undefined
     )
   }
   if (failed === undefined) return undefined
-  if (typeof Object(failed)[Symbol.iterator] !== 'function') return failed as Iterable<ExtendedSequenceNumber>
+  if (typeof Object(failed)[Symbol.iterator] !== 'function') return { failed }
   // Read once: it may be a generator.
-  const all = [...(failed as Iterable<ExtendedSequenceNumber>)]
-  return all.length > 0 ? all : undefined
+  const all = [...(failed as PartialFailure['failed'])]
+  return all.length > 0 ? { failed: all, ...(reason !== undefined && { reason }) } : undefined
 }

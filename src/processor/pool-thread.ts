@@ -20,6 +20,8 @@ export interface PoolThreadOptions {
   readonly url: URL
   /** The user's module. */
   readonly module: URL
+  /** A module that continues traces. Absent: nobody traces. */
+  readonly tracing?: URL | undefined
   /** What the module is given; has to be clonable. */
   readonly data: unknown
   /** How large the heap of the thread may grow. Megabytes; default: what Node allows. */
@@ -74,7 +76,7 @@ export class PoolThread {
   #end: ThreadEnd | undefined
 
   constructor(options: PoolThreadOptions) {
-    const { url, module, data, maxHeapMb } = options
+    const { url, module, tracing, data, maxHeapMb } = options
     this.#options = options
     const { port1, port2 } = new MessageChannel()
     this.#aborts = port1
@@ -90,7 +92,8 @@ export class PoolThread {
     this.#worker.on('exit', code => {
       this.#break({ because: `it ended on its own, with exit code ${code}` }, call => this.#hasEnded(call))
     })
-    this.post({ kind: 'load', module: module.href, aborts: port2, notes: this.#notes.memory }, [port2])
+    const loaded = { module: module.href, ...(tracing && { tracing: tracing.href }) }
+    this.post({ kind: 'load', ...loaded, aborts: port2, notes: this.#notes.memory }, [port2])
   }
 
   /** Why the thread ended, if it has. */

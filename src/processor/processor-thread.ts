@@ -1,6 +1,7 @@
 // What runs in a thread of a pool: loads the user's module and does as it is told. Loading this file in a worker thread
 // starts it.
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads'
+import type { WithinTrace } from '../metrics/tracing.ts'
 import { messageOf, OptionError } from '../model/errors.ts'
 import { sentError } from './thread-errors.ts'
 import { processorMaker, ThreadHost } from './thread-host.ts'
@@ -31,7 +32,7 @@ export function serveProcessors(port: MessagePort, data: unknown): void {
 
 async function loadHost(
   port: MessagePort,
-  { module: href, aborts, notes }: Extract<ToThread, { kind: 'load' }>,
+  { module: href, tracing, aborts, notes }: Extract<ToThread, { kind: 'load' }>,
   data: unknown
 ): Promise<ThreadHost> {
   let module: object
@@ -41,7 +42,18 @@ async function loadHost(
     const problem = `is ${JSON.stringify(href)}, which cannot be loaded: ${messageOf(cause)}`
     throw new OptionError('threads.module', problem, { cause })
   }
-  return new ThreadHost({ port, aborts, notes: new ThreadNotes(notes), make: processorMaker(module, data) })
+  const within = tracing === undefined ? undefined : await loadTracing(tracing)
+  return new ThreadHost({ port, aborts, notes: new ThreadNotes(notes), make: processorMaker(module, data), within })
+}
+
+/** After the user's module, which sets up what makes spans here. */
+async function loadTracing(href: string): Promise<WithinTrace> {
+  try {
+    const { within } = (await import(href)) as { readonly within: WithinTrace }
+    return within
+  } catch (cause) {
+    throw new OptionError('tracing', `cannot be loaded in a thread, from ${href}: ${messageOf(cause)}`, { cause })
+  }
 }
 
 if (parentPort !== null) serveProcessors(parentPort, workerData)

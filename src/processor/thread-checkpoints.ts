@@ -1,5 +1,6 @@
 // The checkpointers of the calls of one processor that lives in a thread, on the side of the main thread: what the thread
 // asks for is asked of them.
+import { AsyncResource } from 'node:async_hooks'
 import type { Checkpointer, PreparedCheckpoint } from '../checkpoint/checkpointer.ts'
 import { CheckpointRefusedError } from '../model/errors.ts'
 import { sentError } from './thread-errors.ts'
@@ -11,15 +12,23 @@ const REMEMBERED = 256
 /** Grants and refuses what a processor in a thread asks of the checkpointers that its calls were given. */
 export class ThreadCheckpoints {
   readonly #checkpointers = new Map<number, Checkpointer>()
+  /** Where each call was made from: what its checkpoints do is part of that, spans for example. */
+  readonly #origins = new Map<number, AsyncResource>()
   readonly #prepared = new Map<number, PreparedCheckpoint>()
 
   /** Remembers the checkpointer of a call, and forgets that of a call long ago. */
   add(call: number, checkpointer: Checkpointer): void {
     remember(this.#checkpointers, call, checkpointer)
+    remember(this.#origins, call, new AsyncResource('millrace.checkpoints'))
   }
 
   /** Does what the thread asks for. Never rejects. */
-  async answer(ask: number, call: number, wish: CheckpointWish): Promise<CheckpointAnswer> {
+  answer(ask: number, call: number, wish: CheckpointWish): Promise<CheckpointAnswer> {
+    const answer = (): Promise<CheckpointAnswer> => this.#answer(ask, call, wish)
+    return this.#origins.get(call)?.runInAsyncScope(answer) ?? answer()
+  }
+
+  async #answer(ask: number, call: number, wish: CheckpointWish): Promise<CheckpointAnswer> {
     try {
       if (wish.kind === 'make') {
         await known(this.#prepared.get(wish.prepared)).checkpoint()

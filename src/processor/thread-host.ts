@@ -1,6 +1,7 @@
 // The thread's side of a pool: makes the processors that live here, calls them as it is told, and tells what becomes of it.
 import type { MessagePort } from 'node:worker_threads'
 import type { Checkpointer } from '../checkpoint/checkpointer.ts'
+import type { WithinTrace } from '../metrics/tracing.ts'
 import { BugError, OptionError } from '../model/errors.ts'
 import type { ConsumedRecord } from '../model/record.ts'
 import { type ExtendedSequenceNumber, positionOf } from '../model/sequence-number.ts'
@@ -22,6 +23,8 @@ export interface ThreadHostOptions {
   readonly notes: ThreadNotes
   /** Makes a processor, as the user's module does. */
   readonly make: () => RecordProcessor
+  /** Has a call be inside of the span that it is part of. Absent: nobody traces. */
+  readonly within?: WithinTrace | undefined
 }
 
 /** A processor that lives here, once it is made, and the batch that it may be given again. */
@@ -138,7 +141,9 @@ export class ThreadHost {
     }
   }
 
-  #process(of: CallOf, hosted: Hosted, { input, batch: sent, picked, settled }: ProcessCall, signal: AbortSignal) {
+  #process(of: CallOf, hosted: Hosted, call: ProcessCall, signal: AbortSignal) {
+    const { input, batch: sent, picked, settled, trace } = call
+    const { within } = this.#options
     const { processor } = hosted as Required<Hosted>
     if (sent !== undefined) hosted.batch = unpackBatch(sent)
     // A copy each time: what the processor does to its array must not change what it is given again.
@@ -147,7 +152,8 @@ export class ThreadHost {
     const settle = (record: ExtendedSequenceNumber): void => settling.settle(record)
     const checkpointer = this.#checkpointer(of)
     const work = async () => processor.processRecords({ ...input, records, checkpointer, settle, signal })
-    return work()
+    const outcome = trace === undefined || within === undefined ? work() : within(trace, work)
+    return outcome
       .then(failedIn)
       .finally(() => settling.close())
   }

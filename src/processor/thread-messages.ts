@@ -1,5 +1,6 @@
 // What the main thread and the threads of processors say to each other. Plain data.
 import type { MessagePort } from 'node:worker_threads'
+import type { TraceCarrier } from '../metrics/tracing.ts'
 import type { ExtendedSequenceNumber } from '../model/sequence-number.ts'
 import type {
   InitializeInput,
@@ -28,6 +29,8 @@ export type SentCall =
       readonly picked?: Picked
       /** Shared memory, a byte for each record of the call: 1 once it is settled. */
       readonly settled: Uint8Array
+      /** What the span is known by that the call is inside of. Absent: it is in none. */
+      readonly trace?: TraceCarrier
     }
   | { readonly method: 'recover'; readonly picked: Picked }
   | {
@@ -67,7 +70,14 @@ export interface SentAsk {
 
 /** What a thread is told. `load` is the first message; calls count up. */
 export type ToThread =
-  | { readonly kind: 'load'; readonly module: string; readonly aborts: MessagePort; readonly notes: Int32Array }
+  | {
+      readonly kind: 'load'
+      readonly module: string
+      /** A module that continues traces. Absent: nobody traces. */
+      readonly tracing?: string
+      readonly aborts: MessagePort
+      readonly notes: Int32Array
+    }
   | {
       readonly kind: 'call'
       readonly call: number

@@ -1,4 +1,5 @@
 // The threads in which processors live: how many, which of them gets the next processor, and what follows when one ends.
+import type { ThreadTracing } from '../metrics/tracing.ts'
 import { HandlerTimeoutError, WorkerStoppedError } from '../model/errors.ts'
 import { withSignal } from '../runtime/abort.ts'
 import { backoffMs } from '../runtime/backoff.ts'
@@ -30,6 +31,8 @@ export interface ThreadDeath {
 /** What a pool is made from, and who is told of threads that end. */
 export interface ThreadPoolOptions {
   readonly threads: ResolvedThreads
+  /** How traces go on in the threads. Absent: nobody traces. */
+  readonly tracing?: ThreadTracing | undefined
   readonly clock: Clock
   readonly random: Random
   readonly died: (death: ThreadDeath) => void
@@ -61,7 +64,9 @@ export class ThreadPool {
 
   /** Makes a processor for one shard. It gets its thread in `initialize`. */
   processor(): ThreadProcessor {
+    const { tracing } = this.#options
     return new ThreadProcessor({
+      ...(tracing && { carrier: () => tracing.carrier() }),
       admit: (shardId, signal) => this.#admit(shardId, signal),
       proved: shardId => void this.#suspects.delete(shardId),
       pause: () => this.#options.clock.sleep(0),
@@ -104,10 +109,11 @@ export class ThreadPool {
   }
 
   #start(): PoolThread {
-    const { threads, threadUrl, clock } = this.#options
+    const { threads, tracing, threadUrl, clock } = this.#options
     const { module, data, maxHeapMb } = threads
     const ended = (ending: PoolThread, end: ThreadEnd): void => this.#bury(ending, end)
-    const thread = new PoolThread({ url: threadUrl ?? besideThisModule(), module, data, maxHeapMb, ended })
+    const url = threadUrl ?? besideThisModule()
+    const thread = new PoolThread({ url, module, tracing: tracing?.module, data, maxHeapMb, ended })
     this.#threads.set(thread, { sinceMs: clock.monotonicMs() })
     return thread
   }

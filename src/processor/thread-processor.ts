@@ -1,5 +1,6 @@
 // A record processor whose methods run in another thread. To what calls it, it is a processor like any other.
 
+import type { TraceCarrier } from '../metrics/tracing.ts'
 import { type HandlerTimeoutError, ProcessorGoneError } from '../model/errors.ts'
 import type { ConsumedRecord, KinesisRecord } from '../model/record.ts'
 import { deferred } from '../runtime/deferred.ts'
@@ -16,6 +17,7 @@ import {
 import { ownBuffers, packBatch, placesIn, type SentBatch, unpackBatch } from './thread-batch.ts'
 import { sharedFlags } from './thread-memory.ts'
 import type { SentCall, Traits } from './thread-messages.ts'
+import { receivedFailures } from './thread-settling.ts'
 
 /** What a processor needs of its pool. */
 export interface ThreadPlaces {
@@ -23,6 +25,8 @@ export interface ThreadPlaces {
   admit(shardId: string, signal: AbortSignal): Promise<ThreadPlace>
   /** A batch of the shard was processed: it is not what ends threads. */
   proved(shardId: string): void
+  /** What the span is known by that is active now. Absent: nobody traces. */
+  carrier?(): TraceCarrier | undefined
   /** Lets the event loop run once. */
   pause(): Promise<void>
   /** Resolves when a module takes too long to be loaded, or when `signal` aborts. */
@@ -161,6 +165,7 @@ export class ThreadProcessor extends RecordProcessor {
   override async processRecords(given: ProcessRecordsInput): Promise<ProcessRecordsOutcome> {
     const { records, checkpointer, signal, settle, ...input } = given
     const place = this.#placeOf(input.shardId)
+    const trace = this.#places.carrier?.()
     const begun = deferred()
     const settled = this.#unsettled(records.length)
     const underWay = { records, settle, settled }
@@ -168,9 +173,10 @@ export class ThreadProcessor extends RecordProcessor {
     this.#begun = begun.promise
     try {
       const parts = { signal, checkpointer, begun: begun.resolve }
-      const outcome = await this.#call(place, { method: 'processRecords', input, settled }, parts, records)
+      const made = { method: 'processRecords', input, settled, ...(trace && { trace }) } as const
+      const sent = await this.#call(place, made, parts, records)
       this.#places.proved(input.shardId)
-      return outcome
+      return receivedFailures(sent)
     } finally {
       begun.resolve()
       if (this.#underWay === underWay) this.#tellSettled()
@@ -219,9 +225,9 @@ export class ThreadProcessor extends RecordProcessor {
     made: Omit<Extract<SentCall, { readonly method: 'processRecords' }>, 'batch' | 'picked'>,
     parts: CallParts,
     records: readonly ConsumedRecord[]
-  ): Promise<ProcessRecordsOutcome> {
+  ): Promise<unknown> {
     const there = this.#batch && placesIn(this.#batch, records)
-    if (there !== undefined) return place.call({ ...made, picked: there }, parts) as Promise<ProcessRecordsOutcome>
+    if (there !== undefined) return place.call({ ...made, picked: there }, parts)
     const places = this.#whole && placesIn(this.#whole, records)
     const batch = this.#whole !== undefined && places !== undefined ? this.#whole : records
     const pause = (): Promise<void> => this.#places.pause()
@@ -230,7 +236,7 @@ export class ThreadProcessor extends RecordProcessor {
     const sent = { ...made, batch: packed.batch, ...(places !== undefined && { picked: places }) }
     const outcome = place.call(sent, { ...parts, transfer })
     this.#batch = batch
-    return outcome as Promise<ProcessRecordsOutcome>
+    return outcome
   }
 
   /** Memory to say in which of so many records are settled: none of them. */

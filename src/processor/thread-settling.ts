@@ -3,6 +3,8 @@
 import { OptionError } from '../model/errors.ts'
 import type { ConsumedRecord } from '../model/record.ts'
 import { type ExtendedSequenceNumber, positionOf } from '../model/sequence-number.ts'
+import { namedRecord, type PartialFailure } from './failure-rules.ts'
+import { receivedError, type SentError, sentError } from './thread-errors.ts'
 import { setFlag } from './thread-memory.ts'
 
 /** Notes which records of a call are settled. */
@@ -46,18 +48,41 @@ export class ThreadSettling {
   }
 }
 
+/** What a result of `processRecords` names as failed, as it is sent. */
+interface SentFailures {
+  readonly failed: readonly (ExtendedSequenceNumber | { readonly record: ExtendedSequenceNumber; reason: SentError })[]
+  /** Absent: no reason is said for all of them. */
+  readonly reason?: SentError
+}
+
 /**
- * The positions of the records that a result of `processRecords` names as failed; `undefined` if it names none.
+ * The positions of the records that a result of `processRecords` names as failed, with their reasons; `undefined` if it names
+ * none.
  *
  * @throws OptionError if what it has is no list
  */
-export function failedIn(result: unknown): { readonly failed: readonly ExtendedSequenceNumber[] } | undefined {
-  const failed: unknown = Reflect.get(Object(result), 'failed')
+export function failedIn(result: unknown): SentFailures | undefined {
+  const { failed, reason: common } = Object(result) as { readonly failed?: unknown; readonly reason?: unknown }
   if (failed === undefined) return undefined
   if (typeof Object(failed)[Symbol.iterator] !== 'function') {
     throw new OptionError('failed', 'in the result of the handler is not iterable, expected the records that failed')
   }
-  return { failed: Array.from(failed as Iterable<ExtendedSequenceNumber>, each => positionOf(Object(each))) }
+  const sent = Array.from(failed as PartialFailure['failed'], each => {
+    const { record, reason } = namedRecord(each)
+    const position = positionOf(Object(record))
+    return reason === undefined ? position : { record: position, reason: sentError(reason) }
+  })
+  return { failed: sent, ...(common !== undefined && { reason: sentError(common) }) }
+}
+
+/** What was sent, as `processRecords` returns it. */
+export function receivedFailures(sent: unknown): PartialFailure | undefined {
+  if (sent === undefined) return undefined
+  const { failed, reason } = sent as SentFailures
+  return {
+    failed: failed.map(each => ('record' in each ? { ...each, reason: receivedError(each.reason) } : each)),
+    ...(reason !== undefined && { reason: receivedError(reason) })
+  }
 }
 
 function keyOf({ sequenceNumber, subSequenceNumber }: ExtendedSequenceNumber): string {

@@ -2,6 +2,7 @@
 // what it was given, and failing always with some records.
 import type { ConsumedRecord } from '../model/record.ts'
 import type { ExtendedSequenceNumber } from '../model/sequence-number.ts'
+import { namedRecord } from '../processor/failure-rules.ts'
 import type { ProcessRecordsOutcome } from '../processor/record-processor.ts'
 import type { Clock } from '../runtime/clock.ts'
 import type { Random } from '../runtime/random.ts'
@@ -91,7 +92,7 @@ export async function conductedHandler(
   const outcome = chosen.length === 0 ? undefined : await code(chosen)
   const failed = [...undone, ...(outcome?.failed ?? [])]
   if (isNaming || failed.length === 0) return { failed }
-  const keys = new Set(failed.map(keyOf))
+  const keys = new Set(failed.map(each => keyOf(Object(namedRecord(each).record))))
   for (const record of chosen) if (!keys.has(keyOf(record))) settle(record)
   throw asPlanned()
 }

@@ -3,6 +3,7 @@
 import type { Checkpointer, PreparedCheckpoint } from '../checkpoint/checkpointer.ts'
 import type { ConsumedRecord } from '../model/record.ts'
 import { type ExtendedSequenceNumber, isPosition } from '../model/sequence-number.ts'
+import { type FailedRecord, namedRecord, type PartialFailure } from '../processor/failure-rules.ts'
 import { type EachHandler, type Handler, keepsNothing } from '../processor/handler-processor.ts'
 import {
   asProcessor,
@@ -151,17 +152,17 @@ async function watched<Call>(
       }, call)
     )
     const failed = failedIn(outcome)
-    end = { kind: 'returned', failed }
-    return failed.length > 0 ? { failed } : outcome
+    end = { kind: 'returned', failed: failed.map(each => Object(namedRecord(each).record)) }
+    return failed.length > 0 ? { ...outcome, failed } : outcome
   } finally {
     watch.end(call, end)
   }
 }
 
 /** Read once: it may be a generator. What is no list is left for the worker to refuse. */
-function failedIn(outcome: ProcessRecordsOutcome): readonly ExtendedSequenceNumber[] {
+function failedIn(outcome: ProcessRecordsOutcome): readonly (ExtendedSequenceNumber | FailedRecord)[] {
   const failed: unknown = typeof outcome === 'object' && outcome !== null ? outcome.failed : undefined
-  return typeof Object(failed)[Symbol.iterator] === 'function' ? [...(failed as Iterable<ExtendedSequenceNumber>)] : []
+  return typeof Object(failed)[Symbol.iterator] === 'function' ? [...(failed as PartialFailure['failed'])] : []
 }
 
 /** Whatever comes of a call, the worker learns of it only while it runs. */

@@ -45,7 +45,8 @@ export class ConsumerFactory {
     const { userCode, breaker } = options
     if (breaker !== undefined) this.#breaker = new CircuitBreaker({ ...breaker, clock, onChange: breakerChanged })
     if ('threads' in userCode) {
-      const pool = new ThreadPool({ threads: userCode.threads, clock, random, died: threadDied })
+      const tracing = options.tracing?.threads
+      const pool = new ThreadPool({ threads: userCode.threads, tracing, clock, random, died: threadDied })
       this.#pool = pool
       this.#makeProcessor = () => pool.processor()
     } else if ('lanes' in userCode) {

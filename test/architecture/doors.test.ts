@@ -35,6 +35,7 @@ const PACKAGES: Readonly<Record<string, { readonly files: RegExp; readonly names
   picocolors: { files: /^cli\/terminal\.ts$/, names: ['createColors'] },
   eventemitter3: { files: /^worker\/events\.ts$/ },
   'prom-client': { files: /^metrics\/prometheus-metrics\.ts$/ },
+  'node:async_hooks': { files: /^processor\/thread-checkpoints\.ts$/, names: ['AsyncResource'] },
   'node:buffer': { files: /^kpl\//, names: ['isAscii', 'isUtf8'] },
   'node:crypto': {
     files: /^(kpl|testing|dead-letters|serving)\//,
