@@ -130,8 +130,7 @@ export class BatchRun {
     // As old as they are when they could be called with.
     await setting.hold.whenValid(interrupt)
     if (interrupt.aborted) return undefined
-    const oldestMs = setting.clock.epochMs() - maxRecordAgeMs
-    const isOld = ({ arrivedAtMs }: ConsumedRecord): boolean => arrivedAtMs !== undefined && arrivedAtMs <= oldestMs
+    const isOld = this.#ageLimit()
     const old = state.call.filter(isOld)
     if (old.length === 0) return undefined
     const young = state.call.filter(record => !isOld(record))
@@ -146,9 +145,17 @@ export class BatchRun {
     return this.#giveUp(given, young[0] ?? firstBeyond(state), next)
   }
 
+  /** Whether a record is too old to be called with now. */
+  #ageLimit(): (record: ConsumedRecord) => boolean {
+    const { clock, policy } = this.#options.setting
+    const oldestMs = clock.epochMs() - policy.maxRecordAgeMs
+    return ({ arrivedAtMs }) => arrivedAtMs !== undefined && arrivedAtMs <= oldestMs
+  }
+
   async #callOnce(state: BatchState): Promise<CallOutcome> {
     const { setting, interrupt, confirm } = this.#options
     const { failures } = state
+    const isAgeless = setting.policy.maxRecordAgeMs === Number.POSITIVE_INFINITY
     const beyond = firstBeyond(state)
     const records = new SettledRecords(state.call, this.#options)
     const begin = (scope: CallScope): ProcessRecordsOutcome | Promise<ProcessRecordsOutcome> => {
@@ -162,8 +169,13 @@ export class BatchRun {
       setting,
       interrupt,
       confirm === undefined ? begin : scope => confirm(this.#calls).then(() => begin(scope)),
-      setting.gate && (outcome => records.failureIn(outcome))
+      {
+        failureIn: setting.gate && (outcome => records.failureIn(outcome)),
+        isOutdated: isAgeless ? undefined : () => state.call.some(this.#ageLimit())
+      }
     )
+    // It has waited for so long, for the breaker perhaps, that some are too old by now.
+    if (attempt.kind === 'outdated') return DONE
     const judgement = records.judge(attempt)
     this.#options.settled(judgement.done, judgement.failed[0] ?? beyond)
     switch (judgement.kind) {

@@ -13,6 +13,12 @@ export interface ProgressFacts {
   readonly isStoringLetters: boolean
   /** How long dead letters have been stored, or tried to be. Milliseconds. */
   readonly storingForMs: number
+  /** How long Kinesis has answered nothing but that it is asked too often. Milliseconds; absent: it answers. */
+  readonly throttledForMs?: number | undefined
+  /** How long checkpoints could not be written. Milliseconds; absent: they can. */
+  readonly unwrittenForMs?: number | undefined
+  /** How long calls have failed and nothing was settled. Milliseconds; absent: something was, since the last failure. */
+  readonly failingForMs?: number | undefined
 }
 
 /** A shard that stands still: what it waits for, how long, and what is to be done. */
@@ -25,11 +31,12 @@ export interface Stall {
 
 /**
  * Judges whether a shard stands still; `undefined`: it does not. Reading is begun anew after `stallMs` milliseconds without an
- * answer, and given up after as long again: renewing a lease without reading is not to go on. What waits for the user's code, for
- * a dead letter or for memory has limits elsewhere, and is told of.
+ * answer, and given up after as long again: renewing a lease without reading is not to go on. What waits for anything else has
+ * limits elsewhere, or would be no better off in another worker, and is told of.
  */
 export function judgeProgress(facts: ProgressFacts, stallMs: number): Stall | undefined {
   const { readingForMs, lacksRoom, calledForMs, isStoringLetters, storingForMs } = facts
+  const isLong = (forMs: number | undefined): forMs is number => forMs !== undefined && forMs >= stallMs
   if (readingForMs !== undefined && readingForMs >= stallMs && !lacksRoom) {
     return { waitingFor: 'answer', forMs: readingForMs, action: readingForMs >= 2 * stallMs ? 'release' : 'restart' }
   }
@@ -39,6 +46,11 @@ export function judgeProgress(facts: ProgressFacts, stallMs: number): Stall | un
   if (calledForMs !== undefined && calledForMs >= stallMs) {
     return { waitingFor: 'processor', forMs: calledForMs, action: 'report' }
   }
+  if (isLong(facts.unwrittenForMs)) {
+    return { waitingFor: 'checkpoint', forMs: facts.unwrittenForMs, action: 'report' }
+  }
+  if (isLong(facts.failingForMs)) return { waitingFor: 'failures', forMs: facts.failingForMs, action: 'report' }
+  if (isLong(facts.throttledForMs)) return { waitingFor: 'throttling', forMs: facts.throttledForMs, action: 'report' }
   if (readingForMs !== undefined && readingForMs >= stallMs) {
     return { waitingFor: 'memory', forMs: readingForMs, action: 'report' }
   }

@@ -21,6 +21,7 @@ import type { ShardListener } from './shard-listener.ts'
 import { ShardReading } from './shard-reading.ts'
 import { nextShardState, type ShardEvent, type ShardState } from './shard-state.ts'
 import type { ShardStatus } from './shard-status.ts'
+import { ShardTroubles } from './shard-troubles.ts'
 import type { CallGate, CallOutcome } from './user-call.ts'
 
 /** What one shard is consumed with: its lease, the user's code, how to read it and how to end it, and who is told. */
@@ -75,7 +76,9 @@ export class ShardConsumer {
   #end: Extract<Retrieved, { kind: 'end' }> | undefined
   #falseEnds = 0
 
-  constructor(options: ShardConsumerOptions) {
+  constructor(given: ShardConsumerOptions) {
+    const troubles = new ShardTroubles(given.listener, given.clock)
+    const options = { ...given, listener: troubles.listener }
     const { tenure, outOfRange, room, clock, listener } = options
     const { hashKeyRange } = tenure.lease
     this.tenure = tenure
@@ -108,7 +111,9 @@ export class ShardConsumer {
       shardId: tenure.shardId,
       lease: () => tenure.lease,
       calledSinceMs: () => this.#batches.calledSinceMs,
-      isStoringLetters: () => this.#batches.isStoringLetters
+      isStoringLetters: () => this.#batches.isStoringLetters,
+      unwrittenSinceMs: () => troubles.unwrittenSinceMs,
+      failingSinceMs: () => troubles.failingSinceMs(lag.report().sinceProgressMs)
     })
   }
 
@@ -122,7 +127,8 @@ export class ShardConsumer {
     const state = this.#state
     const stall = state === 'processing' ? this.#reading.stall : undefined
     const lag = state === 'waiting-for-parents' ? undefined : this.#lag.report()
-    return { shardId, leaseKey, state, isPaused: !this.#pauses.isOpen, stall, haltedBy: this.#haltedBy, lag }
+    const is = { isPaused: !this.#pauses.isOpen, isSuspended: !this.tenure.hasEnded && !this.tenure.isValid() }
+    return { shardId, leaseKey, state, ...is, stall, haltedBy: this.#haltedBy, lag }
   }
 
   /** Has no more records delivered until {@link resume}; calls under way end. The lease is kept. Says whether that is news. */
@@ -199,6 +205,8 @@ export class ShardConsumer {
     const to = nextShardState(from, event)
     if (to === undefined) throw new BugError(`Event ${event} cannot happen in state ${from}`)
     this.#state = to
+    // Also where nobody has asked for it: what is given back is not kept for a pause.
+    if (to === 'draining') this.#drain.abort()
     if (READS_NO_MORE.includes(to)) this.#reading.close()
     if (to === 'initializing') this.#lag.begins()
     if (from !== to) this.#options.listener.moved(from, to)

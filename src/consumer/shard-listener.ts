@@ -37,8 +37,19 @@ export interface GivenUpReport {
   readonly last: ExtendedSequenceNumber
 }
 
-/** What a shard that stands still is waiting for: an answer of Kinesis, the user's code, room in memory, or a dead letter. */
-export type StallCause = 'answer' | 'processor' | 'memory' | 'dead-letters'
+/**
+ * What a shard that stands still is waiting for: an `answer` of Kinesis; one that is not that it is asked too often
+ * (`throttling`); a call of the user's code (`processor`), or one that does not fail (`failures`); room in `memory`; `dead-letters`
+ * or a `checkpoint` to be stored.
+ */
+export type StallCause =
+  | 'answer'
+  | 'throttling'
+  | 'processor'
+  | 'failures'
+  | 'memory'
+  | 'dead-letters'
+  | 'checkpoint'
 
 /** What is done about a shard that stands still: it is told of, read anew, or its lease is given back. */
 export type StallAction = 'report' | 'restart' | 'release'

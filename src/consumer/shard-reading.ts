@@ -21,6 +21,9 @@ export interface ShardReadingOptions {
   /** Since when the oldest call of the user's code is under way. Monotonic milliseconds; `undefined`: none is. */
   readonly calledSinceMs: () => number | undefined
   readonly isStoringLetters: () => boolean
+  /** Since when checkpoints cannot be written, and since when calls fail. Monotonic milliseconds; `undefined`: it is not so. */
+  readonly unwrittenSinceMs?: () => number | undefined
+  readonly failingSinceMs?: () => number | undefined
   readonly clock: Clock
   /** Is told of every answer. */
   readonly lag: Pick<ShardLag, 'told'>
@@ -125,8 +128,7 @@ export class ShardReading {
           listener.read(report)
         },
         onRetry: (error, retryInMs, failures) => {
-          // To be told to ask less often is an answer.
-          if (error instanceof ThrottledError) this.#watch.answered()
+          if (error instanceof ThrottledError) this.#watch.throttled()
           listener.failed({ during: 'read', error, retryInMs, failures })
         },
         onModeChange: change => listener.modeChanged(change)

@@ -9,6 +9,8 @@ export interface ShardStatus {
   readonly leaseKey: string
   readonly state: ShardState
   readonly isPaused: boolean
+  /** Whether nothing is delivered for now, because it cannot be proved that the lease is held. Absent: that it can. */
+  readonly isSuspended?: boolean
   /** What the shard stands still for. Absent: it does not. */
   readonly stall: Stall | undefined
   /** What it was halted by. Absent: it is not. */

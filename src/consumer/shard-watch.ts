@@ -12,6 +12,10 @@ export interface ShardWatchOptions {
   readonly isStoringLetters: () => boolean
   /** Whether reading waits for room in memory. */
   readonly lacksRoom: () => boolean
+  /** Since when checkpoints cannot be written. Monotonic milliseconds; `undefined`: they can. Absent: that is not watched. */
+  readonly unwrittenSinceMs?: () => number | undefined
+  /** Since when calls have failed and nothing was settled. Monotonic milliseconds; `undefined`: something was. Absent: likewise. */
+  readonly failingSinceMs?: () => number | undefined
   readonly clock: Clock
   readonly listener: Pick<ShardListener, 'stalled' | 'progressed'>
 }
@@ -26,6 +30,7 @@ export class ShardWatch {
   /** Whether reading waited for room when it was looked at last. */
   #wasLackingRoom = false
   #storingSinceMs: number | undefined
+  #throttledSinceMs: number | undefined
   /** What was told last; `undefined`: the shard makes progress. */
   #told: Stall | undefined
 
@@ -38,6 +43,12 @@ export class ShardWatch {
     return this.#told
   }
 
+  /** Kinesis is asked too often. To be told so is an answer, too. */
+  throttled(): void {
+    this.#throttledSinceMs ??= this.#options.clock.monotonicMs()
+    this.#noteAnswer()
+  }
+
   /** The next records are waited for, from now on. */
   reads(): void {
     this.#readingSinceMs ??= this.#options.clock.monotonicMs()
@@ -45,6 +56,11 @@ export class ShardWatch {
 
   /** Kinesis has answered, perhaps without records. */
   answered(): void {
+    this.#throttledSinceMs = undefined
+    this.#noteAnswer()
+  }
+
+  #noteAnswer(): void {
     if (this.#readingSinceMs !== undefined) this.#readingSinceMs = this.#options.clock.monotonicMs()
   }
 
@@ -56,12 +72,13 @@ export class ShardWatch {
   /** Looks at what the shard waits for, and tells what is new about it. What is to be done; `undefined`: nothing more. */
   look(): StallAction | undefined {
     const { stallMs, calledSinceMs, isStoringLetters, lacksRoom, clock, listener } = this.#options
+    const { unwrittenSinceMs, failingSinceMs } = this.#options
     const nowMs = clock.monotonicMs()
     const since = (atMs: number | undefined): number | undefined => (atMs === undefined ? undefined : nowMs - atMs)
     this.#storingSinceMs = isStoringLetters() ? (this.#storingSinceMs ?? nowMs) : undefined
     // Room that is waited for is no answer that does not come: from when there is room, that counts anew.
     const isLackingRoom = this.#readingSinceMs !== undefined && lacksRoom()
-    if (this.#wasLackingRoom && !isLackingRoom) this.answered()
+    if (this.#wasLackingRoom && !isLackingRoom) this.#noteAnswer()
     this.#wasLackingRoom = isLackingRoom
     const stall = judgeProgress(
       {
@@ -69,7 +86,10 @@ export class ShardWatch {
         lacksRoom: isLackingRoom,
         calledForMs: since(calledSinceMs()),
         isStoringLetters: this.#storingSinceMs !== undefined,
-        storingForMs: since(this.#storingSinceMs) ?? 0
+        storingForMs: since(this.#storingSinceMs) ?? 0,
+        throttledForMs: since(this.#throttledSinceMs),
+        unwrittenForMs: since(unwrittenSinceMs?.()),
+        failingForMs: since(failingSinceMs?.())
       },
       stallMs
     )

@@ -29,6 +29,14 @@ export type Attempt<T> =
   | { readonly kind: 'gone'; readonly cause: ProcessorGoneError }
   | { readonly kind: 'failed'; readonly cause: unknown }
 
+/** What is asked about a call before and after it is made. */
+export interface CallQuestions<T> {
+  /** What the gate is to be told that a call has failed with that has returned; `undefined`: it has not. Absent: it never has. */
+  readonly failureIn?: ((value: T) => unknown) | undefined
+  /** Whether the call is not to be made as it is any more, now that it may be: it has waited. Absent: it is. */
+  readonly isOutdated?: (() => boolean) | undefined
+}
+
 /** Whether user code may be called: for a tenure, whether the session behind it is proved to live. */
 export interface Hold {
   /** Aborts when the proof that is in force now runs out. */
@@ -76,14 +84,14 @@ export interface CallSetting extends Pick<CallLimit, 'timers' | 'turn' | 'leftBe
  * neither as done nor as failed, and is made again once the hold is valid. What it throws is never thrown on.
  *
  * @param interrupt aborts when no call is wanted any more; one under way is waited for all the same: calls never overlap
- * @param failureIn what the gate is to be told that a call has failed with that has returned; `undefined`: it has not
+ * @returns `outdated`: it was not made, because of what {@link CallQuestions.isOutdated} says
  */
 export async function attemptCall<T>(
   setting: CallSetting,
   interrupt: AbortSignal,
   call: (scope: CallScope) => T | Promise<T>,
-  failureIn: (value: T) => unknown = () => undefined
-): Promise<Attempt<T>> {
+  { failureIn = () => undefined, isOutdated }: CallQuestions<T> = {}
+): Promise<Attempt<T> | { readonly kind: 'outdated' }> {
   const { hold, gate, giveUp } = setting
   for (;;) {
     const validity = interrupt.aborted ? undefined : hold.whenValid(interrupt)
@@ -97,6 +105,10 @@ export async function attemptCall<T>(
       admitted?.dropped()
       if (interrupt.aborted) return { kind: 'interrupted' }
       continue
+    }
+    if (isOutdated?.()) {
+      admitted?.dropped()
+      return { kind: 'outdated' }
     }
     try {
       const outcome = withinLimit(setting, [giveUp, lapse], call)
@@ -145,6 +157,8 @@ export async function callUser(user: UserCall): Promise<CallOutcome> {
     const made = await attemptCall(user, interrupt, user.call)
     if (made.kind === 'done') return { kind: 'done' }
     if (made.kind === 'gone') return made
+    // Nobody was asked whether it is.
+    if (made.kind === 'outdated') continue
     if (made.kind === 'interrupted') {
       if (made.cause !== undefined)
         user.failed(new ProcessorError(shardId, method, attempt, made.cause), undefined, 'retry')

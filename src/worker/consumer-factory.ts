@@ -35,6 +35,7 @@ export class ConsumerFactory {
   readonly #pool: ThreadPool | undefined
   readonly #makeProcessor: () => RecordProcessor
   readonly #breaker: CircuitBreaker | undefined
+  #openBreaker: { readonly failures: number; readonly error: unknown } | undefined
   readonly #tracingOf: ((shardId: string) => ShardTracing) | undefined
 
   constructor(parts: ConsumerFactoryOptions) {
@@ -43,7 +44,12 @@ export class ConsumerFactory {
     this.#tracingOf = tracingOf(options, ports.kinesis.streamName)
     this.#retrievers = new ShardRetrievers({ options, ...ports, tracingOf: this.#tracingOf, clock, random })
     const { userCode, breaker } = options
-    if (breaker !== undefined) this.#breaker = new CircuitBreaker({ ...breaker, clock, onChange: breakerChanged })
+    const onChange = (change: BreakerChange): void => {
+      const { state, failures, error = this.#openBreaker?.error } = change
+      this.#openBreaker = state === 'closed' ? undefined : { failures, error }
+      breakerChanged(change)
+    }
+    if (breaker !== undefined) this.#breaker = new CircuitBreaker({ ...breaker, clock, onChange })
     if ('threads' in userCode) {
       const tracing = options.tracing?.threads
       const pool = new ThreadPool({ threads: userCode.threads, tracing, clock, random, died: threadDied })
@@ -53,6 +59,13 @@ export class ConsumerFactory {
       const { lanes } = userCode
       this.#makeProcessor = () => new LaneProcessor(lanes)
     } else this.#makeProcessor = userCode.makeProcessor
+  }
+
+  /** What keeps all calls back: how many have failed in a row, and what with. `undefined`: nothing does. */
+  get openBreaker(): { readonly failures: number; readonly error: Error | undefined } | undefined {
+    if (this.#openBreaker === undefined) return undefined
+    const { failures, error } = this.#openBreaker
+    return { failures, error: error instanceof Error ? error : undefined }
   }
 
   /** How many bytes are held for records now. */

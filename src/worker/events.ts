@@ -96,8 +96,9 @@ export interface WorkerEvents {
   /** Records are delivered again, because `resume()` was called; to a new processor, if the shard was halted. */
   'shard:resumed': ShardEventBase
   /**
-   * The shard has made no progress for `forMs` milliseconds: it waits for an `answer` of Kinesis, for a call of the `processor`,
-   * for room in `memory`, or for `dead-letters` to be stored. `action`: it is told of (`report`), told of and read anew
+   * The shard has made no progress for `forMs` milliseconds: it waits for an `answer` of Kinesis, or for one that is not that it is
+   * asked too often (`throttling`); for a call of the `processor`, or for one that does not fail (`failures`); for room in
+   * `memory`; for `dead-letters` or a `checkpoint` to be stored. `action`: it is told of (`report`), told of and read anew
    * (`restart`), or its lease is given back for another worker to try (`release`).
    */
   'shard:stalled': ShardEventBase & {

@@ -1,4 +1,5 @@
 // How a worker is doing, in one word and shard by shard, made of what its consumers say.
+import type { StallCause } from '../consumer/shard-listener.ts'
 import type { ShardStatus } from '../consumer/shard-status.ts'
 import type { WorkerState } from './worker-state.ts'
 
@@ -34,11 +35,20 @@ export interface WorkerHealth {
   readonly failedBy?: string
 }
 
-const WAITS_FOR = {
+const WAITS_FOR: Readonly<Record<StallCause, string>> = {
   answer: 'Kinesis does not answer',
+  throttling: 'Kinesis refuses to be read as too often',
+  failures: 'calls of the processor fail',
+  checkpoint: 'checkpoints cannot be written',
   processor: 'a call of the processor has been under way',
   memory: 'there is no room in memory to read on',
   'dead-letters': 'dead letters are being stored'
+}
+
+/** What keeps all calls of a worker back: so many of them have failed in a row, the last one with an error. */
+export interface OpenBreaker {
+  readonly failures: number
+  readonly error: Error | undefined
 }
 
 /** How many errors are named of a chain of causes, which may go round in circles. */
@@ -49,9 +59,11 @@ export function healthOf(worker: {
   readonly state: WorkerState
   readonly isPaused: boolean
   readonly failure: Error | undefined
+  /** Absent: the circuit breaker is closed, or there is none. */
+  readonly breaker?: OpenBreaker | undefined
   readonly shards: readonly ShardStatus[]
 }): WorkerHealth {
-  const shards = worker.shards.map(shardHealth)
+  const shards = worker.shards.map(shard => shardHealth(shard, worker.breaker))
   const { state, isPaused, failure } = worker
   const isRed = failure !== undefined || shards.some(({ color }) => color === 'red')
   return {
@@ -63,14 +75,26 @@ export function healthOf(worker: {
   }
 }
 
-function shardHealth({ shardId, state, isPaused, stall, haltedBy }: ShardStatus): ShardHealth {
-  const reason =
-    state === 'halted'
-      ? `halted: ${haltedBy?.message ?? 'the processor has failed too often'}`
-      : stall && `stalled: ${WAITS_FOR[stall.waitingFor]} for ${Math.round(stall.forMs / 1_000)} s`
+function shardHealth(shard: ShardStatus, breaker: OpenBreaker | undefined): ShardHealth {
+  const { shardId, state, isPaused, haltedBy } = shard
+  const reason = whyRed(shard, breaker)
   const color = reason === undefined ? 'green' : 'red'
   const names = state === 'halted' && haltedBy !== undefined ? namesOf(haltedBy) : undefined
   return { shardId, color, state, paused: isPaused, ...(reason && { reason }), ...(names && { haltedBy: names }) }
+}
+
+/** What is wrong with a shard, the worst first; `undefined`: nothing. */
+function whyRed(
+  { state, isPaused, isSuspended, stall, haltedBy }: ShardStatus,
+  breaker: OpenBreaker | undefined
+): string | undefined {
+  if (state === 'halted') return `halted: ${haltedBy?.message ?? 'the processor has failed too often'}`
+  if (isSuspended) return 'suspended: the lease table has acknowledged no heartbeat in time'
+  if (breaker !== undefined && state === 'processing' && !isPaused) {
+    const last = breaker.error === undefined ? '' : `, the last with ${namesOf(breaker.error)}`
+    return `held back: the circuit breaker is open after ${breaker.failures} failures in a row${last}`
+  }
+  return stall && `stalled: ${WAITS_FOR[stall.waitingFor]} for ${Math.round(stall.forMs / 1_000)} s`
 }
 
 /** The names of an error and of its causes, as far as they are names: what user code throws may call itself anything. */

@@ -124,7 +124,7 @@ export class WorkerMetrics {
   #takeNote(name: WorkerEventName, event: object): void {
     switch (name) {
       case 'breaker:changed':
-        this.#isBreakerOpen = (event as WorkerEvents['breaker:changed']).state === 'open'
+        this.#isBreakerOpen = (event as WorkerEvents['breaker:changed']).state !== 'closed'
         break
       case 'shard:retrieval-changed': {
         const { shardId, mode } = event as WorkerEvents['shard:retrieval-changed']

@@ -139,7 +139,8 @@ export class Worker extends Observable {
   /** How the worker is doing, and each of its shards. */
   health(): WorkerHealth {
     const { isPaused, statuses: shards } = this.#consumers
-    return healthOf({ state: this.#state, isPaused, failure: this.#failure, shards })
+    const { openBreaker: breaker } = this.#factory
+    return healthOf({ state: this.#state, isPaused, failure: this.#failure, breaker, shards })
   }
 
   /**
