@@ -11,6 +11,7 @@
 // - if the call that settled it was told to stop before the worker had taken notice: its session was suspended;
 // - if the shard is begun anew by a record processor, after it was halted: what that had not checkpointed comes again.
 // A call that took too long has failed. It may still be running when its records are called for again, and settles nothing.
+import { LEAVE_BEHIND_MS } from '../consumer/call-limit.ts'
 import { HandlerTimeoutError } from '../model/errors.ts'
 import type { ConsumedRecord } from '../model/record.ts'
 import { comparePositions, type ExtendedSequenceNumber, TRIM_HORIZON } from '../model/sequence-number.ts'
@@ -156,7 +157,7 @@ export class DeliveryChecks {
     if (!this.#options.ledgerOf(shardId).isOfNow(begunAtMs)) return
     const open = this.#openOf(call)
     if (signal.aborted) {
-      if (isTooLong(signal)) this.#books.left(worker.name, shardId, this.#notSaid(call, open))
+      if (isTooLong(signal)) this.#books.left(worker.name, shardId, this.#notSaid(call, open), this.#options.nowMs())
       return
     }
     const ledger = this.#options.ledgerOf(shardId)
@@ -205,7 +206,11 @@ export class DeliveryChecks {
     const first = ledger.firstUnconfirmed(from)
     if (resumedAtMs !== undefined) ledger.forgiveOlder(from, resumedAtMs)
     const { lastAtMs = Number.NEGATIVE_INFINITY } = this.#books.of(worker, shardId, first) ?? {}
-    if (isHalted || lastAtMs >= askedAtMs) ledger.forgiveBehind(first)
+    // One that does not return although it was told to stop has failed only when nobody waits for it any more.
+    const calls = [...(this.#calls.get(shardId) ?? [])]
+    const isHanging = calls.some(call => call.worker.name === worker && call.entries.includes(first))
+    const failedAtMs = isHanging ? lastAtMs + LEAVE_BEHIND_MS : lastAtMs
+    if (isHalted || failedAtMs >= askedAtMs) ledger.forgiveBehind(first)
   }
 
   /** A worker is no more: what it was doing goes on no more. */

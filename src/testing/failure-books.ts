@@ -35,12 +35,12 @@ export class FailureBooks {
     }
   }
 
-  /** A call that has failed before it was over has left no others than these open. */
-  left(worker: string, shardId: string, entries: readonly number[]): void {
+  /** A call that took too long is over, and has left no others than these open: to the worker it has failed only now. */
+  left(worker: string, shardId: string, entries: readonly number[], atMs: number): void {
     const books = this.#of(worker, shardId)
     for (const entry of entries) {
       const failed = books.get(entry)
-      if (failed !== undefined) books.set(entry, { ...failed, among: entries.length })
+      if (failed !== undefined) books.set(entry, { ...failed, lastAtMs: atMs, among: entries.length })
     }
   }
 

@@ -15,7 +15,7 @@ describe('FailureBooks', () => {
   it('learn that a call has left fewer records open than it seemed', () => {
     const books = new FailureBooks()
     books.failed('w1', 'shard', [1, 2], false, 100)
-    books.left('w1', 'shard', [2])
+    books.left('w1', 'shard', [2], 250)
     expect(books.of('w1', 'shard', 2)).to.include({ calls: 1, among: 1 })
   })
 
