@@ -189,7 +189,7 @@ async function enableRecovery({ calls, logger }: TableContext, wait: Wait, signa
     } catch (error) {
       if (error instanceof ServiceError && isUnsupported(error.cause)) {
         const { tableName } = calls
-        logger.warn({ tableName, error }, 'Point-in-time recovery is not supported here and stays off')
+        logger.warn({ tableName, err: error }, 'Point-in-time recovery is not supported here and stays off')
         return
       }
       // Backups are switched on in the background just after a table is created.

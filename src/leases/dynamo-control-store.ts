@@ -82,7 +82,7 @@ export function dynamoControlStore(options: DynamoControlStoreOptions): DynamoCo
     return undefined
   }
   const leftBehind = (session: string, error: unknown): void =>
-    logger.debug({ ...about, session, error }, 'parts of a mailbox were left behind')
+    logger.debug({ ...about, session, err: error }, 'parts of a mailbox were left behind')
   const { removeMailbox, ...mailboxes } = mailboxesOf({ partition, maxBytes: maxMailboxBytes, readable, leftBehind })
   return {
     tableName,

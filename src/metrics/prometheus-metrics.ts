@@ -2,7 +2,7 @@
 import { Counter, Gauge, Histogram, type Metric, Registry } from 'prom-client'
 import { checkOptions } from '../model/option-rules.ts'
 import { type Clock, systemClock } from '../runtime/clock.ts'
-import { type MetricName, specOf } from './metric-table.ts'
+import { METRICS, type MetricName, specOf } from './metric-table.ts'
 import type { Dimensions, Metrics } from './metrics.ts'
 import { checkLevel, checkMethods } from './option-rules.ts'
 
@@ -58,6 +58,8 @@ class RegistryMetrics implements PrometheusMetrics {
     this.#registry = registry
     this.#clock = clock
     this.levels = [level]
+    // What has not happened yet is on the page by its name: an alert can be written before.
+    for (const name of Object.keys(METRICS) as MetricName[]) this.#register(name)
   }
 
   get contentType(): string {
@@ -110,6 +112,13 @@ class RegistryMetrics implements PrometheusMetrics {
       make({ name: prometheus, help: meaning, labelNames, ...{ registers: [this.#registry] } })
     this.#made.set(name, metric)
     return metric
+  }
+
+  #register(name: MetricName): void {
+    const { kind } = specOf(name)
+    if (kind === 'counter') this.#metric(name, about => new Counter(about))
+    else if (kind === 'gauge') this.#metric(name, about => new Gauge(about))
+    else this.#metric(name, about => new Histogram({ ...about, buckets: BUCKETS }))
   }
 
   #hasShards(name: MetricName): boolean {

@@ -81,7 +81,7 @@ export class ShardSyncer {
     const { kinesis, store, clock, random, logger, startAt, onRecreatedStream = 'refuse', report } = options
     const { guard = () => () => true } = options
     const retried = (error: unknown, inMs: number): void =>
-      logger.warn({ error, inMs }, 'a call for the comparison of shards and leases is made again')
+      logger.warn({ err: error, inMs }, 'a call for the comparison of shards and leases is made again')
     this.#context = { kinesis, store, clock, random, report, retried, guard }
     this.#logger = logger
     this.#startAt = startAt

@@ -5,11 +5,14 @@ import type { StallAction, StallCause } from '../consumer/shard-listener.ts'
 import type { PlanReport } from '../fleet/fleet-view.ts'
 import type { Death } from '../leases/control-store.ts'
 import type { ClaimReason } from '../leases/held-leases.ts'
-import { type ConsumerError, DeadLetterError, OptionError, type ProcessorError } from '../model/errors.ts'
+import { type ConsumerError, OptionError, type ProcessorError } from '../model/errors.ts'
 import type { FailureAction, GivingUp, LastResort } from '../processor/failure-rules.ts'
 import type { ThreadDeath } from '../processor/thread-pool.ts'
 import type { RetrievalMode } from '../retrieval/retriever.ts'
+import type { Clock } from '../runtime/clock.ts'
 import type { Logger } from '../runtime/logger.ts'
+import { EventLog } from './event-log.ts'
+import { type AnyEvent, fieldsOf } from './event-log-rules.ts'
 import { show } from './option-checks.ts'
 
 /** What every event of a shard says. */
@@ -250,10 +253,13 @@ export class WorkerEmitter {
   readonly #emitter = new EventEmitter<Record<WorkerEventName, Guarded>>()
   readonly #guarded = new WeakMap<object, Map<WorkerEventName, Guarded>>()
   readonly #logger: Logger
+  readonly #log: EventLog
   #observer: EventObserver | undefined
 
-  constructor(logger: Logger) {
+  /** @param clock bounds how often what is wrong is logged. Absent: it is logged each time */
+  constructor(logger: Logger, clock?: Clock) {
     this.#logger = logger
+    this.#log = new EventLog(logger, clock)
   }
 
   /** Has `observer` see every event from now on. There is one at most. */
@@ -275,11 +281,10 @@ export class WorkerEmitter {
 
   /** The only place that emits. What is wrong and nobody listens to is logged: no shard stands still in silence. */
   emit<Name extends WorkerEventName>(name: Name, event: WorkerEvents[Name]): void {
-    this.#logger.debug({ event: name, ...event }, 'event')
+    this.#logger.debug(fieldsOf({ name, event } as AnyEvent), 'event')
     this.#observer?.(name, event)
-    if (this.#emitter.emit(name, event)) return
-    const trouble = troubleIn({ name, event } as AnyEvent)
-    if (trouble !== undefined) this.#logger[trouble.level]({ event: name, ...event }, trouble.message)
+    const isHeard = this.#emitter.emit(name, event)
+    this.#log.note({ name, event } as AnyEvent, isHeard)
   }
 
   /** eventemitter3 lets the exception of a listener through to whoever emits: here it is logged, as is a rejection. */
@@ -293,7 +298,7 @@ export class WorkerEmitter {
     const byName = this.#guarded.get(listener) ?? new Map<WorkerEventName, Guarded>()
     const known = byName.get(name)
     if (known !== undefined) return known
-    const logged = (error: unknown): void => this.#logger.error({ event: name, error }, 'a listener threw')
+    const logged = (error: unknown): void => this.#logger.error({ event: name, err: error }, 'a listener threw')
     const guarded: Guarded = event => {
       try {
         const outcome: unknown = listener(event as WorkerEvents[Name])
@@ -304,87 +309,5 @@ export class WorkerEmitter {
     }
     this.#guarded.set(listener, byName.set(name, guarded))
     return guarded
-  }
-}
-
-type AnyEvent = {
-  [Name in WorkerEventName]: { readonly name: Name; readonly event: WorkerEvents[Name] }
-}[WorkerEventName]
-
-interface Trouble {
-  readonly level: 'warn' | 'error'
-  readonly message: string
-}
-
-const GIVEN_UP = {
-  'dead-letter': 'records were given up: their dead letters are stored',
-  skip: 'records were skipped, as onProcessorError says'
-}
-
-const STALLED: Readonly<Record<StallAction, Trouble>> = {
-  report: { level: 'warn', message: 'a shard makes no progress' },
-  restart: { level: 'warn', message: 'a shard makes no progress: it is read anew' },
-  release: { level: 'error', message: 'a shard makes no progress: its lease is given back for another worker to try' }
-}
-
-function haltMessage({ error, lastResort }: WorkerEvents['shard:halted']): string {
-  const failed = error instanceof DeadLetterError ? 'dead letters could not be stored' : 'a processor failed for good'
-  return `${failed}, nothing was skipped: ${lastResort === 'stop' ? 'the worker stops' : 'its shard is halted'}`
-}
-
-/** The 8th, 16th, 32nd … failure in a row: often enough not to be silent, seldom enough to stay readable. */
-function isMilestone(failures: number): boolean {
-  return failures >= 8 && Number.isInteger(Math.log2(failures))
-}
-
-/** What to say about an event that nobody listens to; `undefined` if all is well. */
-function troubleIn({ name, event }: AnyEvent): Trouble | undefined {
-  switch (name) {
-    case 'error':
-      return { level: event.error.retryable ? 'warn' : 'error', message: 'something failed in the background' }
-    case 'shard:halted':
-      return { level: 'error', message: haltMessage(event) }
-    case 'processor:failed':
-      return { level: 'warn', message: 'a processor failed' }
-    case 'records:given-up':
-      return { level: 'warn', message: GIVEN_UP[event.how] }
-    case 'dead-letter:failed':
-      return { level: 'warn', message: 'dead letters could not be stored: their shard waits for them' }
-    case 'shard:stalled':
-      return STALLED[event.action]
-    case 'breaker:changed':
-      if (event.state !== 'open') return undefined
-      return { level: 'warn', message: 'the circuit breaker is open: nothing is processed for a while' }
-    case 'shard:failed':
-      if (event.retryInMs === undefined) return { level: 'warn', message: 'a shard is given back after a failure' }
-      return isMilestone(event.failures) ? { level: 'warn', message: 'a shard makes no progress' } : undefined
-    case 'lease:lost':
-      return { level: 'warn', message: 'a lease was lost: its records since the last checkpoint are delivered again' }
-    case 'lease:neglected':
-      if (event.leaseKeys.length === 0) return undefined
-      return { level: 'warn', message: 'nobody reads these shards: every worker is full, or cannot read them now' }
-    case 'worker:stalled':
-      return { level: 'warn', message: 'the event loop stood still: a handler blocks it' }
-    case 'session:suspended':
-      return { level: 'warn', message: 'no heartbeat was acknowledged in time: nothing is delivered until one is' }
-    case 'session:died':
-      return { level: 'warn', message: 'the session of this worker is dead: its leases go to others' }
-    case 'fleet:foreigners-found':
-      return {
-        level: 'warn',
-        message: 'workers of another kind share the lease table: the fleet changes to mixed mode'
-      }
-    case 'lease:row-skipped':
-      return {
-        level: 'warn',
-        message: 'a row of the lease table cannot be read: nobody reads its shard until the row is mended or removed'
-      }
-    case 'stream:recreated':
-      return { level: 'warn', message: 'the stream was created again, and reading starts over' }
-    case 'worker:stopped':
-      if (event.abandoned.length === 0) return undefined
-      return { level: 'warn', message: 'the worker stopped without waiting for processors that did not return' }
-    default:
-      return undefined
   }
 }

@@ -28,7 +28,7 @@ export async function prepareTables(options: PrepareOptions, signal: AbortSignal
   const { syncer, ports, clock, random, logger } = options
   const patiently = (what: string, work: () => Promise<unknown>): Promise<unknown> => {
     const retried = (error: unknown, inMs: number): void =>
-      logger.warn({ error, inMs, what }, 'a step of the start failed and is tried again')
+      logger.warn({ err: error, inMs, what }, 'a step of the start failed and is tried again')
     return retry(work, RETRY, { clock, random, signal, retried })
   }
   // The stream first: a wrong name must not leave a table behind.

@@ -261,6 +261,6 @@ export class WorkerMetrics {
   #failed(error: unknown): void {
     this.#failures += 1
     if (!Number.isInteger(Math.log2(this.#failures))) return
-    this.#options.logger.warn({ error, failures: this.#failures }, 'metrics could not be reported')
+    this.#options.logger.warn({ err: error, failures: this.#failures }, 'metrics could not be reported')
   }
 }

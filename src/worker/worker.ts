@@ -69,7 +69,7 @@ export class Worker extends Observable {
     const { clock = systemClock, random = systemRandom } = ports
     const resolved = resolveOptions(options, random, clock.epochMs())
     const { logger, leases, startAt, onRecreatedStream, stallMs } = resolved
-    const emitter = new WorkerEmitter(logger)
+    const emitter = new WorkerEmitter(logger, clock)
     super(emitter)
     this.#emitter = emitter
     this.#clock = clock
