@@ -67,7 +67,13 @@ export {
   CircuitBreaker
 } from './processor/circuit-breaker.ts'
 export type { DeadLetter, DeadLetterCallback, DeadLetterDestination, StoreOptions } from './processor/dead-letter.ts'
-export type { FailedRecord, FailureAction, LastResort, PartialFailure, ProcessorFailure } from './processor/failure-rules.ts'
+export type {
+  FailedRecord,
+  FailureAction,
+  LastResort,
+  PartialFailure,
+  ProcessorFailure
+} from './processor/failure-rules.ts'
 export type { EachContext, EachHandler, Handler, HandlerContext } from './processor/handler-processor.ts'
 export {
   type InitializeInput,

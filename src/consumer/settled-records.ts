@@ -139,7 +139,9 @@ export class SettledRecords {
     const index = this.#indices.get(keyOf(Object(position)))
     if (index !== undefined) return index
     const isPosition = typeof Object(position).sequenceNumber === 'string'
-    const named = isPosition ? keyOf(Object(position)) : `something of type ${position === null ? 'null' : typeof position}`
+    const named = isPosition
+      ? keyOf(Object(position))
+      : `something of type ${position === null ? 'null' : typeof position}`
     throw new OptionError(what, `names ${named}, expected a record of this call`)
   }
 }

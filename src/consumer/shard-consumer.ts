@@ -77,9 +77,10 @@ export class ShardConsumer {
   #falseEnds = 0
 
   constructor(given: ShardConsumerOptions) {
-    const troubles = new ShardTroubles(given.listener, given.clock)
-    const options = { ...given, listener: troubles.listener }
-    const { tenure, outOfRange, room, clock, listener } = options
+    const { tenure, outOfRange, room, clock } = given
+    const troubles = new ShardTroubles(given.listener, clock)
+    const { listener } = troubles
+    const options = { ...given, listener }
     const { hashKeyRange } = tenure.lease
     this.tenure = tenure
     this.#options = options
@@ -89,11 +90,8 @@ export class ShardConsumer {
     this.#giveUp.addEventListener('abort', () => this.#reading.close(), { once: true })
     this.#interrupt.addEventListener('abort', () => this.#reading.stop(), { once: true })
     const giveUp = this.#giveUp
-    this.#calls = new ProcessorCalls(options, {
-      interrupt: this.#interrupt,
-      giveUp,
-      abandoned: forMany(this.#abandon.signal)
-    })
+    const signals = { interrupt: this.#interrupt, giveUp, abandoned: forMany(this.#abandon.signal) }
+    this.#calls = new ProcessorCalls(options, signals)
     this.#batches = new BatchCalls(this.#calls, {
       ...options,
       giveUp,

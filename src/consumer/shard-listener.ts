@@ -42,14 +42,7 @@ export interface GivenUpReport {
  * (`throttling`); a call of the user's code (`processor`), or one that does not fail (`failures`); room in `memory`; `dead-letters`
  * or a `checkpoint` to be stored.
  */
-export type StallCause =
-  | 'answer'
-  | 'throttling'
-  | 'processor'
-  | 'failures'
-  | 'memory'
-  | 'dead-letters'
-  | 'checkpoint'
+export type StallCause = 'answer' | 'throttling' | 'processor' | 'failures' | 'memory' | 'dead-letters' | 'checkpoint'
 
 /** What is done about a shard that stands still: it is told of, read anew, or its lease is given back. */
 export type StallAction = 'report' | 'restart' | 'release'

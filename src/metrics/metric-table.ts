@@ -263,7 +263,7 @@ export const METRICS = {
   BreakerOpen: gauge('max', 'worker', 'Count', [
     'millrace.breaker.open',
     'millrace_breaker_open',
-    '1: the circuit breaker keeps all calls back'
+    '1: the circuit breaker keeps calls back'
   ]),
   BackgroundFailures: counter('worker', 'Count', [
     'millrace.background.failures',

@@ -153,9 +153,7 @@ export class ThreadHost {
     const checkpointer = this.#checkpointer(of)
     const work = async () => processor.processRecords({ ...input, records, checkpointer, settle, signal })
     const outcome = trace === undefined || within === undefined ? work() : within(trace, work)
-    return outcome
-      .then(failedIn)
-      .finally(() => settling.close())
+    return outcome.then(failedIn).finally(() => settling.close())
   }
 
   #hostedAs(number: number): Hosted {

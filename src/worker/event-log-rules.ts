@@ -134,7 +134,10 @@ export function lastingTrouble({ name, event }: AnyEvent): string | undefined {
 }
 
 /** Which troubles are over with an event. `isGood`: because all is well again, and not because the shard has left. */
-export function endedTroubles({ name, event }: AnyEvent): { readonly keys: readonly string[]; readonly isGood: boolean } {
+export function endedTroubles({ name, event }: AnyEvent): {
+  readonly keys: readonly string[]
+  readonly isGood: boolean
+} {
   const good = (...keys: string[]) => ({ keys, isGood: true })
   switch (name) {
     case 'batch:processed':

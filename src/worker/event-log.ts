@@ -1,7 +1,7 @@
 // Logs what is wrong and nobody listens to, so that no shard stands still in silence; and that it has passed. What is wrong again
 // and again is said once a minute, with how often that was.
 import type { Clock } from '../runtime/clock.ts'
-import type { LogLevel, Logger } from '../runtime/logger.ts'
+import type { Logger, LogLevel } from '../runtime/logger.ts'
 import { type AnyEvent, endedTroubles, fieldsOf, lastingTrouble, topicOf, troubleIn } from './event-log-rules.ts'
 
 /** Of the same thing there is a line in so long at most. Milliseconds. */

@@ -7,7 +7,8 @@ import { messageOf } from '../model/errors.ts'
 import { formatPosition } from '../model/sequence-number.ts'
 import type { BreakerChange } from '../processor/circuit-breaker.ts'
 import type { SyncReport } from '../shards/sync-report.ts'
-import type { ShardEventBase, WorkerEmitter } from './events.ts'
+import type { ShardEventBase } from './events.ts'
+import type { WorkerEmitter } from './worker-emitter.ts'
 
 type Emit = WorkerEmitter['emit']
 

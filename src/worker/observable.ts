@@ -1,5 +1,6 @@
 // Something that emits the events of a worker: who listens, and how to begin and to end that.
-import type { WorkerEmitter, WorkerEventName, WorkerListener } from './events.ts'
+import type { WorkerEventName, WorkerListener } from './events.ts'
+import type { WorkerEmitter } from './worker-emitter.ts'
 
 /** What a worker is to those who listen to it. */
 export abstract class Observable {

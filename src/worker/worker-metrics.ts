@@ -11,10 +11,11 @@ import { type EventLoopWatch, watchEventLoop } from '../runtime/event-loop-delay
 import type { Logger } from '../runtime/logger.ts'
 import { type Loop, startLoop } from '../runtime/loop.ts'
 import { type EventReading, readingsOf } from './event-metric-rules.ts'
-import type { EventObserver, WorkerEmitter, WorkerEventName, WorkerEvents } from './events.ts'
+import type { EventObserver, WorkerEventName, WorkerEvents } from './events.ts'
 import { type GaugeReading, gaugesOf, type WorkerFacts } from './gauge-rules.ts'
 import type { ResolvedOptions } from './options.ts'
 import type { OpenPorts } from './ports.ts'
+import type { WorkerEmitter } from './worker-emitter.ts'
 
 /** What is measured, and where that goes. */
 export interface WorkerMetricsOptions {

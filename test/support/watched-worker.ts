@@ -1,8 +1,8 @@
 // What a view of a worker is given: what tells events, and how it is doing.
 import { silentLogger } from '../../src/runtime/logger.ts'
-import { WorkerEmitter } from '../../src/worker/events.ts'
 import type { WorkerHealth } from '../../src/worker/health-rules.ts'
 import { Observable } from '../../src/worker/observable.ts'
+import { WorkerEmitter } from '../../src/worker/worker-emitter.ts'
 
 /** A worker as those see it who watch it. */
 export class WatchedWorker extends Observable {

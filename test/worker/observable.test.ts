@@ -1,7 +1,7 @@
 import { expect } from 'chai'
 import { OptionError } from '../../src/model/errors.ts'
-import { WorkerEmitter } from '../../src/worker/events.ts'
 import { Observable } from '../../src/worker/observable.ts'
+import { WorkerEmitter } from '../../src/worker/worker-emitter.ts'
 import { collectingLogger } from '../support/collecting-logger.ts'
 
 class Source extends Observable {

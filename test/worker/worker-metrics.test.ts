@@ -1,8 +1,8 @@
 // A whole worker in virtual time, and what its metrics say of it.
 import { expect } from 'chai'
 import { silentLogger, Worker } from '../../src/index.ts'
-import { WorkerEmitter } from '../../src/worker/events.ts'
 import { resolveOptions } from '../../src/worker/options.ts'
+import { WorkerEmitter } from '../../src/worker/worker-emitter.ts'
 import { measureWorker } from '../../src/worker/worker-metrics.ts'
 import { shardId } from '../support/builders.ts'
 import { collectingLogger } from '../support/collecting-logger.ts'
