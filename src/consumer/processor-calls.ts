@@ -58,6 +58,9 @@ export class ProcessorCalls {
   readonly #options: ProcessorCallsOptions
   readonly #signals: CallSignals
   readonly #timers: CallTimers
+  /** How many checkpoints are being written, and since when the first of them is. */
+  #writes = 0
+  #writingSinceMs: number | undefined
   #processor: RecordProcessor | undefined
   #keepsNothing = false
   /** How many processors in a row have gone without settling a batch. */
@@ -204,6 +207,11 @@ export class ProcessorCalls {
     return gone
   }
 
+  /** Since when a checkpoint is being written, which is tried again as long as that may help. Monotonic milliseconds; `undefined`: none is. */
+  get writingSinceMs(): number | undefined {
+    return this.#writes > 0 ? this.#writingSinceMs : undefined
+  }
+
   /** A batch was settled: the processor that there is works. */
   proved(): void {
     this.#gone = 0
@@ -267,8 +275,13 @@ export class ProcessorCalls {
     const { tenure, clock, listener, tracing } = this.#options
     const startedMs = clock.monotonicMs()
     const write = (): Promise<void> => tenure.checkpoint(position)
-    if (tracing === undefined) await write()
-    else await tracing.to.checkpoint({ ...tracing.facts, position: formatPosition(position) }, write)
+    if (this.#writes++ === 0) this.#writingSinceMs = startedMs
+    try {
+      if (tracing === undefined) await write()
+      else await tracing.to.checkpoint({ ...tracing.facts, position: formatPosition(position) }, write)
+    } finally {
+      this.#writes -= 1
+    }
     listener.checkpointed(position, clock.monotonicMs() - startedMs)
   }
 

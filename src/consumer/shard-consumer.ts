@@ -77,10 +77,9 @@ export class ShardConsumer {
   #falseEnds = 0
 
   constructor(given: ShardConsumerOptions) {
-    const { tenure, outOfRange, room, clock } = given
-    const troubles = new ShardTroubles(given.listener, clock)
-    const { listener } = troubles
-    const options = { ...given, listener }
+    const { tenure } = given
+    const troubles = new ShardTroubles(given.listener, given.clock)
+    const options = { ...given, listener: troubles.listener }
     const { hashKeyRange } = tenure.lease
     this.tenure = tenure
     this.#options = options
@@ -102,7 +101,7 @@ export class ShardConsumer {
     const stored = () => this.#calls.progress.stored
     const lag = new ShardLag({ ...options, settled: () => this.#calls.progress.settled })
     this.#lag = lag
-    this.#unpacker = new AnswerUnpacker({ outOfRange, hashKeyRange, room, stored, clock, lag, listener })
+    this.#unpacker = new AnswerUnpacker({ ...options, hashKeyRange, stored, lag })
     this.#reading = new ShardReading({
       ...options,
       lag,
@@ -110,7 +109,7 @@ export class ShardConsumer {
       lease: () => tenure.lease,
       calledSinceMs: () => this.#batches.calledSinceMs,
       isStoringLetters: () => this.#batches.isStoringLetters,
-      unwrittenSinceMs: () => troubles.unwrittenSinceMs,
+      unwrittenSinceMs: () => troubles.unwrittenSinceMs ?? this.#calls.writingSinceMs,
       failingSinceMs: () => troubles.failingSinceMs(lag.report().sinceProgressMs)
     })
   }

@@ -59,7 +59,10 @@ export class EventLog {
 
   #say(topic: string | undefined, line: Line): void {
     const nowMs = this.#clock?.monotonicMs()
-    if (topic === undefined || nowMs === undefined || this.#over.signal.aborted) return this.#write(line, 0)
+    if (topic === undefined || nowMs === undefined || this.#over.signal.aborted) {
+      this.#write(line, 0)
+      return
+    }
     const known = this.#topics.get(topic)
     if (known === undefined || nowMs - known.saidAtMs >= SAY_EVERY_MS) {
       this.#topics.set(topic, { saidAtMs: nowMs, unsaid: 0, last: undefined })

@@ -168,7 +168,6 @@ describe('somebody who operates a worker', function () {
       expect(documented).to.include.members(ofWorker)
       expect(ofWorker).to.include.members([
         'aws.kinesis.client.records_processed',
-        'aws.kinesis.client.consumer.lag.duration',
         'aws.kinesis.client.update_lease.duration',
         'millrace.requests',
         'millrace.cost'

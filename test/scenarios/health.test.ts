@@ -117,7 +117,7 @@ describe('a paused shard in lanes', () => {
   it('is given back when it cannot be read on, and not kept for the pause', async () => {
     const world = new World()
     const now = { isWrong: false }
-    const fatal = (): Promise<never> => Promise.reject(new ServiceError('denied', 'no', { retryable: false }))
+    const fatal = (): Promise<never> => Promise.reject(new ServiceError('access-denied', 'no', { retryable: false }))
     const given = { logger: collectingLogger(), handler: undefined, each: () => {}, concurrency: { perShard: 4 } }
     const released: string[] = []
     const worker = bareWorker(world, given, () => (now.isWrong ? fatal() : undefined))
@@ -146,6 +146,7 @@ describe('a record that waits for the circuit breaker', () => {
         throw new Error('the database is down')
       },
       onProcessorError: {
+        // biome-ignore lint/suspicious/noThenProperty: an option of ours
         ...{ then: 'dead-letter', bisect: false, attempts: 100, maxRecordAgeMs: 30_000, backoffMs: 100 },
         circuitBreaker: { failures: 1, openMs: 60_000 }
       },
@@ -174,6 +175,7 @@ describe('the reason why records have failed', () => {
         ),
         reason: 'not today'
       }),
+      // biome-ignore lint/suspicious/noThenProperty: an option of ours
       onProcessorError: { then: 'dead-letter', attempts: 1 },
       deadLetters: (given: readonly { error: { name: string; message: string } }[]) => {
         for (const { error } of given) letters.push(`${error.name}: ${error.message}`)
