@@ -3,19 +3,13 @@ import { readFileSync } from 'node:fs'
 import { writeFile } from 'node:fs/promises'
 import { messageOf, OptionError } from '../model/errors.ts'
 import type { CommandContext, CommandSpec } from './command.ts'
-import { confirmed } from './confirmation.ts'
 import { EXIT } from './exit-codes.ts'
-import { addFleetFlags, type FleetFlags, progressTeller, withFleet } from './fleet-flags.ts'
-import { interruptible } from './interruption.ts'
-import { tellReset } from './reset-command.ts'
+import { addFleetFlags, type FleetFlags, overFleet } from './fleet-flags.ts'
+import { type OperationFlags, operate } from './fleet-operation.ts'
+import { resetLines } from './reset-command.ts'
 import { plural } from './text-rules.ts'
 import { pathIn } from './user-module.ts'
-import { durationMs, quoted } from './value-rules.ts'
-
-interface ImportFlags extends FleetFlags {
-  readonly timeout?: string
-  readonly yes?: boolean
-}
+import { quoted } from './value-rules.ts'
 
 /** Takes checkpoints out. */
 export const exportCommand: CommandSpec = {
@@ -40,46 +34,32 @@ export const importCommand: CommandSpec = {
 
 async function exportTo(context: CommandContext, [file]: readonly unknown[], given: object): Promise<number> {
   const { ports, terminal } = context
-  return withFleet(context, given as FleetFlags, fleet =>
-    interruptible(ports, async signal => {
-      const exported = await fleet.exportCheckpoints({ signal })
-      const text = `${JSON.stringify(exported, undefined, 2)}\n`
-      if (file === undefined) await terminal.write(text)
-      else {
-        const path = pathIn(ports.cwd, String(file))
-        // Not over a file that is there: it may be the only copy of what was.
-        await writeFile(path, text, { flag: 'wx' }).catch(cause => {
-          throw new OptionError('file', `is ${quoted(path)}, which cannot be written: ${messageOf(cause)}`, { cause })
-        })
-        const shards = exported.leases.length
-        if (terminal.isJson) await terminal.json({ file: path, shards })
-        terminal.remark(`the checkpoints of ${plural(shards, 'shard')} are in ${path}`)
-      }
-      return EXIT.ok
-    })
-  )
+  return overFleet(context, given as FleetFlags, async (fleet, signal) => {
+    const exported = await fleet.exportCheckpoints({ signal })
+    const text = `${JSON.stringify(exported, undefined, 2)}\n`
+    if (file === undefined) await terminal.write(text)
+    else {
+      const path = pathIn(ports.cwd, String(file))
+      // Not over a file that is there: it may be the only copy of what was.
+      await writeFile(path, text, { flag: 'wx' }).catch(cause => {
+        throw new OptionError('file', `is ${quoted(path)}, which cannot be written: ${messageOf(cause)}`, { cause })
+      })
+      const shards = exported.leases.length
+      if (terminal.isJson) await terminal.json({ file: path, shards })
+      terminal.remark(`the checkpoints of ${plural(shards, 'shard')} are in ${path}`)
+    }
+    return EXIT.ok
+  })
 }
 
 async function importFrom(context: CommandContext, [file]: readonly unknown[], given: object): Promise<number> {
-  const flags = given as ImportFlags
+  const flags = given as OperationFlags
   const { ports, terminal } = context
   const data = parsed(pathIn(ports.cwd, String(file)))
-  const timeoutMs = flags.timeout === undefined ? undefined : durationMs('--timeout', flags.timeout)
   const what = `This has ${flags.app} begin again at the checkpoints in ${file}: what it has processed since is processed again.`
-  return withFleet(context, flags, async fleet => {
-    if (!(await confirmed(context, what, flags))) {
-      terminal.remark('Nothing was done.')
-      return EXIT.failed
-    }
-    return interruptible(ports, async signal => {
-      const report = await fleet.importCheckpoints(data, {
-        signal,
-        ...(timeoutMs !== undefined && { timeoutMs }),
-        onProgress: progressTeller(context)
-      })
-      await tellReset(terminal, report)
-      return EXIT.ok
-    })
+  return operate(context, flags, what, async (fleet, options) => {
+    const report = await fleet.importCheckpoints(data, options)
+    return { result: report, lines: resetLines(report, terminal.colors.dim) }
   })
 }
 

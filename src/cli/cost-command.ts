@@ -2,8 +2,7 @@
 import type { CostPart, CostReport } from '../operate/cost-rules.ts'
 import type { CommandContext, CommandSpec } from './command.ts'
 import { EXIT } from './exit-codes.ts'
-import { addFleetFlags, type FleetFlags, withFleet } from './fleet-flags.ts'
-import { interruptible } from './interruption.ts'
+import { addFleetFlags, type FleetFlags, overFleet } from './fleet-flags.ts'
 import { type Column, tableLines } from './tables.ts'
 import { count, duration, plural } from './text-rules.ts'
 import { durationMs } from './value-rules.ts'
@@ -31,16 +30,14 @@ export const costCommand: CommandSpec = {
 
 async function cost(context: CommandContext, _: readonly unknown[], given: object): Promise<number> {
   const flags = given as CostFlags
-  const { ports, terminal } = context
+  const { terminal } = context
   const watchMs = flags.observe === undefined ? undefined : durationMs('--observe', flags.observe)
-  return withFleet(context, flags, fleet =>
-    interruptible(ports, async signal => {
-      const report = await fleet.cost({ signal, ...(watchMs !== undefined && { watchMs }) })
-      if (terminal.isJson) await terminal.json(report)
-      else for (const line of costLines(report, terminal.colors.dim)) await terminal.line(line)
-      return EXIT.ok
-    })
-  )
+  return overFleet(context, flags, async (fleet, signal) => {
+    const report = await fleet.cost({ signal, ...(watchMs !== undefined && { watchMs }) })
+    if (terminal.isJson) await terminal.json(report)
+    else for (const line of costLines(report, terminal.colors.dim)) await terminal.line(line)
+    return EXIT.ok
+  })
 }
 
 function costLines(report: CostReport, dim: (text: string) => string): string[] {

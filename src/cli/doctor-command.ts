@@ -2,8 +2,7 @@
 import type { Finding, FindingSeverity } from '../operate/doctor-rules.ts'
 import type { CommandContext, CommandSpec } from './command.ts'
 import { EXIT } from './exit-codes.ts'
-import { addFleetFlags, type FleetFlags, withFleet } from './fleet-flags.ts'
-import { interruptible } from './interruption.ts'
+import { addFleetFlags, type FleetFlags, overFleet } from './fleet-flags.ts'
 import type { Colors } from './terminal.ts'
 import { plural, printable, shortShard } from './text-rules.ts'
 import { durationMs } from './value-rules.ts'
@@ -24,16 +23,14 @@ export const doctorCommand: CommandSpec = {
 
 async function doctor(context: CommandContext, _: readonly unknown[], given: object): Promise<number> {
   const flags = given as DoctorFlags
-  const { ports, terminal } = context
+  const { terminal } = context
   const watchMs = flags.observe === undefined ? undefined : durationMs('--observe', flags.observe)
-  return withFleet(context, flags, fleet =>
-    interruptible(ports, async signal => {
-      const findings = await fleet.doctor({ signal, ...(watchMs !== undefined && { watchMs }) })
-      if (terminal.isJson) await terminal.json({ findings })
-      else for (const line of findingLines(findings, terminal.colors)) await terminal.line(line)
-      return findings.some(({ severity }) => severity === 'error') ? EXIT.red : EXIT.ok
-    })
-  )
+  return overFleet(context, flags, async (fleet, signal) => {
+    const findings = await fleet.doctor({ signal, ...(watchMs !== undefined && { watchMs }) })
+    if (terminal.isJson) await terminal.json({ findings })
+    else for (const line of findingLines(findings, terminal.colors)) await terminal.line(line)
+    return findings.some(({ severity }) => severity === 'error') ? EXIT.red : EXIT.ok
+  })
 }
 
 function findingLines(findings: readonly Finding[], colors: Colors): string[] {

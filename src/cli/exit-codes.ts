@@ -10,8 +10,8 @@ export const EXIT = {
   usage: 2,
   /** What was looked at, or run, is not as it should be. */
   red: 3,
-  /** A second Ctrl-C: ended at once. */
+  /** Ctrl-C before it was done, or for the second time. */
   interrupted: 130,
-  /** A second SIGTERM: ended at once. */
+  /** SIGTERM before it was done, or for the second time. */
   terminated: 143
 } as const

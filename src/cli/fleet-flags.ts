@@ -1,12 +1,11 @@
 // Which fleet a command is about: the flags that say so, and the fleet that they open.
 import type { Command } from 'commander'
-import { workerIdOf } from '../leases/session-id.ts'
 import { OptionError } from '../model/errors.ts'
 import { type Fleet, openFleet } from '../operate/fleet.ts'
-import type { OperationProgress } from '../operate/fleet-context.ts'
 import { consoleLogger } from '../runtime/logger.ts'
 import { type CommandContext, collected } from './command.ts'
-import { plural, shortShard } from './text-rules.ts'
+import { interruptible } from './interruption.ts'
+import { shortShard } from './text-rules.ts'
 import { fullShardId } from './value-rules.ts'
 
 /** The flags of every command about a fleet. */
@@ -34,6 +33,19 @@ export function addFleetFlags(command: Command): Command {
 /** Adds the flag that says which shards, and means all without it. */
 export function addShardFlag(command: Command): Command {
   return command.option('--shard <id>', 'only this shard, by its id or its number; again for more', collected)
+}
+
+/**
+ * Does something with the fleet that flags are about, until that is done or the program is asked to end.
+ *
+ * @throws OptionError if they name none
+ */
+export function overFleet(
+  context: CommandContext,
+  flags: FleetFlags,
+  work: (fleet: Fleet, signal: AbortSignal) => Promise<number>
+): Promise<number> {
+  return withFleet(context, flags, fleet => interruptible(context.ports, signal => work(fleet, signal)))
 }
 
 /**
@@ -82,24 +94,4 @@ export function shardsInWords({ shard }: ShardFlags): string {
   if (shard === undefined) return 'all shards'
   const [first = '', ...others] = shard.map(text => shortShard(fullShardId(text)))
   return others.length === 0 ? `shard ${first}` : `shards ${[first, ...others].join(', ')}`
-}
-
-/** Tells a person how far an operation is, when that has changed. */
-export function progressTeller({ terminal }: CommandContext): (progress: OperationProgress) => void {
-  let told = ''
-  return ({ step, left }) => {
-    const text =
-      step === 'waiting' ? waitingFor(left) : step === 'writing' ? `writing ${plural(left.length, 'lease')}` : ''
-    if (text === told) return
-    told = text
-    if (text !== '') terminal.remark(text)
-  }
-}
-
-function waitingFor(left: OperationProgress['left']): string {
-  const some = left.slice(0, 5).map(({ shardId, owner }) => {
-    return owner === undefined ? shortShard(shardId) : `${shortShard(shardId)} (${workerIdOf(owner)})`
-  })
-  const more = left.length > 5 ? ` and ${left.length - 5} more` : ''
-  return `waiting until ${left.length === 1 ? 'shard' : 'shards'} ${some.join(', ')}${more} ${left.length === 1 ? 'is' : 'are'} let go of`
 }

@@ -4,8 +4,7 @@ import { workerIdOf } from '../leases/session-id.ts'
 import type { LagReport } from '../operate/lag.ts'
 import type { CommandContext, CommandSpec } from './command.ts'
 import { EXIT } from './exit-codes.ts'
-import { addFleetFlags, addShardFlag, type FleetFlags, type ShardFlags, shardIdsOf, withFleet } from './fleet-flags.ts'
-import { interruptible } from './interruption.ts'
+import { addFleetFlags, addShardFlag, type FleetFlags, overFleet, type ShardFlags, shardIdsOf } from './fleet-flags.ts'
 import { tableLines } from './tables.ts'
 import { duration, printable, shortShard } from './text-rules.ts'
 import { durationMs } from './value-rules.ts'
@@ -29,17 +28,15 @@ export const lagCommand: CommandSpec = {
 
 async function lag(context: CommandContext, _: readonly unknown[], given: object): Promise<number> {
   const flags = given as LagFlags
-  const { ports, terminal } = context
+  const { terminal } = context
   const maxMs = flags.max === undefined ? Number.POSITIVE_INFINITY : durationMs('--max', flags.max)
-  return withFleet(context, flags, fleet =>
-    interruptible(ports, async signal => {
-      const report = await fleet.lag({ ...shardIdsOf(flags), signal })
-      if (terminal.isJson) await terminal.json(report)
-      else for (const line of lagLines(report, terminal.colors.dim)) await terminal.line(line)
-      if (report.shards.some(({ lagMs }) => lagMs === undefined)) return EXIT.failed
-      return (report.maxLagMs ?? 0) > maxMs ? EXIT.red : EXIT.ok
-    })
-  )
+  return overFleet(context, flags, async (fleet, signal) => {
+    const report = await fleet.lag({ ...shardIdsOf(flags), signal })
+    if (terminal.isJson) await terminal.json(report)
+    else for (const line of lagLines(report, terminal.colors.dim)) await terminal.line(line)
+    if (report.shards.some(({ lagMs }) => lagMs === undefined)) return EXIT.failed
+    return (report.maxLagMs ?? 0) > maxMs ? EXIT.red : EXIT.ok
+  })
 }
 
 function lagLines({ maxLagMs, shards }: LagReport, dim: (text: string) => string): string[] {

@@ -9,6 +9,7 @@ import { completionCommand } from './completion-command.ts'
 import { costCommand } from './cost-command.ts'
 import { doctorCommand } from './doctor-command.ts'
 import { EXIT } from './exit-codes.ts'
+import { Interruption } from './interruption.ts'
 import { lagCommand } from './lag-command.ts'
 import { localCommand } from './local-command.ts'
 import { putCommand } from './put-command.ts'
@@ -72,6 +73,7 @@ export async function runCli(argv: readonly string[], ports: CliPorts, version: 
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage
     ports.stderr.write(`${told(error, argv)}\n`)
+    if (error instanceof Interruption) return error.exitCode
     return error instanceof OptionError ? EXIT.usage : EXIT.failed
   }
 }
@@ -88,9 +90,9 @@ function addAwsFlags(command: Command): void {
 function told(error: unknown, argv: readonly string[]): string {
   const message = messageOf(error)
   if (argv.includes('--json') || argv.includes('-j')) {
-    const code = error instanceof ConsumerError ? error.code : 'OTHER'
+    const code = error instanceof Interruption ? 'INTERRUPTED' : error instanceof ConsumerError ? error.code : 'OTHER'
     return JSON.stringify({ error: { code, message } })
   }
-  if (error instanceof ConsumerError) return `millrace: ${message}`
+  if (error instanceof ConsumerError || error instanceof Interruption) return `millrace: ${message}`
   return error instanceof Error && error.stack !== undefined ? error.stack : `millrace: ${message}`
 }

@@ -3,31 +3,17 @@ import { OptionError } from '../model/errors.ts'
 import type { ResetPosition } from '../operate/plan-reset.ts'
 import type { ResetReport } from '../operate/reset.ts'
 import type { CommandContext, CommandSpec } from './command.ts'
-import { confirmed } from './confirmation.ts'
-import { EXIT } from './exit-codes.ts'
-import {
-  addFleetFlags,
-  addShardFlag,
-  type FleetFlags,
-  progressTeller,
-  type ShardFlags,
-  shardIdsOf,
-  shardsInWords,
-  withFleet
-} from './fleet-flags.ts'
-import { interruptible } from './interruption.ts'
+import { addFleetFlags, addShardFlag, type ShardFlags, shardIdsOf, shardsInWords } from './fleet-flags.ts'
+import { type OperationFlags, operate } from './fleet-operation.ts'
 import { tableLines } from './tables.ts'
-import type { Terminal } from './terminal.ts'
 import { duration, plural, printable, shortShard } from './text-rules.ts'
-import { durationMs, pointInTime, quoted } from './value-rules.ts'
+import { pointInTime, quoted } from './value-rules.ts'
 
-interface ResetFlags extends FleetFlags, ShardFlags {
+interface ResetFlags extends OperationFlags, ShardFlags {
   readonly toLatest?: boolean
   readonly toTrim?: boolean
   readonly at?: string
   readonly sequence?: string
-  readonly timeout?: string
-  readonly yes?: boolean
 }
 
 /** Resets a fleet. */
@@ -53,22 +39,9 @@ async function reset(context: CommandContext, _: readonly unknown[], given: obje
   const flags = given as ResetFlags
   const { ports, terminal } = context
   const position = positionOf(flags, ports.clock.epochMs())
-  const timeoutMs = flags.timeout === undefined ? undefined : durationMs('--timeout', flags.timeout)
-  return withFleet(context, flags, async fleet => {
-    if (!(await confirmed(context, consequence(flags, position), flags))) {
-      terminal.remark('Nothing was done.')
-      return EXIT.failed
-    }
-    return interruptible(ports, async signal => {
-      const report = await fleet.reset(position, {
-        ...shardIdsOf(flags),
-        signal,
-        ...(timeoutMs !== undefined && { timeoutMs }),
-        onProgress: progressTeller(context)
-      })
-      await tellReset(terminal, report)
-      return EXIT.ok
-    })
+  return operate(context, flags, consequence(flags, position), async (fleet, options) => {
+    const report = await fleet.reset(position, { ...shardIdsOf(flags), ...options })
+    return { result: report, lines: resetLines(report, terminal.colors.dim) }
   })
 }
 
@@ -100,13 +73,8 @@ function consequence(flags: ResetFlags, position: ResetPosition): string {
   return `This has ${flags.app} begin again, in ${shardsInWords(flags)}, ${where}.`
 }
 
-/** Tells what was reset. */
-export async function tellReset(terminal: Terminal, report: ResetReport): Promise<void> {
-  if (terminal.isJson) await terminal.json(report)
-  else for (const line of resetLines(report, terminal.colors.dim)) await terminal.line(line)
-}
-
-function resetLines({ shards, waitedMs }: ResetReport, dim: (text: string) => string): string[] {
+/** What was reset, for a person. */
+export function resetLines({ shards, waitedMs }: ResetReport, dim: (text: string) => string): string[] {
   const columns = [{ title: 'shard', align: 'right' }, { title: 'was at' }, { title: 'begins' }] as const
   const rows = shards.map(({ shardId, from = '-', to }) => [shortShard(shardId), printable(from), printable(to)])
   const done = `${plural(shards.length, 'shard')} reset; everybody had let go after ${duration(waitedMs)}`

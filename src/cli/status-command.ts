@@ -1,8 +1,7 @@
 // millrace status: how a fleet is doing, once.
 import type { CommandContext, CommandSpec } from './command.ts'
 import { EXIT } from './exit-codes.ts'
-import { addFleetFlags, type FleetFlags, withFleet } from './fleet-flags.ts'
-import { interruptible } from './interruption.ts'
+import { addFleetFlags, type FleetFlags, overFleet } from './fleet-flags.ts'
 import { statusPage } from './status-page.ts'
 import { durationMs } from './value-rules.ts'
 
@@ -31,19 +30,17 @@ export const statusCommand: CommandSpec = {
 
 async function status(context: CommandContext, _: readonly unknown[], given: object): Promise<number> {
   const flags = given as StatusFlags
-  const { ports, terminal } = context
+  const { terminal } = context
   const watchMs = flags.observe === undefined ? 0 : durationMs('--observe', flags.observe)
-  return withFleet(context, flags, fleet =>
-    interruptible(ports, async signal => {
-      const found = await fleet.status({ watchMs, signal })
-      const lag = flags.lag && found.leases.length > 0 ? await fleet.lag({ signal }) : undefined
-      if (terminal.isJson) await terminal.json({ ...found, ...(lag && { lag }) })
-      else {
-        const { columns = COLUMNS } = terminal.stdout
-        const page = statusPage({ status: found, lag, columns, colors: terminal.colors })
-        for (const line of page) await terminal.line(line)
-      }
-      return found.color === 'green' ? EXIT.ok : EXIT.red
-    })
-  )
+  return overFleet(context, flags, async (fleet, signal) => {
+    const found = await fleet.status({ watchMs, signal })
+    const lag = flags.lag && found.leases.length > 0 ? await fleet.lag({ signal }) : undefined
+    if (terminal.isJson) await terminal.json({ ...found, ...(lag && { lag }) })
+    else {
+      const { columns = COLUMNS } = terminal.stdout
+      const page = statusPage({ status: found, lag, columns, colors: terminal.colors })
+      for (const line of page) await terminal.line(line)
+    }
+    return found.color === 'green' ? EXIT.ok : EXIT.red
+  })
 }

@@ -1,26 +1,13 @@
 // millrace release, pause, resume and move: who reads which shard, as an operator wants it.
 import { workerIdOf } from '../leases/session-id.ts'
-import type { CommandContext, CommandSpec } from './command.ts'
-import { confirmed } from './confirmation.ts'
-import { EXIT } from './exit-codes.ts'
-import {
-  addFleetFlags,
-  addShardFlag,
-  type FleetFlags,
-  progressTeller,
-  type ShardFlags,
-  shardIdsOf,
-  shardsInWords,
-  withFleet
-} from './fleet-flags.ts'
-import { interruptible } from './interruption.ts'
+import type { CommandSpec } from './command.ts'
+import { addFleetFlags, addShardFlag, type ShardFlags, shardIdsOf, shardsInWords } from './fleet-flags.ts'
+import { type OperationFlags, operate } from './fleet-operation.ts'
 import { plural, shortShard } from './text-rules.ts'
-import { durationMs, fullShardId } from './value-rules.ts'
+import { fullShardId } from './value-rules.ts'
 
-interface SteerFlags extends FleetFlags, ShardFlags {
-  readonly timeout?: string
+interface SteerFlags extends OperationFlags, ShardFlags {
   readonly why?: string
-  readonly yes?: boolean
 }
 
 /** Has leases given back. */
@@ -35,11 +22,11 @@ export const releaseCommand: CommandSpec = {
   run: async (context, _, given) => {
     const flags = given as SteerFlags
     const what = `This has ${shardsInWords(flags)} of ${flags.app} drained and given back. They are given out again at once.`
-    return steer(context, flags, what, async (fleet, options) => {
+    return operate(context, flags, what, async (fleet, options) => {
       const givenBack = await fleet.release({ ...shardIdsOf(flags), ...options })
       return {
         result: { released: givenBack },
-        text: `${plural(givenBack.length, 'lease')} given back${givenBack.length === 0 ? ': nobody had any' : ''}`
+        lines: [`${plural(givenBack.length, 'lease')} given back${givenBack.length === 0 ? ': nobody had any' : ''}`]
       }
     })
   }
@@ -58,13 +45,13 @@ export const pauseCommand: CommandSpec = {
   run: async (context, _, given) => {
     const flags = given as SteerFlags
     const what = `This stops the reading of ${shardsInWords(flags)} by ${flags.app}, until millrace resume.`
-    return steer(context, flags, what, async (fleet, options) => {
+    return operate(context, flags, what, async (fleet, options) => {
       const hold = await fleet.pause({
         ...shardIdsOf(flags),
         ...options,
         ...(flags.why !== undefined && { why: flags.why })
       })
-      return { result: { paused: hold.leases, hold }, text: `${shardsInWords(flags)} paused` }
+      return { result: { paused: hold.leases, hold }, lines: [`${shardsInWords(flags)} paused`] }
     })
   }
 }
@@ -77,10 +64,10 @@ export const resumeCommand: CommandSpec = {
   define: command => addShardFlag(addFleetFlags(command)),
   run: async (context, _, given) => {
     const flags = given as SteerFlags
-    return steer(context, flags, undefined, async (fleet, { signal }) => {
+    return operate(context, flags, undefined, async (fleet, { signal }) => {
       const resumed = await fleet.resume({ ...shardIdsOf(flags), signal })
       const shards = resumed === 'all' ? 'all shards' : plural(resumed.length, 'shard')
-      return { result: { resumed }, text: resumed.length === 0 ? 'nothing was paused' : `${shards} resumed` }
+      return { result: { resumed }, lines: [resumed.length === 0 ? 'nothing was paused' : `${shards} resumed`] }
     })
   }
 }
@@ -98,45 +85,10 @@ export const moveCommand: CommandSpec = {
     ).option('--timeout <duration>', 'how long to wait until it is there (default: 2m)'),
   run: async (context, [shard, worker], given) => {
     const flags = given as SteerFlags
-    return steer(context, flags, undefined, async (fleet, options) => {
+    return operate(context, flags, undefined, async (fleet, options) => {
       const moved = await fleet.move(fullShardId(String(shard)), String(worker), options)
       const from = moved.from === undefined ? '' : ` from ${workerIdOf(moved.from)}`
-      return { result: moved, text: `shard ${shortShard(moved.shardId)} moved${from} to ${String(worker)}` }
+      return { result: moved, lines: [`shard ${shortShard(moved.shardId)} moved${from} to ${String(worker)}`] }
     })
   }
-}
-
-type SteeredFleet = Parameters<Parameters<typeof withFleet>[2]>[0]
-
-interface SteerOptions {
-  readonly signal: AbortSignal
-  readonly timeoutMs?: number
-  readonly onProgress: ReturnType<typeof progressTeller>
-}
-
-/** Asks, does it, and says what was done. */
-async function steer(
-  context: CommandContext,
-  flags: SteerFlags,
-  what: string | undefined,
-  work: (fleet: SteeredFleet, options: SteerOptions) => Promise<{ readonly result: object; readonly text: string }>
-): Promise<number> {
-  const { ports, terminal } = context
-  const timeoutMs = flags.timeout === undefined ? undefined : durationMs('--timeout', flags.timeout)
-  return withFleet(context, flags, async fleet => {
-    if (what !== undefined && !(await confirmed(context, what, flags))) {
-      terminal.remark('Nothing was done.')
-      return EXIT.failed
-    }
-    return interruptible(ports, async signal => {
-      const { result, text } = await work(fleet, {
-        signal,
-        ...(timeoutMs !== undefined && { timeoutMs }),
-        onProgress: progressTeller(context)
-      })
-      if (terminal.isJson) await terminal.json(result)
-      else await terminal.line(text)
-      return EXIT.ok
-    })
-  })
 }

@@ -4,8 +4,7 @@ import type { Fleet } from '../operate/fleet.ts'
 import type { LagReport } from '../operate/lag.ts'
 import type { CommandContext, CommandSpec } from './command.ts'
 import { EXIT } from './exit-codes.ts'
-import { addFleetFlags, type FleetFlags, withFleet } from './fleet-flags.ts'
-import { interruptible } from './interruption.ts'
+import { addFleetFlags, type FleetFlags, overFleet } from './fleet-flags.ts'
 import { LiveArea } from './live-area.ts'
 import { statusPage } from './status-page.ts'
 import { durationMs } from './value-rules.ts'
@@ -33,7 +32,7 @@ export const watchCommand: CommandSpec = {
 
 async function watch(context: CommandContext, _: readonly unknown[], given: object): Promise<number> {
   const flags = given as WatchFlags
-  const { ports, terminal } = context
+  const { terminal } = context
   const everyMs = durationMs('--every', flags.every)
   if (everyMs < LEAST_MS) throw new OptionError('--every', `is ${flags.every}, expected at least ${LEAST_MS}ms`)
   if (!terminal.isJson && terminal.stdout.isTTY !== true) {
@@ -42,17 +41,15 @@ async function watch(context: CommandContext, _: readonly unknown[], given: obje
       'is missing, and standard output is no terminal. For one look there is millrace status'
     )
   }
-  return withFleet(context, flags, fleet =>
-    interruptible(ports, async signal => {
-      const area = terminal.isJson ? undefined : new LiveArea(terminal.stdout, [terminal.stderr])
-      try {
-        await new Watch(context, fleet, { everyMs, measuresLag: flags.lag, area }).run(signal)
-      } finally {
-        area?.release()
-      }
-      return EXIT.ok
-    })
-  )
+  return overFleet(context, flags, async (fleet, signal) => {
+    const area = terminal.isJson ? undefined : new LiveArea(terminal.stdout, [terminal.stderr])
+    try {
+      await new Watch(context, fleet, { everyMs, measuresLag: flags.lag, area }).run(signal)
+    } finally {
+      area?.release()
+    }
+    return EXIT.ok
+  })
 }
 
 interface WatchOptions {

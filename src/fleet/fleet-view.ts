@@ -105,6 +105,7 @@ export class FleetView {
   #mustReadLeases = true
   #signature = ''
   #planAtMs = 0
+  #ordersLed = 0
 
   constructor(options: FleetViewOptions) {
     this.#options = options
@@ -124,6 +125,11 @@ export class FleetView {
     return this.#members.some(
       member => member.session !== session && member.dead === undefined && member.state === 'ACTIVE'
     )
+  }
+
+  /** The newest version of the orders that every mailbox is written by. 0: none yet. */
+  get ordersLed(): number {
+    return this.#ordersLed
   }
 
   /** When the next turn is due, in milliseconds. */
@@ -156,12 +162,16 @@ export class FleetView {
     const [, haveOrdersChanged] = await Promise.all([this.#lookAtMembers(own), this.#orders.look()])
     await this.#certify()
     const { clock, settings, strategy, control } = this.#options
+    const { ver } = this.#orders
     if (haveOrdersChanged) this.#mustReadLeases = true
     if (await this.#rereadMailboxes()) this.#planAtMs = clock.monotonicMs()
     const isDue = this.#noteChanges() || clock.monotonicMs() >= this.#planAtMs
     const hasRead = await this.#readLeasesIfDue()
     await this.#orders.tidy(this.#leases, this.#living())
-    if (!isDue && !hasRead) return
+    if (!isDue && !hasRead) {
+      this.#ordersLed = ver
+      return
+    }
     // Due until it has succeeded.
     this.#planAtMs = clock.monotonicMs()
     if (strategy === 'weight') this.#loads = await control.loads()
@@ -171,6 +181,8 @@ export class FleetView {
     // Also if writing it fails: the next plan will have nothing to move.
     this.#tell(plan, nowMs)
     const postInMs = await this.#post(nowMs)
+    // Refused writes are made again at once: until then a mailbox may say what it said before.
+    if (postInMs > 0) this.#ordersLed = ver
     const hopeInMs = plan.unassigned.length > 0 ? settings.durationMs : settings.fullScanMs
     this.#planAtMs = nowMs + Math.min(postInMs, plan.againInMs ?? Number.POSITIVE_INFINITY, hopeInMs)
     await this.#forgetTheDead()

@@ -26,9 +26,15 @@ export class LeaderOrders {
   readonly #options: LeaderOrdersOptions
   #watch: OrderWatch = NO_ORDERS_SEEN
   #inForce: OrdersInForce = ordersInForce(NO_ORDERS_SEEN)
+  #hasRead = false
 
   constructor(options: LeaderOrdersOptions) {
     this.#options = options
+  }
+
+  /** Version of the orders to plan by. 0: there has never been any. */
+  get ver(): number {
+    return this.#watch.orders.ver
   }
 
   /** The orders to plan by. */
@@ -38,12 +44,16 @@ export class LeaderOrders {
 
   /**
    * Reads them. Says whether others are in force than before: the leases have to be looked at then. Where they cannot be read
-   * for now, those that are known stay in force: a fleet has to be led all the same.
+   * for now, those that are known stay in force: a fleet has to be led all the same. Whoever knows none yet does not lead
+   * without: what the leader before kept from everybody would be given out.
    */
   async look(): Promise<boolean> {
     const { control, clock, maxStepMs } = this.#options
-    const orders = await control.orders().catch(unlessHopeless)
+    const orders = this.#hasRead
+      ? await control.orders().catch(unlessHopeless)
+      : await control.orders({ consistent: true })
     if (orders === undefined) return false
+    this.#hasRead = true
     this.#watch = watchOrders(this.#watch, orders, clock.monotonicMs(), maxStepMs)
     const before = textOf(this.#inForce)
     this.#inForce = ordersInForce(this.#watch)

@@ -74,6 +74,11 @@ export class Leadership {
     return this.#turns
   }
 
+  /** As the leader, see {@link FleetView.ordersLed}; `undefined`: it does not lead. */
+  get ordersLed(): number | undefined {
+    return this.#term?.view.ordersLed
+  }
+
   get isLeading(): boolean {
     return this.#term !== undefined
   }

@@ -39,8 +39,8 @@ export interface LeaseCoordinatorOptions {
   readonly serviceTimeMs: () => number
   /** Whether an earlier run of the shard is still being wound up in this process. */
   readonly isBusy: (leaseKey: string) => boolean
-  /** How many turns this worker has led, for the reports of the heartbeat. */
-  readonly turnsLed: () => number
+  /** How many turns this worker has led, and by which orders, for the reports of the heartbeat. */
+  readonly leading: () => Pick<HeartbeatReport, 'led' | 'orders'>
   /** Whether the leader may be dead, so that leases may soon be claimed here: heartbeats, which tell of it, are then in a hurry. */
   readonly isLeaderSuspect: () => boolean
   readonly listener: LeaseListener
@@ -73,6 +73,7 @@ export class LeaseCoordinator {
   #mailbox: Mailbox | undefined
   #asgVer = 0
   #applied = 0
+  #seen = 0
   #evt = 0
   #isPending = false
   #beganAtMs = Number.NEGATIVE_INFINITY
@@ -170,14 +171,12 @@ export class LeaseCoordinator {
 
   /** What this worker says of itself, as of now. */
   report(): HeartbeatReport {
-    const { member, turnsLed, settings } = this.#options
+    const { member, leading, settings } = this.#options
     const { workerId, generation, capacity, maxLeases, troubles } = member
     return {
       ...{ workerId, generation, capacity, troubles, durationMs: settings.durationMs },
-      state: this.#state,
-      applied: this.#applied,
-      evt: this.#evt,
-      led: turnsLed(),
+      ...{ state: this.#state, applied: this.#applied, seen: this.#seen, evt: this.#evt },
+      ...leading(),
       ...(Number.isFinite(maxLeases) && { maxLeases }),
       avoid: this.#avoided.lasting()
     }
@@ -276,7 +275,7 @@ export class LeaseCoordinator {
     this.#isPending = true
     this.#mailbox = undefined
     this.#asgVer = 0
-    this.#applied = 0
+    this.#applied = this.#seen = 0
     this.#evt = 0
     this.#adopted.clear()
     this.#owned.clear()
@@ -310,6 +309,7 @@ export class LeaseCoordinator {
     const session = this.#session.id
     if (session === undefined || this.#isClosed) return undefined
     if (this.#asgVer > this.#ver && !(await this.#readMailbox(session))) return undefined
+    this.#seen = this.#ver
     const plan = this.#plan()
     for (const leaseKey of plan.revoke) {
       const tenure = this.#leases.get(leaseKey)

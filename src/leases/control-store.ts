@@ -28,10 +28,14 @@ export interface MemberReport {
   readonly ack: number
   /** The newest version of its mailbox that is carried out in full; 0 before the first. */
   readonly applied: number
+  /** The newest version of its mailbox by which it claims: no claim by an older one is under way. Absent: it does not say. */
+  readonly seen?: number
   /** Counted up when the leader should look at the leases: a shard ended, a lease was lost or adopted. */
   readonly evt: number
   /** Counted up with each turn it has led. Stands still in a leader that does nothing. */
   readonly led: number
+  /** Of a leader, the newest version of the orders that every mailbox is written by. Absent: it does not lead. */
+  readonly orders?: number | undefined
   /** Generation of the deployment. Higher is newer. */
   readonly generation: number
   /** How much of the leases it should have, in relation to the others. More than 0; usually 1. */

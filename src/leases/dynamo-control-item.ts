@@ -236,11 +236,15 @@ export function parseMember(item: StoredItem): Parsed<Member> {
   const state = reader.require('state', STATE)
   const hb = reader.require('hb', COUNT)
   const maxLeases = reader.read('maxLeases', COUNT)
+  const seen = reader.read('seen', COUNT)
+  const orders = reader.read('ord', COUNT)
   const rest = {
     ack: reader.read('ack', COUNT) ?? 0,
     applied: reader.read('applied', COUNT) ?? 0,
     evt: reader.read('evt', COUNT) ?? 0,
     led: reader.read('led', COUNT) ?? 0,
+    ...(seen !== undefined && { seen }),
+    ...(orders !== undefined && { orders }),
     generation: reader.read('gen', NUMBER) ?? 0,
     capacity: reader.read('capacity', NUMBER) ?? 1,
     ...(maxLeases !== undefined && { maxLeases }),
@@ -301,14 +305,14 @@ const STATE = oneOf<SessionState>(['ACTIVE', 'DRAINING', 'RESTARTING'])
 const DEATH = oneOf<Death>(['left', 'silent', 'deaf', 'gone'])
 const MODE = oneOf<Mailbox['mode']>(['solo', 'mixed'])
 
-// The names are those of the port, but for `gen`, `dur`, `red` and `why`. With ids of usual length the item stays well below
+// The names are those of the port, but for `gen`, `dur`, `ord`, `red` and `why`. With ids of usual length the item stays well below
 // 1 kB, so that a heartbeat costs one write unit, unless many shards are not well.
 function attributesOf(report: MemberReport): Attributes {
-  const { workerId, state, ack, applied, evt, led, generation, capacity, maxLeases, avoid, durationMs, troubles } =
-    report
+  const { workerId, state, ack, applied, seen, evt, led, generation, capacity, maxLeases, avoid, durationMs } = report
+  const { orders, troubles } = report
   return {
-    ...{ workerId, state, ack, applied, evt, led, gen: generation, capacity, maxLeases, avoid: idSet(avoid) },
-    ...{ dur: durationMs, red: troubles?.count, why: troubles?.reasons }
+    ...{ workerId, state, ack, applied, seen, evt, led, gen: generation, capacity, maxLeases, avoid: idSet(avoid) },
+    ...{ dur: durationMs, ord: orders, red: troubles?.count, why: troubles?.reasons }
   }
 }
 

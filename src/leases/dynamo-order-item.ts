@@ -49,11 +49,12 @@ function isListOf<T>(value: unknown, isOne: (item: unknown) => item is T): value
 }
 
 function isHold(value: unknown): value is Hold {
-  const { id, why, by, isKept, beat, leases } = Object(value) as Partial<Record<keyof Hold, unknown>>
+  const { id, why, by, isKept, beat, leases, isAlone } = Object(value) as Partial<Record<keyof Hold, unknown>>
   const isNamed = [id, why, by].every(isText)
   return (
     isNamed &&
     typeof isKept === 'boolean' &&
+    (isAlone === undefined || typeof isAlone === 'boolean') &&
     Number.isSafeInteger(beat) &&
     (leases === 'all' || isListOf(leases, isText))
   )

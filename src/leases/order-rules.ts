@@ -15,6 +15,8 @@ export interface Hold {
   readonly beat: number
   /** Keys of the leases, ascending; `all`: every lease, those that are yet to come included. */
   readonly leases: 'all' | readonly string[]
+  /** Whether rows are written under it, which nobody else may do at the same time. Absent: they are not. */
+  readonly isAlone?: boolean
 }
 
 /** A lease that is to go to a certain worker, once. After that it is balanced like any other. */
@@ -50,6 +52,13 @@ export const MOVE_LAPSE_MS = 300_000
 /** Whether a hold is about a lease. */
 export function covers({ leases }: Hold, leaseKey: string): boolean {
   return leases === 'all' || leases.includes(leaseKey)
+}
+
+/** The hold of somebody else who writes rows of some of these leases. */
+export function rivalOf({ holds }: Orders, { id, leases }: Pick<Hold, 'id' | 'leases'>): Hold | undefined {
+  const isShared = (hold: Hold): boolean =>
+    leases === 'all' ? hold.leases.length > 0 : leases.some(leaseKey => covers(hold, leaseKey))
+  return holds.find(hold => hold.isAlone === true && hold.id !== id && isShared(hold))
 }
 
 /** The orders with one more hold, or with another one of the same id. A hold of no lease is none. */
@@ -94,7 +103,15 @@ export function sameOrders(a: Orders, b: Orders): boolean {
 /** With the properties in a fixed order. */
 function shape({ holds, moves }: Orders): unknown {
   return [
-    holds.map(({ id, why, by, isKept, beat, leases }) => [id, why, by, isKept, beat, leases]),
+    holds.map(({ id, why, by, isKept, beat, leases, isAlone }) => [
+      id,
+      why,
+      by,
+      isKept,
+      beat,
+      leases,
+      isAlone ?? false
+    ]),
     moves.map(({ id, leaseKey, to, by }) => [id, leaseKey, to, by])
   ]
 }

@@ -228,7 +228,8 @@ export class WorkerStoppedError extends ConsumerError {
 /**
  * Why something that an operator asked for could not be done. `not-let-go`: whoever has the leases did not let go of them in
  * time. `not-arrived`: a lease did not come to the worker in time. `foreign-workers`: workers of another kind own leases, who
- * take no orders. `mismatch`: what was to be imported is not of this stream.
+ * take no orders. `mismatch`: what was to be imported is not of this stream. `busy`: somebody else writes rows of the same leases.
+ * `interrupted`: it was asked to end half-way, and says what is done.
  */
 export type OperationRefusal =
   | 'not-let-go'
@@ -239,6 +240,8 @@ export type OperationRefusal =
   | 'foreign-workers'
   | 'changed-meanwhile'
   | 'mismatch'
+  | 'busy'
+  | 'interrupted'
 
 /** Something that an operator asked for of a fleet could not be done. The message says what is left of it, if anything is. */
 export class OperationError extends ConsumerError {

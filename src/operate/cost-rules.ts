@@ -1,14 +1,15 @@
 // What a fleet pays DynamoDB in a month: its heartbeats and looks as they follow from its settings and the sizes of its items, and
 // its checkpoints as they were measured.
 import { fleetSettings } from '../fleet/fleet-settings.ts'
-import type { Member } from '../leases/control-store.ts'
+import type { Mailbox, Member } from '../leases/control-store.ts'
 import { itemBytes, leaseBytes, readUnits, writeUnits } from '../leases/item-size.ts'
 import type { Lease } from '../model/lease.ts'
 
 /**
- * What DynamoDB costs on demand in us-east-1, in dollars: a million write and read request units of standard tables, and a GB
- * of data for a month. Source: https://aws.amazon.com/dynamodb/pricing/on-demand/, as of November 2024, when requests became
- * half as expensive as before. Storage is free up to 25 GB, which is left out here.
+ * What DynamoDB costs on demand in us-east-1, in dollars: a million write and read request units of tables of the standard class,
+ * and a GB of data for a month. Source: https://aws.amazon.com/dynamodb/pricing/on-demand/, region US East (N. Virginia): in force
+ * since 1 November 2024, when requests became half as expensive, and compared in November 2026 with what others quote of that
+ * page. Storage is free up to 25 GB, which is left out here.
  */
 export const DYNAMODB_PRICES: DynamoPrices = { perMillionWrites: 0.625, perMillionReads: 0.125, perGigabyteMonth: 0.25 }
 
@@ -21,7 +22,15 @@ export interface DynamoPrices {
 
 /** One thing that is paid for. */
 export interface CostPart {
-  readonly what: 'heartbeats' | 'checkpoints' | 'looks of the leader' | 'looks of the others' | 'scans' | 'storage'
+  readonly what:
+    | 'heartbeats'
+    | 'checkpoints'
+    | 'mailboxes written'
+    | 'mailboxes read'
+    | 'looks of the leader'
+    | 'looks of the others'
+    | 'scans'
+    | 'storage'
   /** `measured` while the fleet was watched, or `estimated` from its settings and sizes. */
   readonly how: 'measured' | 'estimated'
   /** Request units a month; for storage, bytes. */
@@ -44,7 +53,10 @@ export interface CostReport {
 
 /** What costs are made of: two looks at a fleet, some time apart. */
 export interface CostFacts {
+  readonly membersBefore: readonly Member[]
   readonly members: readonly Member[]
+  /** Of every session, after the members were read. */
+  readonly mailboxes: readonly Mailbox[]
   readonly before: readonly Lease[]
   readonly leases: readonly Lease[]
   readonly watchedMs: number
@@ -78,12 +90,16 @@ export function costOf(facts: CostFacts): CostReport {
   const rowBytes = sum(leases.map(leaseBytes))
   const scanUnits = isLed ? (MONTH_MS / FULL_SCAN_MS) * readUnits(rowBytes, true) : 0
   const written = unitsOfLeaseWrites(facts)
+  const posted = unitsOfMailboxes(facts)
   const perMs = watchedMs > 0 ? 1 / watchedMs : 0
-  const bytes = rowBytes + memberBytes + (leases.length + facts.members.length) * ITEM_OVERHEAD_BYTES
+  const items = leases.length + facts.members.length + facts.mailboxes.length
+  const bytes = rowBytes + memberBytes + sum(facts.mailboxes.map(mailboxBytes)) + items * ITEM_OVERHEAD_BYTES
   const { perMillionWrites, perMillionReads, perGigabyteMonth } = prices
   const parts: CostPart[] = [
     { what: 'heartbeats', how: 'estimated', ...paid(sum(beats), perMillionWrites) },
     { what: 'checkpoints', how: 'measured', ...paid(written.units * perMs * MONTH_MS, perMillionWrites) },
+    { what: 'mailboxes written', how: 'measured', ...paid(posted.writes * perMs * MONTH_MS, perMillionWrites) },
+    { what: 'mailboxes read', how: 'measured', ...paid(posted.reads * perMs * MONTH_MS, perMillionReads) },
     { what: 'looks of the leader', how: 'estimated', ...paid(leaderUnits, perMillionReads) },
     { what: 'looks of the others', how: 'estimated', ...paid(otherUnits, perMillionReads) },
     { what: 'scans', how: 'estimated', ...paid(scanUnits, perMillionReads) },
@@ -110,6 +126,28 @@ function unitsOfLeaseWrites({ before, leases }: CostFacts): { readonly writes: n
     units += more * writeUnits(leaseBytes(lease))
   }
   return { writes, units }
+}
+
+/** Each version is written, told to its session, and read by it. */
+function unitsOfMailboxes({ membersBefore, members, mailboxes }: CostFacts): {
+  readonly writes: number
+  readonly reads: number
+} {
+  const versions = new Map(membersBefore.map(({ session, asgVer }) => [session, asgVer]))
+  const boxes = new Map(mailboxes.map(mailbox => [mailbox.session, mailbox]))
+  let [writes, reads] = [0, 0]
+  for (const member of members) {
+    const mailbox = boxes.get(member.session)
+    if (mailbox === undefined) continue
+    const more = Math.max(0, member.asgVer - (versions.get(member.session) ?? 0))
+    writes += more * (writeUnits(mailboxBytes(mailbox)) + writeUnits(itemBytes({ ...member })))
+    reads += more * readUnits(mailboxBytes(mailbox), true)
+  }
+  return { writes, reads }
+}
+
+function mailboxBytes(mailbox: Mailbox): number {
+  return itemBytes({ ...mailbox })
 }
 
 function paid(units: number, perMillion: number): { readonly units: number; readonly usdPerMonth: number } {

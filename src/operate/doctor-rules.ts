@@ -249,7 +249,7 @@ function inLeases(status: FleetStatus, { leases }: DoctorFacts): Finding[] {
   }
   if (red.length > 0) {
     const advice =
-      'Halted shards go on after worker.resume(), or a release once the cause is mended; stalled ones wait for a handler'
+      'The log of the worker says what was thrown. Halted shards go on after worker.resume(), or millrace release, once the cause is mended; stalled ones wait for a handler'
     found.push({ severity: 'error', code: 'red-shards', message: red.join('. '), advice })
   }
   for (const { why, by, leases: held, isKept } of status.holds.filter(({ isKept }) => isKept)) {

@@ -44,10 +44,12 @@ export interface OperationOptions {
 
 /** How far an operation is. */
 export interface OperationProgress {
-  /** `waiting`: for the owners to drain and let go; `writing` rows; `done`. */
-  readonly step: 'waiting' | 'writing' | 'done'
+  /** `queueing`: somebody else writes rows of these leases first; `waiting`: for the owners to drain and let go; `writing` rows; `done`. */
+  readonly step: 'queueing' | 'waiting' | 'writing' | 'done'
   /** Shards that are waited for, with their owners; or that are still to be written. Ascending. */
   readonly left: readonly { readonly shardId: string; readonly owner?: string }[]
+  /** Who goes first, and what for, in words. Only while `queueing`. */
+  readonly behind?: string
 }
 
 /** How often a call that fails in passing is made. */

@@ -1,5 +1,6 @@
 // A fleet, seen and steered from outside through its stream and its two tables. No worker is asked, and none has to be there.
 // What each function does is in the file of its name; here options are checked.
+import type { Member } from '../leases/control-store.ts'
 import type { Hold } from '../leases/order-rules.ts'
 import { NOTHING_SEEN, observe, type Sightings } from '../leases/sightings.ts'
 import { OptionError, ServiceError } from '../model/errors.ts'
@@ -185,21 +186,24 @@ export class Fleet {
   }
 
   /**
-   * What this fleet pays DynamoDB in a month: checkpoints as measured while it is watched, the rest as it follows from settings
+   * What this fleet pays DynamoDB in a month: checkpoints and mailboxes as measured while it is watched, the rest as it follows from settings
    * and sizes. `watchMs`: milliseconds, 1,000 to 600,000; default 10,000. `prices`: default those on demand in us-east-1.
    */
   async cost(options: CostOptions = {}): Promise<CostReport> {
     const { clock, control, durationMs } = this.#context
     const { watchMs, signal, prices = DYNAMODB_PRICES } = options
     const forMs = checkInteger('watchMs', watchMs, { min: 1_000, max: 600_000, unit: 'milliseconds' }, COST_WATCH_MS)
+    const members = (): Promise<Member[]> => patiently(this.#context, signal, () => control.members(signal))
     const before = await listLeases(this.#context, signal)
+    const membersBefore = await members()
     const fromMs = clock.monotonicMs()
     await clock.sleep(forMs, signal)
     signal?.throwIfAborted()
     const leases = await listLeases(this.#context, signal)
     const watchedMs = Math.round(clock.monotonicMs() - fromMs)
-    const members = await patiently(this.#context, signal, () => control.members(signal))
-    return costOf({ members, before, leases, watchedMs, durationMs, prices })
+    const now = await members()
+    const mailboxes = await patiently(this.#context, signal, () => control.mailboxes(signal))
+    return costOf({ ...{ before, leases, membersBefore, members: now, mailboxes }, watchedMs, durationMs, prices })
   }
 
   /** Frees the connections that were made for it. Nothing may be asked after it. */

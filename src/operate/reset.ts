@@ -11,7 +11,7 @@ import { type FleetContext, type OperationOptions, patiently } from './fleet-con
 import { type LeaseScope, whenLetGo } from './letting-go.ts'
 import { describeBeginning, hasBegunAt, planReset, type ResetPosition, type RowReset } from './plan-reset.ts'
 import { SessionRoll } from './session-roll.ts'
-import { whileHeld } from './standing-orders.ts'
+import { type StandingHold, whileHeld } from './standing-orders.ts'
 import { findFleetStream, syncContextOf } from './stream-facts.ts'
 
 /** What is to become of rows. Checked already. */
@@ -60,7 +60,7 @@ const ROUNDS = 10
 /**
  * Resets shards of an application that runs, or does not.
  *
- * @throws OperationError `not-let-go`, `foreign-workers`, `no-such-lease`, `mismatch`, or `changed-meanwhile`
+ * @throws OperationError `not-let-go`, `foreign-workers`, `no-such-lease`, `mismatch`, `busy`, `interrupted`, or `changed-meanwhile`
  */
 export function resetFleet(
   context: FleetContext,
@@ -77,21 +77,38 @@ export function resetFleet(
 }
 
 /** Writes rows while nobody has their leases. Otherwise like {@link resetFleet}. */
-export function rewriteRows(context: FleetContext, request: RewriteRequest): Promise<ResetReport> {
+export async function rewriteRows(context: FleetContext, request: RewriteRequest): Promise<ResetReport> {
   const { scope, why, signal } = request
   const leases = scope === 'all' ? scope : [...scope]
-  return whileHeld(context, { leases, why }, signal, () => rewriteHeld(context, request))
+  const done = new Map<string, ShardReset>()
+  try {
+    return await whileHeld(context, { leases, why, isAlone: true }, request, hold =>
+      rewriteHeld(context, request, hold, done)
+    )
+  } catch (error) {
+    if (signal?.aborted !== true) throw error
+    throw new OperationError('interrupted', interrupted(why, done), { cause: error })
+  }
 }
 
-async function rewriteHeld(context: FleetContext, request: RewriteRequest): Promise<ResetReport> {
+async function rewriteHeld(
+  context: FleetContext,
+  request: RewriteRequest,
+  hold: StandingHold,
+  done: Map<string, ShardReset>
+): Promise<ResetReport> {
   const { scope, plan, signal, onProgress } = request
   const { clock } = context
   const roll = new SessionRoll(context)
   const beganMs = clock.monotonicMs()
-  const done = new Map<string, ShardReset>()
+  let lapses = 0
   let waitedMs: number | undefined
   let atMs: number | undefined
   for (let round = 1; round <= ROUNDS; round++) {
+    // After a lapse what was written may be overwritten, or read on from: everything once more.
+    const before = lapses
+    if (round > 1) lapses = await hold.confirm()
+    if (lapses > before) done.clear()
     const leases = await whenLetGo(context, scope, roll, request)
     waitedMs ??= Math.round(clock.monotonicMs() - beganMs)
     const { stream, nowMs } = await findFleetStream(context, signal)
@@ -110,6 +127,14 @@ async function rewriteHeld(context: FleetContext, request: RewriteRequest): Prom
     'changed-meanwhile',
     `The leases of ${context.applicationName} changed hands all the time; ${done.size} of them were written. Try again`
   )
+}
+
+/** What is left of it, for whoever has to decide what to do. */
+function interrupted(why: string, done: ReadonlyMap<string, ShardReset>): string {
+  if (done.size === 0) return `Interrupted ${why} before anything was written: everything goes on as before`
+  const shards = [...done.keys()].sort().slice(0, 5).join(', ')
+  const more = done.size > 5 ? ` and ${done.size - 5} more` : ''
+  return `Interrupted ${why}: ${shards}${more} begin anew, the others go on where they were. Nothing is lost; run it again for all`
 }
 
 /** Says whether all rows were written: false if one of them was another than was read. Parents come before their children. */

@@ -149,9 +149,12 @@ export function statusOf(given: StatusFacts): FleetStatus {
     .map(lease => leaseStatus(lease, facts))
     .sort((a, b) => (a.shardId < b.shardId ? -1 : 1))
   const holes = holesIn(facts)
+  const told = new Set(leases.flatMap(({ shardId, reason }) => (reason === undefined ? [] : `${shardId} is ${reason}`)))
   const leader = workers.find(({ isLeader, state }) => isLeader && state !== 'DEAD')
   const reasons = [
-    ...workers.flatMap(({ workerId, reasons }) => reasons.map(reason => `${workerId}: ${reason}`)),
+    ...workers.flatMap(({ workerId, reasons }) =>
+      reasons.flatMap(reason => (told.has(reason) ? [] : `${workerId}: ${reason}`))
+    ),
     ...leases.flatMap(({ shardId, reason }) => (reason === undefined ? [] : `${shardId}: ${reason}`)),
     ...(holes.length > 0 ? [`no lease covers ${holes.length} ranges of hash keys`] : []),
     ...(facts.leases.length === 0 ? ['there are no leases: no worker of this application has ever run'] : [])
@@ -195,7 +198,7 @@ function workerStatus(member: Member, leases: number, facts: Known): WorkerStatu
   const reasons = [
     ...(dead === undefined ? [] : [`is dead (${dead}) and still owns ${leases} leases`]),
     ...(isSilent ? [`has not been heard of for ${Math.round((silentMs ?? 0) / 1_000)} s`] : []),
-    ...told.map(([shardId, reason]) => `${shardId} is ${reason}`),
+    ...told.map(([shardId, reason]) => `${shardId} is ${withPlace(reason, workerId)}`),
     ...(untold > 0 ? [`${untold} more shards are red`] : [])
   ]
   return {
@@ -254,8 +257,18 @@ function stateOf(lease: Lease, hold: Hold | undefined, { memberOf, unfinished, g
   return parentShardIds.some(parent => unfinished.has(parent)) ? 'waiting' : 'unowned'
 }
 
+/** What an error says stands in the log of the worker alone: it may quote a payload. */
+function withPlace(reason: string, workerId: string): string {
+  return reason.startsWith('halted') ? `${reason}; see the log of ${workerId}` : reason
+}
+
 /** Between two owners a lease has none for a moment: that is no reason yet. */
-function reasonFor(state: LeaseState, lease: Lease, { hasWorkers, unchangedMs }: Known): string | undefined {
+function reasonFor(state: LeaseState, lease: Lease, { hasWorkers, unchangedMs, memberOf }: Known): string | undefined {
+  if (state === 'read') {
+    const { workerId = '', troubles } = memberOf.get(lease.owner ?? '') ?? {}
+    const trouble = troubles?.reasons[lease.shardId]
+    return trouble === undefined ? undefined : withPlace(trouble, workerId)
+  }
   if (state === 'orphaned') return `its owner ${lease.owner} is dead, and nobody has taken it`
   if (state !== 'unowned') return undefined
   if (!hasWorkers) return 'nobody reads it: no worker is there'

@@ -6,7 +6,7 @@ import { OperationError } from '../model/errors.ts'
 import { isFinished, type Lease, released } from '../model/lease.ts'
 import { forEachOf } from '../shards/sync-context.ts'
 import { type FleetContext, type OperationOptions, patiently } from './fleet-context.ts'
-import { isIn, type LeaseScope, listLeases, refuseForeigners, whenLetGo } from './letting-go.ts'
+import { isIn, type LeaseScope, type LettingGo, listLeases, refuseForeigners, whenLetGo } from './letting-go.ts'
 import { SessionRoll } from './session-roll.ts'
 import { changeOrders, newOrderId, readOrders, whileHeld } from './standing-orders.ts'
 
@@ -35,7 +35,7 @@ export async function releaseLeases(
   const before = await leasesIn(context, scope, operation.signal)
   const owned = before.flatMap(({ shardId, owner }) => (owner === undefined ? [] : [{ shardId, owner }]))
   const leases = scope === 'all' ? scope : [...scope]
-  await whileHeld(context, { leases, why: 'a release' }, operation.signal, () => letGo(context, scope, operation))
+  await whileHeld(context, { leases, why: 'a release' }, operation, () => letGo(context, scope, operation))
   return owned.sort((a, b) => (a.shardId < b.shardId ? -1 : 1))
 }
 
@@ -54,9 +54,9 @@ export async function pauseLeases(
   const id = newOrderId(context, 'pause')
   const leases = scope === 'all' ? scope : [...scope].sort()
   const hold: Hold = { id, why, by: context.by, isKept: true, beat: 0, leases }
-  await changeOrders(context, orders => withHold(orders, hold), signal)
+  const { ver } = await changeOrders(context, orders => withHold(orders, hold), signal)
   try {
-    await letGo(context, scope, operation)
+    await letGo(context, scope, { ...operation, ordersVer: ver })
     return hold
   } catch (error) {
     await changeOrders(context, orders => withoutOrders(orders, new Set([id])))
@@ -146,7 +146,7 @@ export async function moveLease(
 }
 
 /** Waits until leases are let go of, and takes those of the dead from them. */
-async function letGo(context: FleetContext, scope: LeaseScope, operation: BoundedOperation): Promise<void> {
+async function letGo(context: FleetContext, scope: LeaseScope, operation: LettingGo): Promise<void> {
   const leases = await whenLetGo(context, scope, new SessionRoll(context), operation)
   const left = leases.filter(lease => lease.owner !== undefined && isIn(scope, lease.leaseKey) && !isFinished(lease))
   // Somebody who has claimed it since lives, and will let go of it, too.

@@ -6,6 +6,7 @@ import type { FleetCensus } from '../fleet/fleet-view.ts'
 import { Leadership, type LeadershipListener } from '../fleet/leadership.ts'
 import { LeaseCoordinator, type LeaseListener } from '../fleet/lease-coordinator.ts'
 import type { Troubles } from '../leases/control-store.ts'
+import { covers } from '../leases/order-rules.ts'
 import type { Tenure } from '../leases/tenure.ts'
 import { StalledError } from '../model/errors.ts'
 import type { Clock } from '../runtime/clock.ts'
@@ -83,7 +84,7 @@ export class FleetMember {
       random,
       serviceTimeMs: () => syncer.serviceTimeMs(),
       isBusy,
-      turnsLed: () => this.#leadership.turns,
+      leading: () => ({ led: this.#leadership.turns, orders: this.#leadership.ordersLed }),
       isLeaderSuspect: () => this.#leadership.isLeaderSuspect,
       listener: {
         ...listener,
@@ -191,9 +192,15 @@ export class FleetMember {
     this.syncSoon()
   }
 
-  /** Claims the leases of shards that continue one that was just finished. */
-  adopt(leaseKeys: readonly string[]): Promise<void> {
-    return this.#coordinator.adopt(leaseKeys)
+  /** Claims the leases of shards that continue one that was just finished, but for those that an operator keeps from everybody. */
+  async adopt(leaseKeys: readonly string[]): Promise<void> {
+    let free: readonly string[] = []
+    try {
+      free = await this.#unheld(leaseKeys)
+    } finally {
+      // Also without any: the leader has to look at the leases, and gives out the rest.
+      await this.#coordinator.adopt(free)
+    }
   }
 
   /** Leaves a lease to others for a while: something about its shard failed here. */
@@ -211,6 +218,13 @@ export class FleetMember {
   /** A shard is not being wound up here any more. */
   nudge(): void {
     this.#coordinator.nudge()
+  }
+
+  /** Those of leases that an operator lets anybody have. Looked at here, for no leader was asked. */
+  async #unheld(leaseKeys: readonly string[]): Promise<readonly string[]> {
+    if (leaseKeys.length === 0) return leaseKeys
+    const { holds } = await this.#options.ports.control.orders({ consistent: true })
+    return leaseKeys.filter(leaseKey => !holds.some(hold => covers(hold, leaseKey)))
   }
 
   /** Notes what was read of a shard. */

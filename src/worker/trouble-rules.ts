@@ -8,15 +8,22 @@ const MOST_TOLD = 10
 /** How long a reason may be. Characters. */
 const LONGEST_REASON = 60
 
-/** The red shards and their reasons, in the order of their ids; the reasons in short. `undefined`: none is red. */
+/**
+ * The red shards and their reasons, in the order of their ids; the reasons in short, and in words of ours: what errors of the user
+ * say may quote payloads, and stays in the log of the worker. `undefined`: none is red.
+ */
 export function troublesOf(shards: readonly ShardHealth[]): Troubles | undefined {
   const red = shards.filter(({ color }) => color === 'red')
   if (red.length === 0) return undefined
   const told = [...red].sort((a, b) => (a.shardId < b.shardId ? -1 : 1)).slice(0, MOST_TOLD)
   return {
     count: red.length,
-    reasons: Object.fromEntries(told.map(({ shardId, reason = '' }) => [shardId, inShort(reason)]))
+    reasons: Object.fromEntries(told.map(shard => [shard.shardId, inShort(reasonOf(shard))]))
   }
+}
+
+function reasonOf({ state, reason = '', haltedBy = 'failures of its processor' }: ShardHealth): string {
+  return state === 'halted' ? `halted by ${haltedBy}` : reason
 }
 
 function inShort(reason: string): string {

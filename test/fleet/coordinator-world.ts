@@ -80,7 +80,7 @@ export class CoordinatorWorld {
       member: { workerId, generation: 1, capacity: 1, maxLeases: Number.POSITIVE_INFINITY, ...member },
       serviceTimeMs: () => clock.epochMs(),
       isBusy: leaseKey => busy.has(numberOf(leaseKey)),
-      turnsLed: () => 0,
+      leading: () => ({ led: 0 }),
       isLeaderSuspect: () => this.isLeaderSuspect,
       listener: {
         taken: ({ leaseKey }, why) => told.push(`taken ${numberOf(leaseKey)} ${why}`),

@@ -8,7 +8,16 @@ describe('costOf', () => {
   const members = ['a', 'b', 'c'].map(id => aMember(id, { durationMs: 10_000 }))
   const before = someLeases(2, () => session('a'))
   const leases = before.map(lease => ({ ...lease, counter: lease.counter + 5 }))
-  const facts = { members, before, leases, watchedMs: 10_000, durationMs: 10_000, prices: DYNAMODB_PRICES }
+  const facts = {
+    membersBefore: members,
+    members,
+    mailboxes: [],
+    before,
+    leases,
+    watchedMs: 10_000,
+    durationMs: 10_000,
+    prices: DYNAMODB_PRICES
+  }
   const partOf = (what: string, with_ = {}) => costOf({ ...facts, ...with_ }).parts.find(part => part.what === what)
 
   it('adds up what each part costs', () => {

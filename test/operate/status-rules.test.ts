@@ -43,11 +43,23 @@ describe('statusOf', () => {
   })
 
   it('tells what workers say of their shards', () => {
-    const troubles = { count: 3, reasons: { [S0]: 'halted: no' } }
+    const troubles = { count: 3, reasons: { [S0]: 'halted by TypeError', [S1]: 'stalled: no answer for 90 s' } }
     const red = status({ members: [aMember('a', { troubles })] })
     expect(red.color).to.equal('red')
     expect(red.workers[0]).to.deep.include({ color: 'red', redShards: 3 })
-    expect(red.reasons).to.deep.equal([`a: ${S0} is halted: no`, 'a: 2 more shards are red'])
+    const reason = 'halted by TypeError; see the log of a'
+    expect(red.leases[0]).to.include({ state: 'read', color: 'red', reason })
+    expect(red.reasons).to.deep.equal([
+      `a: ${S1} is stalled: no answer for 90 s`,
+      'a: 1 more shards are red',
+      `${S0}: ${reason}`
+    ])
+  })
+
+  it('takes what a worker says of a shard for nothing once another one has it', () => {
+    const troubles = { count: 1, reasons: { [S0]: 'halted by TypeError' } }
+    const moved = status({ members: [aMember('a', { troubles }), aMember('b')], leases: [aLease({ owner: B })] })
+    expect(moved.leases[0]).to.include({ color: 'green' }).and.not.have.property('reason')
   })
 
   it('finds those silent that have not been heard of for as long as they live, once it has watched', () => {

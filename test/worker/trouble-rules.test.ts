@@ -12,7 +12,15 @@ describe('troublesOf', () => {
   })
 
   it('is what the red ones are red for', () => {
-    expect(troublesOf([red('b', 'halted: no'), green('a')])).to.deep.equal({ count: 1, reasons: { b: 'halted: no' } })
+    const reasons = { b: 'stalled: no answer' }
+    expect(troublesOf([red('b', 'stalled: no answer'), green('a')])).to.deep.equal({ count: 1, reasons })
+  })
+
+  it('says of what was thrown what it is called, and never what it says', () => {
+    const halted = { ...red('a', 'halted: bad card 4111'), state: 'halted' as const }
+    const named = troublesOf([{ ...halted, haltedBy: 'ProcessorError, caused by TypeError' }])
+    expect(named?.reasons.a).to.equal('halted by ProcessorError, caused by TypeError')
+    expect(troublesOf([halted])?.reasons.a).to.equal('halted by failures of its processor')
   })
 
   it('tells of ten, in order, and how many there are', () => {
@@ -23,9 +31,9 @@ describe('troublesOf', () => {
   })
 
   it('tells it in one line of 60 characters, and never in none', () => {
-    const { reasons = {} } = troublesOf([red('a', `halted: ${'x\n'.repeat(100)}`), red('b', '')]) ?? {}
+    const { reasons = {} } = troublesOf([red('a', `stalled: ${'x\n'.repeat(100)}`), red('b', '')]) ?? {}
     expect(reasons.a)
-      .to.match(/^halted: x x .*…$/)
+      .to.match(/^stalled: x x .*…$/)
       .and.have.length(60)
     expect(reasons.b).to.equal('red')
   })
