@@ -5,13 +5,15 @@ import { OptionError } from '../model/errors.ts'
 export type ModuleOptions = Readonly<Record<string, unknown>>
 
 const CODE: readonly string[] = ['handler', 'each', 'processor', 'threads']
+/** What every processor has. */
+const METHODS: readonly string[] = ['initialize', 'processRecords', 'leaseLost', 'shardEnded', 'shutdownRequested']
 
 /**
  * The options that a module gives: its `options`, and as `handler`, `each` or `processor` what it exports under these names. A
  * class with a method `processRecords` is a processor, whatever its name. The default export is a handler if it is a function, a
  * processor if it is such a class, and options if it is an object.
  *
- * @throws OptionError if there is no code in it, or more than one thing that could be
+ * @throws OptionError if there is no code in it, or more than one thing that could be, or a class that is no whole processor
  */
 export function optionsOf(module: object, file: string): ModuleOptions {
   const { options, default: main, ...named } = module as Record<string, unknown>
@@ -48,7 +50,7 @@ interface Code {
 
 function codeIn(exports: Readonly<Record<string, unknown>>): Code[] {
   return Object.entries(exports).flatMap(([as, value]): Code[] => {
-    if (isProcessorClass(value)) return [{ option: 'processor', as, ...made(value) }]
+    if (isProcessorClass(value)) return [{ option: 'processor', as, ...made(value, as) }]
     if (typeof value !== 'function') return []
     if (as === 'default') return [{ option: 'handler', as, value }]
     return ['handler', 'each', 'processor'].includes(as) ? [{ option: as, as, value }] : []
@@ -56,11 +58,16 @@ function codeIn(exports: Readonly<Record<string, unknown>>): Code[] {
 }
 
 function factory(processor: unknown): { readonly processor?: unknown } {
-  return isProcessorClass(processor) ? { processor: made(processor).value } : {}
+  return isProcessorClass(processor) ? { processor: made(processor, 'processor').value } : {}
 }
 
-function made(type: new () => unknown): { readonly value: () => unknown } {
-  return { value: () => new type() }
+/** Before anything is read: a class without one of the methods would only fail once it has a shard. */
+function made(type: new () => unknown, as: string): { readonly value: () => unknown } {
+  const has = Object(type.prototype) as Readonly<Record<string, unknown>>
+  const missing = METHODS.filter(name => typeof has[name] !== 'function')
+  if (missing.length === 0) return { value: () => new type() }
+  const expected = 'expected one that extends RecordProcessor of millrace'
+  throw new OptionError('file', `class ${as} has no ${missing.join(', ')}, ${expected}`)
 }
 
 /** By its shape: the module may have another copy of this package. */

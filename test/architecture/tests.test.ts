@@ -46,7 +46,6 @@ const TESTED_BY: Readonly<Record<string, string>> = {
   'operate/lag.ts': 'operate/fleet.test.ts',
   'operate/letting-go.ts': 'scenarios/orders.test.ts',
   'operate/session-roll.ts': 'scenarios/orders.test.ts',
-  'operate/standing-orders.ts': 'scenarios/orders.test.ts',
   'operate/steering.ts': 'scenarios/orders.test.ts',
   'operate/stream-facts.ts': 'operate/reset.test.ts',
   'testing/simulated-operator.ts': 'scenarios/orders.test.ts',

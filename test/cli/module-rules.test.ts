@@ -41,6 +41,16 @@ describe('optionsOf', () => {
     expect(optionsOf({ RecordProcessor, handler }, 'm.ts')).to.deep.equal({ handler })
   })
 
+  it('refuses a class that is only half a processor, before it has a shard to fail at', () => {
+    class Half {
+      processRecords(): void {}
+      initialize(): void {}
+    }
+    const message = 'Option file: class Half has no leaseLost, shardEnded, shutdownRequested, expected one that extends'
+    expect(refusal({ Half })).to.include(message)
+    expect(refusal({ options: { processor: Half } })).to.include('class processor has no leaseLost')
+  })
+
   it('takes options beside the code, or with the code in them', () => {
     const options = { batch: { maxRecords: 5 } }
     expect(optionsOf({ handler, options }, 'm.ts')).to.deep.equal({ ...options, handler })

@@ -91,7 +91,7 @@ describe('beatOf', () => {
     expect(sk).to.equal(`W#${SESSION}`)
     expect(update).to.equal(
       'SET #workerId = :workerId, #state = :state, #ack = :ack, #applied = :applied, #evt = :evt, #led = :led,' +
-        ' #gen = :gen, #capacity = :capacity, #dur = :dur, #hb = :hb REMOVE #maxLeases, #avoid, #red, #why'
+        ' #gen = :gen, #capacity = :capacity, #dur = :dur, #hb = :hb REMOVE #seen, #maxLeases, #avoid, #ord, #red, #why'
     )
     expect(condition.ConditionExpression).to.equal(
       'attribute_exists(#sk) AND attribute_not_exists(#dead) AND #hb < :limit_hb'

@@ -2,13 +2,14 @@
 // its own, and hangs at a shard for as long as a file says so.
 import { appendFileSync, existsSync, readFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { RecordProcessor } from '../../dist/index.js'
 
 const { LEDGER = 'ledger', HANG = 'hang' } = process.env
 
 const note = line => appendFileSync(LEDGER, `${JSON.stringify({ atMs: Date.now(), ...line })}\n`)
 const hangsAt = shardId => existsSync(HANG) && readFileSync(HANG, 'utf8') === shardId
 
-export class Ledger {
+export class Ledger extends RecordProcessor {
   #shardId = ''
 
   initialize({ shardId }) {
