@@ -1,5 +1,6 @@
 // Ctrl-C and SIGTERM: the first asks a command to end, the second ends it.
 import { OperationError } from '../model/errors.ts'
+import { allowManyListeners } from '../runtime/abort.ts'
 import type { CliPorts, StopSignal } from './cli-ports.ts'
 import { EXIT } from './exit-codes.ts'
 
@@ -33,6 +34,7 @@ export async function interruptible<T>(
   asked: (signal: StopSignal) => void = () => {}
 ): Promise<T> {
   const asking = new AbortController()
+  allowManyListeners(asking.signal)
   let askedAtMs = Number.NaN
   let asker: StopSignal | undefined
   const stopListening = onSignal(name => {

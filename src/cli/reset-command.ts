@@ -5,6 +5,7 @@ import type { ResetReport } from '../operate/reset.ts'
 import type { CommandContext, CommandSpec } from './command.ts'
 import { addFleetFlags, addShardFlag, type ShardFlags, shardIdsOf, shardsInWords } from './fleet-flags.ts'
 import { type OperationFlags, operate } from './fleet-operation.ts'
+import { shortCheckpoint } from './status-page.ts'
 import { tableLines } from './tables.ts'
 import { duration, plural, printable, shortShard } from './text-rules.ts'
 import { pointInTime, quoted } from './value-rules.ts'
@@ -76,7 +77,11 @@ function consequence(flags: ResetFlags, position: ResetPosition): string {
 /** What was reset, for a person. */
 export function resetLines({ shards, waitedMs }: ResetReport, dim: (text: string) => string): string[] {
   const columns = [{ title: 'shard', align: 'right' }, { title: 'was at' }, { title: 'begins' }] as const
-  const rows = shards.map(({ shardId, from = '-', to }) => [shortShard(shardId), printable(from), printable(to)])
+  const rows = shards.map(({ shardId, from = '-', to }) => [
+    shortShard(shardId),
+    printable(shortCheckpoint(from)),
+    printable(shortCheckpoint(to))
+  ])
   const done = `${plural(shards.length, 'shard')} reset; everybody had let go after ${duration(waitedMs)}`
   return [...(rows.length > 0 ? [...tableLines(columns, rows, dim), ''] : []), done]
 }

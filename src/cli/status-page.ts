@@ -34,35 +34,41 @@ const LEASE_COLUMNS: readonly Column[] = [
   { title: 'checkpoint' },
   { title: 'reason' }
 ]
-/** Lines that are left for workers, where there is no room for all. */
-const MOST_WORKERS = 8
+/** The share of the lines that workers may take where there is no room for all. */
+const WORKERS_SHARE = 1 / 5
+const LEAST_WORKERS = 3
+/** From so many columns on, a shard that is red shows its checkpoint, too, beside the reason. */
+const WIDE = 110
 
 /** The page, line by line. What is red comes first, then what is furthest behind; finished shards are counted only. */
 export function statusPage({ status, lag, columns, rows, colors }: StatusPageOptions): string[] {
   const letters = lettersOf(status.workers)
   const painter = painterOf(letters, colors)
   const head = [titleLine(status, lag, colors), ...pictureLines(status, letters, painter, columns, colors), '']
-  const workers = workerLines(status, letters, painter, rows === undefined ? undefined : MOST_WORKERS, colors)
+  const most = rows === undefined ? undefined : Math.max(LEAST_WORKERS, Math.floor(rows * WORKERS_SHARE))
+  const workers = workerLines(status, letters, painter, most, colors)
   const orders = orderLines(status, colors)
   const before = [...head, ...workers, '', ...orders]
   const room = rows === undefined ? undefined : Math.max(1, rows - before.length - 1)
-  return [...before, ...leaseLines(status, lag, painter, room, colors)].map(line => fitted(line, columns, colors))
+  return [...before, ...leaseLines(status, lag, painter, { room, columns }, colors)].map(line =>
+    fitted(line, columns, colors)
+  )
 }
 
 type Paint = (text: string) => string
 
 function titleLine(status: FleetStatus, lag: LagReport | undefined, colors: Colors): string {
-  const { streamName, applicationName, color, leader, workers, leases, mode } = status
+  const { streamName, applicationName, color, leader, workers, leases, mode, reasons } = status
   const isRed = color === 'red'
   return [
     colors.bold(`${streamName} → ${applicationName}`),
-    isRed ? colors.red('● red') : colors.green('● green'),
+    isRed ? colors.red(`● ${count(reasons.length)} red`) : colors.green('● green'),
     plural(workers.filter(({ state }) => state !== 'DEAD').length, 'worker'),
     plural(leases.filter(({ state }) => state !== 'finished').length, 'lease'),
     ...(lag?.maxLagMs === undefined ? [] : [`${duration(lag.maxLagMs)} behind`]),
-    leader === undefined ? 'nobody leads' : `${leader.workerId} leads`,
+    ...(leader === undefined ? [colors.yellow('nobody leads')] : []),
     ...(mode === 'mixed' ? ['shared with workers of another kind'] : [])
-  ].join('   ')
+  ].join('  ')
 }
 
 function pictureLines(
@@ -84,7 +90,7 @@ function pictureLines(
 }
 
 function workerLines(
-  { workers }: FleetStatus,
+  { workers, leases }: FleetStatus,
   letters: ReadonlyMap<string, string>,
   painter: (owner: string | undefined) => Paint,
   most: number | undefined,
@@ -93,7 +99,8 @@ function workerLines(
   if (workers.length === 0) return [colors.dim('no workers')]
   const sorted = [...workers].sort((a, b) => Number(b.color === 'red') - Number(a.color === 'red'))
   const shown = most === undefined || sorted.length <= most ? sorted : sorted.slice(0, most - 1)
-  const rows = shown.map(worker => workerRow(worker, letters, painter, colors))
+  const told = new Set(leases.map(({ shardId, reason }) => `${shardId} is ${reason}`))
+  const rows = shown.map(worker => workerRow(worker, told, letters, painter, colors))
   const more = sorted.length - shown.length
   return [
     ...tableLines(WORKER_COLUMNS, rows, colors.dim),
@@ -101,8 +108,10 @@ function workerLines(
   ]
 }
 
+/** What stands beside its shards is left out here. */
 function workerRow(
   worker: WorkerStatus,
+  told: ReadonlySet<string>,
   letters: ReadonlyMap<string, string>,
   painter: (owner: string | undefined) => Paint,
   colors: Colors
@@ -116,7 +125,14 @@ function workerRow(
     count(leases),
     redShards > 0 ? colors.red(count(redShards)) : '0',
     silentMs === undefined ? '-' : duration(silentMs),
-    colors.red(printable(reasons.join('; ')))
+    colors.red(
+      printable(
+        reasons
+          .filter(reason => !told.has(reason))
+          .map(withShortIds)
+          .join('; ')
+      )
+    )
   ]
 }
 
@@ -138,7 +154,7 @@ function leaseLines(
   { leases }: FleetStatus,
   lag: LagReport | undefined,
   painter: (owner: string | undefined) => Paint,
-  room: number | undefined,
+  { room, columns }: { readonly room: number | undefined; readonly columns: number },
   colors: Colors
 ): string[] {
   const lags = new Map(lag?.shards.map(({ shardId, lagMs, problem }) => [shardId, { lagMs, problem }]))
@@ -157,8 +173,7 @@ function leaseLines(
       lease.state,
       painter(lease.owner)(printable(lease.workerId ?? '-')),
       lagMs === undefined ? '-' : duration(lagMs),
-      shortCheckpoint(lease.checkpoint),
-      colors.red(printable(lease.reason ?? problem ?? ''))
+      ...endOf(lease, problem, columns, colors)
     ]
   })
   const finished = leases.length - unfinished.length
@@ -168,13 +183,32 @@ function leaseLines(
     ...(finished > 0 ? [`${count(finished)} finished`] : [])
   ]
   return [
-    ...(rows.length > 0 ? tableLines(LEASE_COLUMNS, rows, colors.dim) : []),
+    ...(rows.length > 0
+      ? tableLines(columns < WIDE ? LEASE_COLUMNS.slice(0, -1) : LEASE_COLUMNS, rows, colors.dim)
+      : []),
     ...(rest.length > 0 ? [colors.dim(`and ${rest.join(', ')}`)] : [])
   ]
 }
 
+/** Where there is little room, why a shard is red is more worth than how far it is. The worker stands beside it. */
+function endOf(
+  { checkpoint, reason }: LeaseStatus,
+  problem: string | undefined,
+  columns: number,
+  colors: Colors
+): string[] {
+  const why = (reason ?? problem)?.replace(/; see the log of \S+$/, ', see its log')
+  const told = colors.red(printable(why ?? ''))
+  if (columns >= WIDE) return [shortCheckpoint(checkpoint), told]
+  return [why === undefined ? shortCheckpoint(checkpoint) : told]
+}
+
+function withShortIds(reason: string): string {
+  return reason.replace(/shardId-\d+/g, shardId => `shard ${shortShard(shardId)}`)
+}
+
 /** Sequence numbers differ at their end. */
-function shortCheckpoint(checkpoint: string): string {
+export function shortCheckpoint(checkpoint: string): string {
   return checkpoint.replace(/\d{30,}/, digits => `…${digits.slice(-12)}`)
 }
 

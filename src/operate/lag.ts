@@ -6,6 +6,7 @@ import { isFinished, type Lease } from '../model/lease.ts'
 import type { RecordsAnswer } from '../model/records-answer.ts'
 import { isRecordPosition } from '../model/sequence-number.ts'
 import { startOf } from '../retrieval/read-rules.ts'
+import { allowManyListeners } from '../runtime/abort.ts'
 import { forEachOf } from '../shards/sync-context.ts'
 import { type FleetContext, patiently } from './fleet-context.ts'
 import { isIn, type LeaseScope, listLeases } from './letting-go.ts'
@@ -42,6 +43,7 @@ const ANSWERS = 10
 export async function measureLag(context: FleetContext, scope: LeaseScope, signal?: AbortSignal): Promise<LagReport> {
   const leases = (await listLeases(context, signal)).filter(lease => !isFinished(lease) && isIn(scope, lease.leaseKey))
   const { nowMs } = await findFleetStream(context, signal)
+  allowManyListeners(signal)
   const readAtMs = context.clock.monotonicMs()
   const timeOf = (): number => Math.round(nowMs + context.clock.monotonicMs() - readAtMs)
   const measured = await forEachOf(leases, lease => measureShard(context, lease, timeOf, signal))

@@ -65,3 +65,8 @@ export function forMany(signal: AbortSignal): AbortSignal {
 export async function firstAborted(signals: readonly AbortSignal[]): Promise<void> {
   await withSignal(signals, whenAborted)
 }
+
+/** Lets many calls at once listen to a signal, which Node.js otherwise takes for a leak and warns of on standard error. */
+export function allowManyListeners(signal: AbortSignal | undefined): void {
+  if (signal !== undefined) setMaxListeners(0, signal)
+}

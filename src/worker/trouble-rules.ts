@@ -23,7 +23,8 @@ export function troublesOf(shards: readonly ShardHealth[]): Troubles | undefined
 }
 
 function reasonOf({ state, reason = '', haltedBy = 'failures of its processor' }: ShardHealth): string {
-  return state === 'halted' ? `halted by ${haltedBy}` : reason
+  // What the user threw, where it is known: the rest is our wrapping.
+  return state === 'halted' ? `halted by ${haltedBy.replace(/^ProcessorError, caused by /, '')}` : reason
 }
 
 function inShort(reason: string): string {

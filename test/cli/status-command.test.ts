@@ -7,7 +7,7 @@ describe('millrace status', () => {
     await fleet.start()
     expect(await fleet.run('status', '--observe', '5s'), fleet.rig.stderr.text).to.equal(0)
     const { text } = fleet.rig.stdout
-    expect(text).to.match(/^orders → app {3}● green {3}2 workers {3}4 leases {3}0 ms behind {3}w1 leads$/m)
+    expect(text).to.match(/^orders → app {2}● green {2}2 workers {2}4 leases {2}0 ms behind$/m)
     for (const line of [/^A +w1 +active, leads +2 +0/m, /^B +w2 +active +2 +0/m]) expect(text).to.match(line)
     for (const shard of [0, 1, 2, 3]) expect(text).to.match(new RegExp(`^ +${shard}  read +w[12] +0 ms`, 'm'))
     await fleet.world.stopAll()
@@ -18,7 +18,7 @@ describe('millrace status', () => {
     await fleet.start()
     await fleet.world.stopAll()
     expect(await fleet.run('status', '--no-lag')).to.equal(3)
-    expect(fleet.rig.stdout.text).to.include('● red').and.include('nobody reads it: no worker is there')
+    expect(fleet.rig.stdout.text).to.include('● 4 red').and.include('nobody reads it: no worker is there')
   })
 
   it('gives a program everything in one line of JSON, with the lag unless it is not wanted', async () => {

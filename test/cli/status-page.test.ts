@@ -61,7 +61,7 @@ describe('statusPage', () => {
       ]
     }
     const lines = page(aStatus(4), { lag })
-    expect(lines[0]).to.equal('orders → printer   ● green   2 workers   4 leases   5.6 s behind   w1 leads')
+    expect(lines[0]).to.equal('orders → printer  ● green  2 workers  4 leases  5.6 s behind')
     expect(lines[1]).to.match(/^A+B+A+B+$/)
     const text = lines.join('\n')
     expect(text).to.match(/^A {2}w1 {6}active, leads +2 +0 +-$/m)
@@ -79,10 +79,24 @@ describe('statusPage', () => {
     const workers = healthy.workers.map((worker, n) =>
       n === 1 ? { ...worker, color: 'red' as const, redShards: 1, reasons: ['shard 3 is halted'] } : worker
     )
-    const lines = page({ ...healthy, color: 'red', leases, workers })
-    expect(lines[0]).to.include('● red')
+    const lines = page({ ...healthy, color: 'red', leases, workers, reasons: ['one', 'two'] })
+    expect(lines[0]).to.include('● 2 red')
     expect(lines.join('\n')).to.include('nobody reads it\\n\\u001b[2J').and.include('shard 3 is halted')
     expect(lines[1]).to.include('!')
+  })
+
+  it('says why a shard is red beside the shard alone, in the place of its checkpoint where there is little room', () => {
+    const healthy = aStatus(4)
+    const reason = 'halted by TypeError; see the log of w2'
+    const leases = healthy.leases.map((lease, n): LeaseStatus => (n === 3 ? { ...lease, color: 'red', reason } : lease))
+    const reasons = [`shardId-000000000003 is ${reason}`, 'shardId-000000000009 is stalled']
+    const workers = healthy.workers.map(worker => ({ ...worker, color: 'red' as const, redShards: 2, reasons }))
+    const red = { ...healthy, color: 'red' as const, leases, workers }
+    const wide = page(red, { columns: 120, rows: 30 })
+    expect(wide.find(line => /^ +3 /.test(line))).to.match(/…\d{12} +halted by TypeError, see its log$/)
+    const narrow = page(red, { columns: 70, rows: 30 })
+    expect(narrow.find(line => /^ +3 /.test(line))).to.match(/- {2}halted by TypeError, see its log$/)
+    for (const line of wide.filter(each => /^A {2}w1/.test(each))) expect(line).to.match(/- {2}shard 9 is stalled$/)
   })
 
   it('says what was ordered', () => {

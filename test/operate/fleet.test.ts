@@ -92,7 +92,7 @@ describe('Fleet.status', () => {
     const { workers, color } = await world.await(fleet.status())
     expect(color).to.equal('red')
     expect(workers[0]).to.include({ redShards: 1 })
-    expect(workers[0]?.reasons[0]).to.equal(`${SHARD} is halted by ProcessorError, caused by Error; see the log of w1`)
+    expect(workers[0]?.reasons[0]).to.equal(`${SHARD} is halted by Error; see the log of w1`)
     const codes = (await world.await(fleet.doctor())).map(({ code }) => code)
     expect(codes).to.deep.equal(['red-shards'])
   })

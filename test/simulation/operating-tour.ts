@@ -1,5 +1,5 @@
 // `npm run operating-tour`: a fleet of three workers on emulators, seen and steered as an operator would do it, with every command
-// and what it says. What is claimed of a reset is checked by what the handlers wrote down. Takes about three minutes; exits with 1
+// and what it says. What is claimed of a reset is checked by what the handlers wrote down. Takes about four minutes; exits with 1
 // if something is not as it should be.
 import { rmSync, writeFileSync } from 'node:fs'
 import { checkReset, figures } from './operating-tour-reset.ts'
@@ -148,17 +148,17 @@ async function attack(): Promise<void> {
     'one waits for the other'
   )
   const killed = stage.start([...args, earlier ?? ''])
-  await sleep(2_500)
+  await stage.until('a reset waits for the shards, and is killed', () => killed.said.stderr.includes('waiting'), 10_000)
   killed.child.kill('SIGKILL')
   await killed.over
   const interrupted = stage.start([...args, earlier ?? ''])
-  await sleep(2_500)
+  await stage.until('the next one waits for its hold', () => interrupted.said.stderr.includes('is over'), 10_000)
   interrupted.child.kill('SIGINT')
   const outcome = await interrupted.over
   stage.show([...args, earlier ?? '', '(Ctrl-C)'], outcome, 4)
   stage.check(outcome.code === 130 && /Interrupted/.test(outcome.stderr), 'Ctrl-C says what is left of it')
   const again = await stage.run([...args, later ?? ''], 14)
-  stage.check(again.code === 0, 'the next reset waits for the hold of the one that was killed, and is done')
+  stage.check(again.code === 0, 'once the hold has lapsed, a reset is done')
   await stage.until(
     'everything is read',
     async () => (await status()).leases.every(({ state }) => state === 'read'),
