@@ -3,6 +3,7 @@ import type { Command } from 'commander'
 import type { CommandContext, CommandSpec } from './command.ts'
 import { type CompletedCommand, completionScript, SHELLS } from './completion-rules.ts'
 import { EXIT } from './exit-codes.ts'
+import { LOG_LEVELS } from './run-view.ts'
 import { oneOf } from './value-rules.ts'
 
 /**
@@ -34,13 +35,15 @@ function completed(program: Command): CompletedCommand[] {
       flags: command
         .createHelp()
         .visibleOptions(command)
-        .map(({ long, short, description, required, optional }) => ({
+        .map(({ long, short, description, required, optional, flags }) => ({
           long: long ?? '',
           short,
           summary: description,
-          takesValue: required || optional
+          takesValue: required || optional,
+          takesFiles: flags.includes('<file>'),
+          words: flags.includes('<level>') ? LOG_LEVELS : []
         })),
-      takesFiles: first?.name() === 'file',
+      takesFiles: ['file', 'source'].includes(first?.name() ?? ''),
       words: command.name() === 'completion' ? SHELLS : []
     }
   })

@@ -19,6 +19,10 @@ export interface CompletedFlag {
   readonly short?: string | undefined
   readonly summary: string
   readonly takesValue: boolean
+  /** Whether its value is a file. */
+  readonly takesFiles?: boolean
+  /** Words that its value can be. Absent: anything. */
+  readonly words?: readonly string[]
 }
 
 /** The shells that there are scripts for. */
@@ -41,13 +45,21 @@ export function completionScript(shell: Shell, program: string, commands: readon
 
 function bashScript(program: string, commands: readonly CompletedCommand[]): string {
   const cases = commands.map(({ name, flags, takesFiles, words }) => {
-    const offered = [...words, ...flags.flatMap(({ long, short }) => (short === undefined ? [long] : [long, short]))]
-    const files = takesFiles ? `\n      [[ $cur != -* ]] && COMPREPLY+=( $(compgen -f -- "$cur") )` : ''
-    return `    ${name})\n      COMPREPLY=( $(compgen -W "${offered.join(' ')}" -- "$cur") )${files}\n      ;;`
+    const offered = [...words, ...flags.flatMap(namesOf)].join(' ')
+    const last = takesFiles ? `\n      [[ $cur == -* ]] || _${program}_files "$cur"` : ''
+    const values = flags.filter(({ takesValue }) => takesValue).map(flag => bashValue(flag, program))
+    const inner = values.length === 0 ? [] : ['      case "$prev" in', ...values, '      esac']
+    const lines = [...inner, `      COMPREPLY=( $(compgen -W "${offered}" -- "$cur") )${last}`]
+    return `    ${name})\n${lines.join('\n')}\n      ;;`
   })
   return `# bash completion for ${program}: eval "$(${program} completion bash)"
+_${program}_files() {
+  compopt -o filenames 2> /dev/null
+  local IFS=$'\\n'
+  COMPREPLY+=( $(compgen -f -- "$1") )
+}
 _${program}() {
-  local cur="\${COMP_WORDS[COMP_CWORD]}"
+  local cur="\${COMP_WORDS[COMP_CWORD]}" prev="\${COMP_WORDS[COMP_CWORD-1]}"
   COMPREPLY=()
   if [[ $COMP_CWORD -eq 1 ]]; then
     COMPREPLY=( $(compgen -W "${commands.map(({ name }) => name).join(' ')} --help --version" -- "$cur") )
@@ -57,19 +69,38 @@ _${program}() {
 ${cases.join('\n')}
   esac
 }
-complete -o filenames -F _${program} ${program}
+complete -F _${program} ${program}
 `
+}
+
+/** What is offered behind a flag: nothing, where anything can stand. */
+function bashValue(flag: CompletedFlag, program: string): string {
+  const { takesFiles = false, words = [] } = flag
+  const offer = takesFiles
+    ? `_${program}_files "$cur"; `
+    : words.length > 0
+      ? `COMPREPLY=( $(compgen -W "${words.join(' ')}" -- "$cur") ); `
+      : ''
+  return `        ${namesOf(flag).join('|')}) ${offer}return ;;`
+}
+
+function namesOf({ long, short }: CompletedFlag): string[] {
+  return short === undefined ? [long] : [long, short]
 }
 
 function zshScript(program: string, commands: readonly CompletedCommand[]): string {
   const listed = commands.map(({ name, summary }) => `    ${quoted(`${name}:${summary}`)}`)
   const cases = commands.map(({ name, flags, takesFiles, words }) => {
-    const specs = flags.flatMap(({ long, short, summary, takesValue }) =>
-      (short === undefined ? [long] : [long, short]).map(flag =>
-        quoted(`*${flag}[${summary.replaceAll(/[[\]:\\]/g, '\\$&')}]${takesValue ? ':value: ' : ''}`)
+    const specs = flags.flatMap(flag =>
+      namesOf(flag).map(each =>
+        quoted(`*${each}[${flag.summary.replaceAll(/[[\]:\\]/g, '\\$&')}]${flag.takesValue ? zshValue(flag) : ''}`)
       )
     )
-    const rest = takesFiles ? [`'*:file:_files'`] : words.length > 0 ? [`'1:word:(${words.join(' ')})'`] : []
+    const rest = takesFiles
+      ? [`'*:file:_files'`]
+      : words.length > 0
+        ? [`'1:word:(${words.join(' ')})'`]
+        : [`'*:argument: '`]
     return `    ${name})\n      _arguments \\\n        ${[...specs, ...rest].join(' \\\n        ')}\n      ;;`
   })
   return `#compdef ${program}
@@ -90,8 +121,19 @@ ${listed.join('\n')}
 ${cases.join('\n')}
   esac
 }
-compdef _${program} ${program}
+# In a file of $fpath this is the function itself; evaluated, it is registered here.
+if [[ "\${funcstack[1]}" == _${program} ]]; then
+  _${program} "$@"
+else
+  (( $+functions[compdef] )) || { autoload -Uz compinit && compinit }
+  compdef _${program} ${program}
+fi
 `
+}
+
+function zshValue({ takesFiles = false, words = [] }: CompletedFlag): string {
+  if (takesFiles) return ':file:_files'
+  return words.length > 0 ? `:word:(${words.join(' ')})` : ':value: '
 }
 
 function fishScript(program: string, commands: readonly CompletedCommand[]): string {
@@ -100,8 +142,8 @@ function fishScript(program: string, commands: readonly CompletedCommand[]): str
     return [
       `complete -c ${program} -n __fish_use_subcommand -a ${name} -d ${quoted(summary)}`,
       ...flags.map(
-        ({ long, short, summary: what, takesValue }) =>
-          `complete -c ${program} ${when} -l ${long.slice(2)}${short === undefined ? '' : ` -s ${short.slice(1)}`}${takesValue ? ' -x' : ''} -d ${quoted(what)}`
+        flag =>
+          `complete -c ${program} ${when} -l ${flag.long.slice(2)}${flag.short === undefined ? '' : ` -s ${flag.short.slice(1)}`}${flag.takesValue ? fishValue(flag) : ''} -d ${quoted(flag.summary)}`
       ),
       ...(takesFiles ? [`complete -c ${program} ${when} -F`] : []),
       ...(words.length > 0 ? [`complete -c ${program} ${when} -a '${words.join(' ')}'`] : [])
@@ -111,6 +153,11 @@ function fishScript(program: string, commands: readonly CompletedCommand[]): str
 complete -c ${program} -f
 ${lines.join('\n')}
 `
+}
+
+function fishValue({ takesFiles = false, words = [] }: CompletedFlag): string {
+  if (takesFiles) return ' -r -F'
+  return words.length > 0 ? ` -x -a ${quoted(words.join(' '))}` : ' -x'
 }
 
 /** In single quotes, for all three. */

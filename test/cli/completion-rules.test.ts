@@ -8,6 +8,8 @@ const COMMANDS: readonly CompletedCommand[] = [
     summary: "run a module [of the user's]",
     flags: [
       { long: '--stream', short: '-s', summary: "stream: the user's", takesValue: true },
+      { long: '--level', summary: 'level', takesValue: true, words: ['warn', 'error'] },
+      { long: '--module', summary: 'module', takesValue: true, takesFiles: true },
       { long: '--json', summary: 'JSON', takesValue: false }
     ],
     takesFiles: true,
@@ -43,6 +45,13 @@ COMP_WORDS=(${words.map(word => `'${word}'`).join(' ')}); COMP_CWORD=${words.len
     expect(offered('millrace completion z')).to.deep.equal(['zsh'])
     expect(offered('millrace run package.js')).to.include('package.json')
     expect(offered('millrace other ')).to.deep.equal([])
+  })
+
+  it('completes in bash what stands behind a flag: words, files, or nothing where anything can stand', () => {
+    expect(offered('millrace run --level ')).to.deep.equal(['warn', 'error'])
+    expect(offered('millrace run --module package.js')).to.deep.equal(['package.json'])
+    expect(offered('millrace run -s --js')).to.deep.equal([])
+    expect(offered('millrace run -s orders --js')).to.deep.equal(['--json'])
   })
 
   it('keeps quotes and brackets in what is told from breaking the others', () => {

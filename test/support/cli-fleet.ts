@@ -30,12 +30,17 @@ export class CliFleet {
 
   /** Begins one; moving time on is left to others. */
   begin(...argv: readonly string[]): Promise<number> {
+    return this.beginRaw({}, ...argv, '--stream', STREAM, '--app', 'app')
+  }
+
+  /** Begins any command in this world, in the directory `cwd`. */
+  beginRaw({ cwd = process.cwd() }: { readonly cwd?: string }, ...argv: readonly string[]): Promise<number> {
     const { env } = this.rig
     const { isTTY } = this.rig.stdout
     this.rig = this.#newRig()
-    this.rig.env = env
+    Object.assign(this.rig, { env, cwd })
     this.rig.stdout.isTTY = isTTY
-    return this.rig.run(...argv, '--stream', STREAM, '--app', 'app')
+    return this.rig.run(...argv)
   }
 
   #newRig(): CliRig {
