@@ -1,6 +1,6 @@
 // millrace lag: how far an application is behind, measured from outside; for autoscalers and alarms.
 
-import { workerIdOf } from '../leases/session-id.ts'
+import { isSession, workerIdOf } from '../leases/session-id.ts'
 import type { LagReport } from '../operate/lag.ts'
 import type { CommandContext, CommandSpec } from './command.ts'
 import { EXIT } from './exit-codes.ts'
@@ -45,7 +45,7 @@ function lagLines({ maxLagMs, shards }: LagReport, dim: (text: string) => string
   const rows = shards.map(({ shardId, lagMs, owner, problem }) => [
     shortShard(shardId),
     lagMs === undefined ? '-' : duration(lagMs),
-    printable(problem ?? (owner === undefined ? '-' : workerIdOf(owner)))
+    printable(problem ?? (owner === undefined ? '-' : isSession(owner) ? workerIdOf(owner) : owner))
   ])
   const most = maxLagMs === undefined ? [] : ['', `${duration(maxLagMs)} behind at most`]
   return [...tableLines(columns, rows, dim), ...most]

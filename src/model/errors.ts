@@ -229,7 +229,8 @@ export class WorkerStoppedError extends ConsumerError {
  * Why something that an operator asked for could not be done. `not-let-go`: whoever has the leases did not let go of them in
  * time. `not-arrived`: a lease did not come to the worker in time. `foreign-workers`: workers of another kind own leases, who
  * take no orders. `mismatch`: what was to be imported is not of this stream. `busy`: somebody else writes rows of the same leases.
- * `interrupted`: it was asked to end half-way, and says what is done.
+ * `no-such-table`: no worker of the application has ever run there. `interrupted`: it was asked to end half-way, and says what is
+ * done.
  */
 export type OperationRefusal =
   | 'not-let-go'
@@ -241,6 +242,7 @@ export type OperationRefusal =
   | 'changed-meanwhile'
   | 'mismatch'
   | 'busy'
+  | 'no-such-table'
   | 'interrupted'
 
 /** Something that an operator asked for of a fleet could not be done. The message says what is left of it, if anything is. */

@@ -4,6 +4,7 @@ import type { FanOutConsumer } from '../kinesis/fan-out-port.ts'
 import type { KinesisPort } from '../kinesis/kinesis-port.ts'
 import type { ControlStore } from '../leases/control-store.ts'
 import type { LeaseStore } from '../leases/lease-store.ts'
+import { OperationError, ServiceError } from '../model/errors.ts'
 import type { Clock } from '../runtime/clock.ts'
 import type { Random } from '../runtime/random.ts'
 import { type RetryPolicy, retry } from '../runtime/retry.ts'
@@ -54,6 +55,20 @@ export interface OperationProgress {
 
 /** How often a call that fails in passing is made. */
 const PATIENCE: RetryPolicy = { attempts: 10, backoff: { firstMs: 200, maxMs: 5_000 } }
+
+/** Whether it says that the table, or whatever was asked for, is not there. */
+export function isMissing(error: unknown): boolean {
+  return error instanceof ServiceError && error.kind === 'not-found'
+}
+
+/** Says of a table that is missing what that means. To be thrown; other errors stay as they are. */
+export function explained(error: unknown, tableName: string, { applicationName }: FleetContext): unknown {
+  if (!isMissing(error)) return error
+  const message =
+    `There is no table ${tableName}: no worker of ${applicationName} has run in this account and region yet, or its tables ` +
+    'have other names (applicationName, leases.tableName, leases.controlTableName)'
+  return new OperationError('no-such-table', message, { cause: error })
+}
 
 /** Makes a call to a service, again while its failures are of the kind that pass. */
 export function patiently<T>(

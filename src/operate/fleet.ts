@@ -1,7 +1,7 @@
 // A fleet, seen and steered from outside through its stream and its two tables. No worker is asked, and none has to be there.
 // What each function does is in the file of its name; here options are checked.
 import type { Member } from '../leases/control-store.ts'
-import type { Hold } from '../leases/order-rules.ts'
+import { type Hold, NO_ORDERS } from '../leases/order-rules.ts'
 import { NOTHING_SEEN, observe, type Sightings } from '../leases/sightings.ts'
 import { OptionError, ServiceError } from '../model/errors.ts'
 import { isPosition } from '../model/sequence-number.ts'
@@ -11,15 +11,15 @@ import { exportCheckpoints, importCheckpoints } from './checkpoints.ts'
 import { type CostReport, costOf, DYNAMODB_PRICES, type DynamoPrices } from './cost-rules.ts'
 import { examineFleet } from './doctor.ts'
 import type { Finding } from './doctor-rules.ts'
-import { type FleetContext, type OperationOptions, patiently } from './fleet-context.ts'
+import { type FleetContext, isMissing, type OperationOptions, patiently } from './fleet-context.ts'
 import { type FleetOptions, type FleetPorts, openContext } from './fleet-options.ts'
 import { type LagReport, measureLag } from './lag.ts'
 import { type LeaseScope, listLeases } from './letting-go.ts'
 import type { AfterRecord, ResetPosition } from './plan-reset.ts'
 import { type ResetReport, resetFleet } from './reset.ts'
-import { SessionRoll } from './session-roll.ts'
+import { type RollCall, SessionRoll } from './session-roll.ts'
 import { readOrders } from './standing-orders.ts'
-import { type FleetStatus, statusOf } from './status-rules.ts'
+import { type FleetStatus, type StatusFacts, statusOf } from './status-rules.ts'
 import { type GivenBack, moveLease, pauseLeases, releaseLeases, resumeLeases } from './steering.ts'
 import { findFleetStream } from './stream-facts.ts'
 
@@ -215,11 +215,7 @@ export class Fleet {
     const { applicationName, kinesis, store, control, clock } = this.#context
     const leases = await listLeases(this.#context, signal)
     const owners = leases.flatMap(({ owner }) => owner ?? [])
-    const { members, gone, silentMs } = await this.#roll.look(owners, signal)
-    const orders = await readOrders(this.#context, signal)
-    const lock = await patiently(this.#context, signal, () =>
-      control.leader({ consistent: true, ...(signal && { signal }) })
-    )
+    const { members, gone, silentMs, orders, lock } = await this.#lookAtMembers(owners, signal)
     const shards = await patiently(this.#context, signal, () => kinesis.listShards({ signal }))
     this.#sightings = observe(this.#sightings, leases, clock.monotonicMs(), Number.POSITIVE_INFINITY)
     this.#looks += 1
@@ -234,6 +230,24 @@ export class Fleet {
       ...{ atMs: clock.epochMs(), members, gone, silentMs, hasWatched: this.#looks > 1 },
       ...{ lock, leases, shards, orders, unchangedMs: new Map(unchanged) }
     })
+  }
+
+  /** Who is there. Where no worker of ours has run there is no control table, and nobody: the leases are those of KCL. */
+  async #lookAtMembers(
+    owners: readonly string[],
+    signal?: AbortSignal
+  ): Promise<RollCall & Pick<StatusFacts, 'orders' | 'lock'>> {
+    const { control } = this.#context
+    try {
+      const call = await this.#roll.look(owners, signal)
+      const orders = await readOrders(this.#context, signal)
+      const asking = { consistent: true, ...(signal && { signal }) }
+      const lock = await patiently(this.#context, signal, () => control.leader(asking))
+      return { ...call, orders, lock }
+    } catch (error) {
+      if (!isMissing(error)) throw error
+      return { members: [], gone: new Set(), silentMs: new Map(), orders: NO_ORDERS, lock: undefined }
+    }
   }
 
   /** Whether Kinesis knows the place. */

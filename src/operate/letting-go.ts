@@ -2,7 +2,7 @@
 import { isSession, workerIdOf } from '../leases/session-id.ts'
 import { OperationError } from '../model/errors.ts'
 import { isFinished, type Lease } from '../model/lease.ts'
-import { type FleetContext, type OperationOptions, patiently } from './fleet-context.ts'
+import { explained, type FleetContext, type OperationOptions, patiently } from './fleet-context.ts'
 import { type PendingClaims, pendingClaims } from './pending-claim-rules.ts'
 import type { SessionRoll } from './session-roll.ts'
 
@@ -77,9 +77,11 @@ async function lookAtClaims(
   return pendingClaims({ lock, mailboxes, members, ordersVer, isWanted: leaseKey => isIn(scope, leaseKey) })
 }
 
-/** The lease table as it is. */
+/** The lease table as it is. @throws OperationError `no-such-table` */
 export async function listLeases(context: FleetContext, signal?: AbortSignal): Promise<readonly Lease[]> {
-  const { leases } = await patiently(context, signal, () => context.store.list({ consistent: true, signal }))
+  const { store } = context
+  const listing = patiently(context, signal, () => store.list({ consistent: true, signal }))
+  const { leases } = await listing.catch(error => Promise.reject(explained(error, store.tableName, context)))
   return leases
 }
 

@@ -1,14 +1,14 @@
 // Has an application begin again somewhere while it runs: everybody lets go of the shards, the rows are written, one conditional
 // write each, and only then are the shards given out again.
 import { OperationError } from '../model/errors.ts'
-import type { Lease, StreamIdentity } from '../model/lease.ts'
+import { isFinished, type Lease, type StreamIdentity } from '../model/lease.ts'
 import type { Shard } from '../model/shard.ts'
 import { judgeIdentity } from '../shards/identity-rules.ts'
 import { wavesOf } from '../shards/plan-shard-sync.ts'
 import { listWholeStream } from '../shards/stream-lookup.ts'
 import { forEachOf } from '../shards/sync-context.ts'
 import { type FleetContext, type OperationOptions, patiently } from './fleet-context.ts'
-import { type LeaseScope, whenLetGo } from './letting-go.ts'
+import { isIn, type LeaseScope, listLeases, refuseForeigners, whenLetGo } from './letting-go.ts'
 import { describeBeginning, hasBegunAt, planReset, type ResetPosition, type RowReset } from './plan-reset.ts'
 import { SessionRoll } from './session-roll.ts'
 import { type StandingHold, whileHeld } from './standing-orders.ts'
@@ -79,6 +79,10 @@ export function resetFleet(
 /** Writes rows while nobody has their leases. Otherwise like {@link resetFleet}. */
 export async function rewriteRows(context: FleetContext, request: RewriteRequest): Promise<ResetReport> {
   const { scope, why, signal } = request
+  // Before anything is ordered: where workers of another kind are, there may be nobody to carry out orders.
+  refuseForeigners(
+    (await listLeases(context, signal)).filter(lease => isIn(scope, lease.leaseKey) && !isFinished(lease))
+  )
   const leases = scope === 'all' ? scope : [...scope]
   const done = new Map<string, ShardReset>()
   try {

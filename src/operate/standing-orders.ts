@@ -13,7 +13,7 @@ import { OperationError } from '../model/errors.ts'
 import { backoffMs } from '../runtime/backoff.ts'
 import { type Loop, startLoop } from '../runtime/loop.ts'
 import { randomWord } from '../runtime/random.ts'
-import { type FleetContext, type OperationOptions, patiently } from './fleet-context.ts'
+import { explained, type FleetContext, type OperationOptions, patiently } from './fleet-context.ts'
 
 /** Between two beats of a hold. Milliseconds; it lapses after a minute without one. */
 const BEAT_MS = 10_000
@@ -39,9 +39,12 @@ export function newOrderId({ random }: FleetContext, what: string): string {
   return `${what}-${randomWord(8, random)}`
 }
 
-/** The orders as they are. */
+/** The orders as they are. @throws OperationError `no-such-table` */
 export function readOrders(context: FleetContext, signal?: AbortSignal): Promise<Orders> {
-  return patiently(context, signal, () => context.control.orders({ consistent: true, ...(signal && { signal }) }))
+  const { control } = context
+  return patiently(context, signal, () => control.orders({ consistent: true, ...(signal && { signal }) })).catch(
+    error => Promise.reject(explained(error, control.tableName, context))
+  )
 }
 
 /**

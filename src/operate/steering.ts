@@ -33,6 +33,7 @@ export async function releaseLeases(
   operation: BoundedOperation
 ): Promise<GivenBack[]> {
   const before = await leasesIn(context, scope, operation.signal)
+  refuseForeigners(before)
   const owned = before.flatMap(({ shardId, owner }) => (owner === undefined ? [] : [{ shardId, owner }]))
   const leases = scope === 'all' ? scope : [...scope]
   await whileHeld(context, { leases, why: 'a release' }, operation, () => letGo(context, scope, operation))

@@ -30,6 +30,14 @@ describe('millrace lag', () => {
     await fleet.world.stopAll()
   })
 
+  it('names owners of another kind as they are', async () => {
+    await fleet.world.stopAll()
+    const [row] = (await fleet.world.store.list()).leases
+    if (row !== undefined) await fleet.world.store.replace(row, { ...row, owner: 'java-worker-1', counter: row.counter + 1 })
+    await fleet.run('lag')
+    expect(fleet.rig.stdout.text).to.match(/ java-worker-1$/m)
+  })
+
   it('ends with 1 if a shard cannot be measured, and says why', async () => {
     fleet.world.kinesis.intercept = ({ name }) => {
       if (name === 'getShardIterator') throw new Error('not allowed')

@@ -1,5 +1,5 @@
 import { expect } from 'chai'
-import { OptionError } from '../../src/model/errors.ts'
+import { OperationError, OptionError } from '../../src/model/errors.ts'
 import { openFleet } from '../../src/operate/fleet.ts'
 import { simulate, type World } from '../../src/testing/index.ts'
 import type { WorkerOptions } from '../../src/worker/options.ts'
@@ -81,6 +81,25 @@ describe('Fleet.status', () => {
     const status = await world.await(fleet.status({ watchMs: 15_000 }))
     expect(status.color).to.equal('red')
     expect(status.reasons[0]).to.match(/^w1: has not been heard of for 1\d s/)
+  })
+
+  it('says what it means that there is no table, and shows leases of KCL where no worker of ours has run', async () => {
+    const { world, options, worker, fleet } = await operated()
+    world.crash(worker)
+    const { tables } = world.application(options)
+    tables.lose('control')
+    const { workers, leases, holds } = await world.await(fleet.status())
+    expect([workers.length, leases.length, holds]).to.deep.equal([1, 1, []])
+    tables.lose('leases')
+    const asking: (() => Promise<unknown>)[] = [
+      ...[() => fleet.status(), () => fleet.lag(), () => fleet.reset('LATEST')],
+      ...[() => fleet.release(), () => fleet.resume()]
+    ]
+    for (const ask of asking) {
+      const error = await world.await(ask().catch((thrown: unknown) => thrown))
+      expect(error).to.be.instanceOf(OperationError).and.have.property('because', 'no-such-table')
+      expect((error as Error).message).to.match(/^There is no table .*: no worker of counter has run in this account/)
+    }
   })
 
   it('shows a shard as red whose processor has failed for good', async () => {
