@@ -1,5 +1,6 @@
 // Checks of single options. Each either returns the value to use or throws an OptionError with path, value and range.
 import { OptionError } from '../model/errors.ts'
+import { shown as show } from '../model/option-rules.ts'
 
 /** The numbers that an option may have, both ends included. */
 export interface NumberRange {
@@ -8,14 +9,7 @@ export interface NumberRange {
   readonly unit?: string
 }
 
-/** A value as it may stand in an error message: short, and never more than its kind for anything that is not a primitive. */
-export function show(value: unknown): string {
-  if (typeof value === 'string') return JSON.stringify(value.length > 80 ? `${value.slice(0, 80)}…` : value)
-  if (typeof value === 'function') return 'a function'
-  if (Array.isArray(value)) return 'an array'
-  if (value instanceof Date) return Number.isNaN(value.getTime()) ? 'an invalid Date' : value.toISOString()
-  return typeof value === 'object' && value !== null ? 'an object' : String(value)
-}
+export { shown as show } from '../model/option-rules.ts'
 
 /** An object of options with nothing in it but `known` ones. Absent counts as empty. */
 export function checkGroup<T extends object>(path: string, value: T | undefined, known: readonly string[]): Partial<T> {

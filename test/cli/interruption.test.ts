@@ -1,5 +1,6 @@
 import { expect } from 'chai'
-import { interruptible } from '../../src/cli/interruption.ts'
+import { Interruption, interruptible } from '../../src/cli/interruption.ts'
+import { OperationError } from '../../src/model/errors.ts'
 import { whenAborted } from '../../src/runtime/abort.ts'
 import { VirtualClock } from '../../src/testing/virtual-clock.ts'
 import { CliRig } from '../support/cli-rig.ts'
@@ -38,6 +39,22 @@ describe('interruptible', () => {
     rig.signal('SIGINT')
     await work
     expect(rig.exits).to.deep.equal([])
+  })
+
+  it('says of work that was not done that it was interrupted, or what the work says of that itself', async () => {
+    const rig = new CliRig()
+    const ended = async (error: Error, name: 'SIGINT' | 'SIGTERM') => {
+      const work = interruptible(rig.ports, async signal => {
+        await whenAborted(signal)
+        throw error
+      }).catch((thrown: unknown) => thrown)
+      rig.signal(name)
+      return (await work) as Interruption
+    }
+    const plain = await ended(new Error('a call was cut off'), 'SIGINT')
+    expect(plain).to.be.instanceOf(Interruption).and.include({ message: 'Interrupted', exitCode: 130 })
+    const told = await ended(new OperationError('interrupted', 'two of three'), 'SIGTERM')
+    expect(told).to.include({ message: 'two of three', exitCode: 143 })
   })
 
   it('leaves signals alone once the work is over, however it ended', async () => {

@@ -33,7 +33,8 @@ describe('millrace lag', () => {
   it('names owners of another kind as they are', async () => {
     await fleet.world.stopAll()
     const [row] = (await fleet.world.store.list()).leases
-    if (row !== undefined) await fleet.world.store.replace(row, { ...row, owner: 'java-worker-1', counter: row.counter + 1 })
+    if (row !== undefined)
+      await fleet.world.store.replace(row, { ...row, owner: 'java-worker-1', counter: row.counter + 1 })
     await fleet.run('lag')
     expect(fleet.rig.stdout.text).to.match(/ java-worker-1$/m)
   })

@@ -30,6 +30,8 @@ const full = aReport(SESSION, {
   applied: 3,
   evt: 9,
   led: 4,
+  seen: 2,
+  orders: 17,
   generation: 12.5,
   capacity: 0.25,
   maxLeases: 100,

@@ -91,6 +91,21 @@ describe('FleetView', () => {
       expect(await world.shares('ab')).to.deep.equal([2, 2])
     })
 
+    it('are known to be carried out once every mailbox is written by them, whether any had to change or not', async () => {
+      const world = await World.withLeases(4)
+      await world.join('ab')
+      const leader = await world.settled()
+      expect(leader.view.ordersLed).to.equal(0)
+      const held = withHold(NO_ORDERS, hold([shardId(0)]))
+      await world.control.replaceOrders(NO_ORDERS, held)
+      expect(leader.view.ordersLed, 'before its next turn').to.equal(0)
+      await leader.turn()
+      expect(leader.view.ordersLed).to.equal(1)
+      await world.control.replaceOrders(held, withHold(held, { ...hold([shardId(0)]), beat: 1 }))
+      await leader.turn()
+      expect(leader.view.ordersLed, 'a beat').to.be.greaterThan(1)
+    })
+
     it('are the same for the leader that comes next, and lapse a minute after that has seen them', async () => {
       const world = await World.withLeases(2)
       await world.join('ab')

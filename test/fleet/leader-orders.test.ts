@@ -60,6 +60,28 @@ describe('LeaderOrders', () => {
     expect(await orders.look().catch((thrown: unknown) => thrown)).to.equal(error)
   })
 
+  it('begins with what stands now, and does not begin without', async () => {
+    const { clock, control } = await aLeader()
+    const asked: unknown[] = []
+    let error: Error | undefined = new ThrottledError('slowly')
+    const orders = new LeaderOrders({
+      clock,
+      maxStepMs: 6_000,
+      control: {
+        ...control,
+        orders: async options => {
+          asked.push(options?.consistent ?? false)
+          return error === undefined ? control.orders() : Promise.reject(error)
+        }
+      }
+    })
+    expect(await orders.look().catch((thrown: unknown) => thrown)).to.equal(error)
+    error = undefined
+    await orders.look()
+    await orders.look()
+    expect(asked).to.deep.equal([true, true, false])
+  })
+
   it('takes out a hold that has lapsed, so that the next leader does not begin with it', async () => {
     const { clock, control, orders } = await aLeader()
     await control.replaceOrders(NO_ORDERS, withHold(NO_ORDERS, HOLD))

@@ -44,6 +44,19 @@ describe('LeaseCoordinator', () => {
       expect(a.store.calls.every(({ leaseKey }) => leaseKey === shardId(1))).to.equal(true)
     })
 
+    it('says of a newer mailbox that it has seen it only once no claim by the one before is under way', async () => {
+      const world = await CoordinatorWorld.withLeases(2)
+      const worker = await world.started('w')
+      worker.store.faults = ({ name }) => (name === 'replace' ? { kind: 'none', delayMs: 12_000 } : undefined)
+      await world.post(worker, { leases: [0] })
+      await world.clock.advance(4_000)
+      await world.post(worker, { leases: [] })
+      await world.clock.advance(6_000)
+      expect(worker.coordinator.report().seen).to.equal(1)
+      await world.clock.advance(10_000)
+      expect(worker.coordinator.report().seen).to.equal(2)
+    })
+
     it('leaves the rest of a mailbox alone once there is a newer one', async () => {
       const world = await CoordinatorWorld.withLeases(100)
       const a = await world.started('a')

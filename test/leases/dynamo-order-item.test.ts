@@ -35,6 +35,10 @@ describe('parseOrders', () => {
       ver: 1,
       orders: JSON.stringify({ holds: [{ ...hold, leases: [1] }], moves: [] })
     },
+    'a hold that is alone in some way': {
+      ver: 1,
+      orders: JSON.stringify({ holds: [{ ...hold, isAlone: 'yes' }], moves: [] })
+    },
     'a move to nobody': {
       ver: 1,
       orders: JSON.stringify({ holds: [], moves: [{ id: 'm', leaseKey: 'c', by: 'ann' }] })

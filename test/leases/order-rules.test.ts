@@ -4,6 +4,7 @@ import {
   type Hold,
   NO_ORDERS,
   type Orders,
+  rivalOf,
   sameOrders,
   withBeat,
   withHold,
@@ -24,6 +25,26 @@ describe('covers', () => {
   it('is true of the leases that a hold names, or of all', () => {
     expect(['a', 'b', 'c'].filter(key => covers(aHold('h', { leases: ['a', 'c'] }), key))).to.deep.equal(['a', 'c'])
     expect(covers(aHold('h', { leases: 'all' }), 'whatever')).to.equal(true)
+  })
+})
+
+describe('rivalOf', () => {
+  const alone = (id: string, leases: Hold['leases'], isAlone = true): Hold => ({
+    ...{ id, why: 'a reset', by: 'ann', isKept: false, beat: 0, leases },
+    ...(isAlone && { isAlone })
+  })
+  const rival = (there: Hold, mine: Hold): string | undefined => rivalOf(withHold(NO_ORDERS, there), mine)?.id
+
+  it('is who writes rows of one of the same leases', () => {
+    expect(rival(alone('a', ['x', 'y']), alone('b', ['y']))).to.equal('a')
+    expect(rival(alone('a', 'all'), alone('b', ['y']))).to.equal('a')
+    expect(rival(alone('a', ['x']), alone('b', 'all'))).to.equal('a')
+    expect(rival(alone('a', ['x']), alone('b', ['y']))).to.equal(undefined)
+  })
+
+  it('is neither who has them on hold for something else, nor oneself', () => {
+    expect(rival(alone('a', 'all', false), alone('b', 'all'))).to.equal(undefined)
+    expect(rival(alone('a', 'all'), alone('a', 'all'))).to.equal(undefined)
   })
 })
 

@@ -24,9 +24,21 @@ describe('checkOptions', () => {
 
 describe('shown', () => {
   it('is short, and never more than the kind of what is no primitive', () => {
-    const values = [undefined, 'x', 'a'.repeat(100), () => {}, [1], { secret: 1 }, 7, null]
+    const values = [
+      undefined,
+      'x',
+      'a'.repeat(100),
+      () => {},
+      [1],
+      { secret: 1 },
+      7,
+      null,
+      new Date(0),
+      new Date(Number.NaN)
+    ]
     expect(values.map(shown)).to.deep.equal([
-      ...['missing', '"x"', `"${'a'.repeat(80)}…"`, 'a function', 'an array', 'an object', '7', 'null']
+      ...['missing', '"x"', `"${'a'.repeat(80)}…"`, 'a function', 'an array', 'an object', '7', 'null'],
+      ...['1970-01-01T00:00:00.000Z', 'an invalid Date']
     ])
   })
 })

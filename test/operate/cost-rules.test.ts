@@ -1,4 +1,5 @@
 import { expect } from 'chai'
+import { dynamoCost } from '../../src/metrics/cost-rules.ts'
 import { costOf, DYNAMODB_PRICES } from '../../src/operate/cost-rules.ts'
 import { aMember, session, someLeases } from '../fleet/fleet-model.ts'
 
@@ -41,6 +42,30 @@ describe('costOf', () => {
     expect(costOf(facts).leaseWritesPerSecond).to.equal(1)
     expect(partOf('checkpoints')).to.deep.include({ how: 'measured', units: MONTH_S, usdPerMonth: MONTH_S * 0.625e-6 })
     expect(partOf('checkpoints', { before: [] })?.units, 'rows that were not there before').to.equal(0)
+  })
+
+  it('counts the mailboxes that were written, told and read meanwhile, and keeps them', () => {
+    const mailbox = {
+      ...{ session: session('a'), ver: 9, term: 1, mode: 'solo' as const, evt: 0 },
+      leases: ['x'.repeat(2_000)]
+    }
+    const mailboxes = [{ ...mailbox, wait: [], dead: [], steal: [] }]
+    const later = members.map(member =>
+      member.session === session('a') ? { ...member, asgVer: member.asgVer + 2 } : member
+    )
+    expect(partOf('mailboxes written', { mailboxes })?.units, 'none').to.equal(0)
+    const written = partOf('mailboxes written', { mailboxes, members: later })
+    // Two versions of three units, each told with one more, in ten seconds.
+    expect(written).to.deep.include({ how: 'measured', units: (2 * 4 * MONTH_S) / 10 })
+    expect(partOf('mailboxes read', { mailboxes, members: later })?.units).to.equal((2 * MONTH_S) / 10)
+    const without = partOf('storage')?.units ?? 0
+    expect(partOf('storage', { mailboxes })?.units).to.be.within(without + 2_100, without + 2_300)
+  })
+
+  it('asks the prices of what a worker estimates of itself', () => {
+    const { perMillionReads, perMillionWrites } = DYNAMODB_PRICES
+    expect(dynamoCost({ reads: 1e6, writes: 0 })).to.equal(perMillionReads)
+    expect(dynamoCost({ reads: 0, writes: 1e6 })).to.equal(perMillionWrites)
   })
 
   it('takes four looks of the leader at the members, and one of the others, for each of theirs', () => {

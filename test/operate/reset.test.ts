@@ -104,6 +104,25 @@ describe('resetFleet', () => {
     expect(writes()).to.equal(3)
   })
 
+  it('begins anew with every row after it stood still for so long that its hold had lapsed', async () => {
+    const { table, reset, writes } = await aTable(async (rows, write) => {
+      if (write !== 2) return
+      // Between two rows: the leader has taken the hold away, and somebody has read on from the first one.
+      const control = rows.control ?? expect.fail()
+      const orders = await control.orders()
+      await control.replaceOrders(orders, { ver: orders.ver + 1, holds: [], moves: [] })
+      for (const id of [S0, S1]) {
+        const row = (await rows.get(id)) ?? expect.fail()
+        await rows.replace(row, { ...released(claimed(row, session('late'))), checkpoint: aPosition(9) })
+      }
+    })
+    const { shards } = await reset()
+    expect(shards).to.have.length(2)
+    for (const id of [S0, S1]) expect((await table.get(id))?.checkpoint.sequenceNumber, id).to.equal('TRIM_HORIZON')
+    expect(writes()).to.equal(4)
+    expect((await table.control.orders()).holds).to.deep.equal([])
+  })
+
   it('gives up where rows change all the time, and says so', async () => {
     const { table, reset } = await aTable(async (rows, _, before) => {
       const row = before && (await rows.get(before.leaseKey))

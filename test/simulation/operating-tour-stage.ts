@@ -115,8 +115,8 @@ export class Stage {
     const { code } = await over
     const endMs = performance.now() - fromMs
     // biome-ignore lint/suspicious/noControlCharactersInRegex: a frame ends where the next one goes back over it
-    const frames = said.stdout.split(/(?:\u001b\[2K\u001b\[1A)+|\u001b\[H|\u001b\[\d+A/)
-    const whole = frames.map(frame => stripVTControlCharacters(frame).trimEnd()).filter(frame => frame.includes(STREAM))
+    const frames = said.stdout.split(/\u001b\[H|\u001b\[\?25h/)
+    const whole = frames.map(frame => stripVTControlCharacters(frame).trimEnd()).filter(isWhole)
     this.#say(`$ millrace ${args.join(' ')}   (${columns} x ${rows}, until Ctrl-C)`)
     this.#say(indented(whole.at(-1) ?? said.stdout + said.stderr))
     return { code, frame: whole.at(-1) ?? '', endMs }
@@ -179,6 +179,11 @@ export class Stage {
     for (const child of this.#children) child.kill('SIGKILL')
     rmSync(this.folder, { recursive: true, force: true })
   }
+}
+
+/** With the foot that stands below each page; the page that is left behind has none. */
+function isWhole(frame: string): boolean {
+  return frame.includes(STREAM) && frame.endsWith('Ctrl-C ends')
 }
 
 function indented(text: string): string {

@@ -147,6 +147,8 @@ async function attack(): Promise<void> {
     outcomes.every(({ code }) => code === 0) && outcomes.some(({ stderr }) => stderr.includes('waiting until a reset')),
     'one waits for the other'
   )
+  const isRead = async (): Promise<boolean> => (await status()).leases.every(({ state }) => state === 'read')
+  await stage.until('everything is read again', isRead, 30_000)
   const killed = stage.start([...args, earlier ?? ''])
   await stage.until('a reset waits for the shards, and is killed', () => killed.said.stderr.includes('waiting'), 10_000)
   killed.child.kill('SIGKILL')

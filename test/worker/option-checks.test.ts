@@ -33,7 +33,7 @@ describe('show', () => {
     [7n, '7'],
     [true, 'true'],
     [null, 'null'],
-    [undefined, 'undefined'],
+    [undefined, 'missing'],
     [Symbol('s'), 'Symbol(s)'],
     [[1, 2], 'an array'],
     [{ secret: 1 }, 'an object'],
