@@ -116,9 +116,10 @@ export class Stage {
     const endMs = performance.now() - fromMs
     // biome-ignore lint/suspicious/noControlCharactersInRegex: a frame ends where the next one goes back over it
     const frames = said.stdout.split(/\u001b\[H|\u001b\[\?25h/)
-    const whole = frames.map(frame => stripVTControlCharacters(frame).trimEnd()).filter(isWhole)
+    const texts = frames.map(frame => stripVTControlCharacters(frame).replaceAll('\r', '').trimEnd())
+    const whole = texts.filter(isWhole)
     this.#say(`$ millrace ${args.join(' ')}   (${columns} x ${rows}, until Ctrl-C)`)
-    this.#say(indented(whole.at(-1) ?? said.stdout + said.stderr))
+    this.#say(indented((whole.at(-1) ?? said.stdout + said.stderr).replace(/\n{3,}/, '\n\n')))
     return { code, frame: whole.at(-1) ?? '', endMs }
   }
 
