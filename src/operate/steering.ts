@@ -36,14 +36,18 @@ export async function releaseLeases(
   refuseForeigners(before)
   const owned = before.flatMap(({ shardId, owner }) => (owner === undefined ? [] : [{ shardId, owner }]))
   const leases = scope === 'all' ? scope : [...scope]
-  await whileHeld(context, { leases, why: 'a release' }, operation, () => letGo(context, scope, operation))
+  try {
+    await whileHeld(context, { leases, why: 'a release' }, operation, () => letGo(context, scope, operation))
+  } catch (error) {
+    throw told(error, operation, 'Interrupted a release: what was given back so far is given out again')
+  }
   return owned.sort((a, b) => (a.shardId < b.shardId ? -1 : 1))
 }
 
 /**
  * Keeps leases from everybody until {@link resumeLeases}. Resolves when they are let go of.
  *
- * @throws OperationError `not-let-go`, and then the leases are not on hold; `no-such-lease`, or `foreign-workers`
+ * @throws OperationError `not-let-go`, or `interrupted`, and then the leases are not on hold; `no-such-lease`, or `foreign-workers`
  */
 export async function pauseLeases(
   context: FleetContext,
@@ -61,7 +65,7 @@ export async function pauseLeases(
     return hold
   } catch (error) {
     await changeOrders(context, orders => withoutOrders(orders, new Set([id])))
-    throw error
+    throw told(error, operation, 'Interrupted a pause: nothing is paused')
   }
 }
 
@@ -137,6 +141,8 @@ export async function moveLease(
       'not-arrived',
       `${lease.shardId} has not come to ${workerId} within ${Math.round(timeoutMs / 1_000)} s, and is not to go there any more`
     )
+  } catch (error) {
+    throw told(error, operation, `Interrupted a move: ${lease.shardId} is not to go to ${workerId} any more`)
   } finally {
     const isThere = ({ moves }: Orders): boolean => moves.some(move => move.id === id)
     // Where this fails, the leader finds that the move is made, or that it cannot be.
@@ -144,6 +150,11 @@ export async function moveLease(
       () => undefined
     )
   }
+}
+
+/** What is left of an operation that was asked to end; other errors stay as they are. */
+function told(error: unknown, { signal }: OperationOptions, interrupted: string): unknown {
+  return signal?.aborted === true ? new OperationError('interrupted', interrupted, { cause: error }) : error
 }
 
 /** Waits until leases are let go of, and takes those of the dead from them. */

@@ -186,6 +186,37 @@ describe('a fleet under orders', () => {
     expect((await world.await(fleet.status())).holds).to.deep.equal([])
   })
 
+  it('leaves nothing behind when it is interrupted, and says so', async () => {
+    const world = simulate({ faults: 'none' })
+    world.kinesis.createStream(STREAM, 1)
+    world.kinesis.put(STREAM, 'a', 'x')
+    const stuck: WorkerOptions = { ...OPTIONS, handler: () => new Promise<never>(() => {}) }
+    await world.start(stuck)
+    await world.start(stuck)
+    await world.advance(30_000)
+    const { fleet } = world.operator(stuck)
+    const to = workerOf(world, shard(0)) === 'w1' ? 'w2' : 'w1'
+    const works: [RegExp, (signal: AbortSignal) => Promise<unknown>][] = [
+      [/^Interrupted a pause: nothing is paused$/, signal => fleet.pause({ signal })],
+      [/^Interrupted a release: /, signal => fleet.release({ signal })],
+      [
+        /^Interrupted a move: shardId-0+ is not to go to w[12] any more$/,
+        signal => fleet.move(shard(0), to, { signal })
+      ]
+    ]
+    for (const [message, work] of works) {
+      const aborting = new AbortController()
+      const refused = refusal(work(aborting.signal))
+      await world.advance(3_000)
+      aborting.abort()
+      const error = await world.await(refused)
+      expect(error.because).to.equal('interrupted')
+      expect(error.message).to.match(message)
+      const { holds, moves } = await world.await(fleet.status())
+      expect([holds, moves]).to.deep.equal([[], []])
+    }
+  })
+
   it('leaves a table that it shares with workers of another kind as it is', async () => {
     const { world, fleet } = await aFleet(1, 3)
     const { tables } = world.application(OPTIONS)
