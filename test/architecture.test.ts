@@ -14,7 +14,8 @@ const LAYERS: readonly (readonly string[])[] = [
   ['shards', 'consumer', 'fleet'],
   ['worker'],
   ['windows', 'operate', 'serving', 'producer', 'delivery', 'sql'],
-  ['cli', 'dashboard', 'testing', 'multilang', 'agent']
+  ['dashboard', 'testing', 'multilang', 'agent'],
+  ['cli', 'dashboard-page']
 ]
 
 /** Files that decide and do nothing else: named so, or listed here. */
@@ -99,7 +100,11 @@ describe('the architecture', () => {
     )
     expect(importers).to.deep.equal([])
     const barrels = sourceFiles().filter(({ path }) => path.endsWith('/index.ts'))
-    expect(barrels.map(({ path }) => path)).to.deep.equal(['operate/index.ts', 'testing/index.ts'])
+    expect(barrels.map(({ path }) => path)).to.deep.equal([
+      'dashboard/index.ts',
+      'operate/index.ts',
+      'testing/index.ts'
+    ])
   })
 
   it('keeps decisions pure: nothing asynchronous, and pure imports only', () => {

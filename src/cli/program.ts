@@ -7,6 +7,7 @@ import type { CliPorts } from './cli-ports.ts'
 import { type CommandSpec, contextOf } from './command.ts'
 import { completionCommand } from './completion-command.ts'
 import { costCommand } from './cost-command.ts'
+import { dashboardCommand } from './dashboard-command.ts'
 import { doctorCommand } from './doctor-command.ts'
 import { EXIT } from './exit-codes.ts'
 import { Interruption } from './interruption.ts'
@@ -23,7 +24,7 @@ import { watchCommand } from './watch-command.ts'
 
 const COMMANDS: readonly CommandSpec[] = [
   ...[runCommand, localCommand, putCommand, tailCommand],
-  ...[statusCommand, watchCommand, lagCommand],
+  ...[statusCommand, watchCommand, dashboardCommand, lagCommand],
   ...[resetCommand, releaseCommand, pauseCommand, resumeCommand, moveCommand],
   ...[doctorCommand, exportCommand, importCommand, redriveCommand, costCommand]
 ]

@@ -38,13 +38,15 @@ const PACKAGES: Readonly<Record<string, { readonly files: RegExp; readonly names
   'node:async_hooks': { files: /^processor\/thread-checkpoints\.ts$/, names: ['AsyncResource'] },
   'node:buffer': { files: /^kpl\//, names: ['isAscii', 'isUtf8'] },
   'node:crypto': {
-    files: /^(kpl|testing|dead-letters|serving)\//,
-    names: ['createHash', 'Hash', 'hash', 'timingSafeEqual']
+    files: /^((kpl|testing|dead-letters|serving)\/|dashboard\/token\.ts$)/,
+    names: ['createHash', 'Hash', 'hash', 'randomBytes', 'timingSafeEqual']
   },
   'node:events': { files: /^runtime\/abort\.ts$/, names: ['setMaxListeners'] },
   'node:fs': { files: /^(dead-letters\/file-letter-source|cli\/(checkpoint-commands|main|user-module))\.ts$/ },
   'node:module': { files: /^cli\/(emulators|user-module)\.ts$/, names: ['createRequire'] },
-  'node:fs/promises': { files: /^(dead-letters\/file-dead-letters|cli\/checkpoint-commands)\.ts$/ },
+  'node:fs/promises': {
+    files: /^(dead-letters\/file-dead-letters|dashboard\/page-files|cli\/checkpoint-commands)\.ts$/
+  },
   'node:path': { files: /^(dead-letters\/file-|cli\/user-module\.ts$)/ },
   'node:url': { files: /^cli\/user-module\.ts$/, names: ['pathToFileURL'] },
   'node:worker_threads': {
@@ -52,7 +54,10 @@ const PACKAGES: Readonly<Record<string, { readonly files: RegExp; readonly names
       /^(fleet\/(beating|heartbeat)-thread|processor\/(pool-thread|processor-thread|thread-(host|messages|signals)))\.ts$/
   },
   'node:v8': { files: /^worker\/retrieval-options\.ts$/, names: ['getHeapStatistics'] },
-  'node:http': { files: /^(kinesis\/(sdk-client|fan-out-http1)|serving\/health-endpoint|cli\/emulators)\.ts$/ },
+  'node:http': {
+    files:
+      /^(kinesis\/(sdk-client|fan-out-http1)|serving\/health-endpoint|dashboard\/(dashboard|request-body)|cli\/emulators)\.ts$/
+  },
   'node:net': { files: /^kinesis\/fan-out-http1\.ts$/ },
   'node:stream': { files: /^(kinesis\/fan-out-body|cli\/cli-ports)\.ts$/ },
   'node:zlib': { files: /^kinesis\/event-stream-frames\.ts$/ },
@@ -67,8 +72,12 @@ const PACKAGES: Readonly<Record<string, { readonly files: RegExp; readonly names
 /** The globals that lead to time, chance, the process or anywhere: which uses there may be, and in which files. */
 const GLOBALS: Readonly<Record<string, readonly (readonly [use: RegExp, files?: RegExp])[]>> = {
   Date: [[/^new Date\(…\)$/], [/^Date\.parse$/], [/^instanceof Date$/], [/^Date\.now$/, /^runtime\/clock\.ts$/]],
-  performance: [[/^performance\.now$/, /^runtime\/clock\.ts$/]],
-  setTimeout: [[/^setTimeout\($/, /^runtime\/clock\.ts$/]],
+  performance: [
+    [/^performance\.now$/, /^runtime\/clock\.ts$/],
+    // How long a browser takes to draw, for whoever looks into it with its tools.
+    [/^performance\.(mark|measure)$/, /^dashboard-page\/app\.ts$/]
+  ],
+  setTimeout: [[/^setTimeout\($/, /^(runtime\/clock|dashboard-page\/connection)\.ts$/]],
   setInterval: [],
   setImmediate: [[/^setImmediate\($/, /^(runtime\/clock|testing\/virtual-clock)\.ts$/]],
   AbortSignal: [[/^AbortSignal\.any$/]],

@@ -7,8 +7,13 @@ import { PAGES, proseOf, wordsIn } from '../support/pages.ts'
 import { ROOT } from '../support/source-files.ts'
 
 const FOLDER = join(ROOT, 'docs/pictures')
-const pictures = readdirSync(FOLDER).map(name => ({ name, text: readFileSync(join(FOLDER, name), 'utf8') }))
+const files = readdirSync(FOLDER)
+const pictures = files
+  .filter(name => name.endsWith('.svg'))
+  .map(name => ({ name, text: readFileSync(join(FOLDER, name), 'utf8') }))
 const MAX_BYTES = 20_000
+/** Of a photograph of a screen. */
+const MAX_SCREEN_BYTES = 150_000
 /** What a reader needs between a text and what is behind it (WCAG 2.2, AA). */
 const LEAST_CONTRAST = 4.5
 
@@ -51,6 +56,19 @@ describe('the pictures in docs', () => {
     expect([...new Set(shown)].sort()).to.deep.equal(pictures.map(({ name }) => name).sort())
     const silent = PAGES.filter(page => /!\[[^\]]{0,19}\]\(/.test(proseOf(page)))
     expect(silent).to.deep.equal([])
+  })
+
+  it('of screens are PNG, small, and shown, too', () => {
+    const shown = PAGES.flatMap(page => wordsIn(proseOf(page), /!\[[^\]]{20,}\]\(([^)]+\.png)\)/g)).map(path =>
+      basename(path)
+    )
+    const screens = files.filter(name => !name.endsWith('.svg'))
+    expect([...new Set(shown)].sort()).to.deep.equal(screens.sort())
+    for (const name of screens) {
+      const bytes = readFileSync(join(FOLDER, name))
+      expect(bytes.subarray(1, 4).toString(), name).to.equal('PNG')
+      expect(bytes.length, name).to.be.lessThan(MAX_SCREEN_BYTES)
+    }
   })
 
   for (const { name, text } of pictures) {

@@ -39,7 +39,11 @@ function pack(destination: string): Packed {
 function contentProblems({ files, size }: Packed): string[] {
   const paths = files.map(({ path }) => path)
   const wanted = ['LICENSE', 'README.md', 'CHANGELOG.md', 'package.json', 'dist/index.js', 'dist/index.d.ts']
-  const strays = paths.filter(path => !/^dist\/.*\.(js|js\.map|d\.ts)$/.test(path) && !wanted.includes(path))
+  const strays = paths.filter(
+    path =>
+      !/^dist\/(.*\.(js|js\.map|d\.ts)|dashboard-page\/(index\.html|page\.css|icon\.svg))$/.test(path) &&
+      !wanted.includes(path)
+  )
   return [
     ...wanted.filter(path => !paths.includes(path)).map(path => `missing in the package: ${path}`),
     ...strays.map(path => `should not be in the package: ${path}`),

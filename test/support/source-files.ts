@@ -114,12 +114,15 @@ export function topLevelDeclarations(file: SourceFile): { name: string; node: No
 function parse(): { src: readonly SourceFile[]; test: readonly SourceFile[] } {
   const api = new API({ cwd: ROOT })
   try {
-    const [project] = api.updateSnapshot({ openProjects: [join(ROOT, 'tsconfig.json')] }).getProjects()
+    // What browsers run is a project of its own.
+    const openProjects = ['tsconfig.json', 'tsconfig.page.json'].map(name => join(ROOT, name))
+    const projects = api.updateSnapshot({ openProjects }).getProjects()
+    const programs = new Map(projects.flatMap(({ rootFiles, program }) => rootFiles.map(name => [name, program])))
     const read = (folder: string): SourceFile[] =>
-      (project?.rootFiles ?? [])
-        .filter(name => !below(join(ROOT, folder), name).startsWith('..'))
-        .map(name => {
-          const root = project?.program.getSourceFile(name)
+      [...programs]
+        .filter(([name]) => !below(join(ROOT, folder), name).startsWith('..'))
+        .map(([name, program]) => {
+          const root = program.getSourceFile(name)
           if (root === undefined) throw new Error(`${name} could not be parsed`)
           const nodes = [...descendants(root)]
           const imports = nodes.flatMap(node => importOf(node, root.fileName))
