@@ -1,7 +1,12 @@
 // The bucket that dead letters are written to and read from: its name, the client, and calls with a deadline.
-import { S3Client, type S3ClientConfig } from '@aws-sdk/client-s3'
+import type { S3Client, S3ClientConfig } from '@aws-sdk/client-s3'
+import { peerPackage } from '../model/peer-package.ts'
 import { checkName, checkNumber } from './option-rules.ts'
+import load, { type Package } from './s3-package.cts'
 import { type CallPorts, callService } from './service-call.ts'
+
+/** The client of the AWS SDK for S3. */
+export const s3 = peerPackage<Package>('millrace/dead-letters/s3', '@aws-sdk/client-s3', load)
 
 /** Which bucket, and through which client. */
 export interface S3BucketOptions {
@@ -30,7 +35,7 @@ export class S3Bucket {
     const range = { min: 100, max: 3_600_000, byDefault: 30_000 }
     this.#timeoutMs = checkNumber('requestTimeoutMs', requestTimeoutMs, range)
     this.#isOurs = !isS3Client(client)
-    this.#client = isS3Client(client) ? client : new S3Client({ maxAttempts: 1, ...client })
+    this.#client = isS3Client(client) ? client : new s3.S3Client({ maxAttempts: 1, ...client })
     this.#ports = ports
   }
 

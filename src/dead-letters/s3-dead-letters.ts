@@ -1,11 +1,10 @@
 // Dead letters as objects in an S3 bucket. The entry point "millrace/dead-letters/s3".
-import { PutObjectCommand } from '@aws-sdk/client-s3'
 import { checkOptions } from '../model/option-rules.ts'
 import type { DeadLetter, DeadLetterDestination, StoreOptions } from '../processor/dead-letter.ts'
 import { retry } from '../runtime/retry.ts'
 import { encodeDeadLetters } from './letter-codec.ts'
 import { checkName } from './option-rules.ts'
-import { BUCKET_OPTIONS, S3Bucket, type S3BucketOptions } from './s3-bucket.ts'
+import { BUCKET_OPTIONS, S3Bucket, type S3BucketOptions, s3 } from './s3-bucket.ts'
 import { objectKeyOf } from './s3-key-rules.ts'
 import { CALL_RETRIES, type CallPorts, SYSTEM_PORTS } from './service-call.ts'
 
@@ -54,7 +53,7 @@ class S3DeadLetters implements DeadLetterDestination {
       ContentType: 'application/x-ndjson'
     }
     const put = () =>
-      this.#bucket.call('PutObject', signal, (client, sending) => client.send(new PutObjectCommand(object), sending))
+      this.#bucket.call('PutObject', signal, (client, sending) => client.send(new s3.PutObjectCommand(object), sending))
     await retry(put, CALL_RETRIES, { ...this.#ports, signal })
   }
 

@@ -1,12 +1,12 @@
 // Dead letters read from the objects of an S3 bucket, as s3DeadLetters writes them.
-import { DeleteObjectCommand, GetObjectCommand, ListObjectsV2Command, type S3Client } from '@aws-sdk/client-s3'
+import type { S3Client } from '@aws-sdk/client-s3'
 import { ServiceError } from '../model/errors.ts'
 import { checkOptions } from '../model/option-rules.ts'
 import { retry } from '../runtime/retry.ts'
 import { type Line, linesOf } from './letter-lines.ts'
 import { type DeadLetterSource, type FoundLetter, foundIn } from './letter-source.ts'
 import { checkName } from './option-rules.ts'
-import { BUCKET_OPTIONS, S3Bucket, type S3BucketOptions } from './s3-bucket.ts'
+import { BUCKET_OPTIONS, S3Bucket, type S3BucketOptions, s3 } from './s3-bucket.ts'
 import { OBJECT_SUFFIX } from './s3-key-rules.ts'
 import { CALL_RETRIES, type CallPorts, SYSTEM_PORTS } from './service-call.ts'
 
@@ -69,7 +69,7 @@ class Reading {
     const { prefix, signal } = this.#options
     let token: string | undefined
     do {
-      const page = new ListObjectsV2Command({
+      const page = new s3.ListObjectsV2Command({
         ...{ Bucket: this.#bucket.name, Prefix: prefix },
         ...(token !== undefined && { ContinuationToken: token })
       })
@@ -97,7 +97,7 @@ class Reading {
 
   /** The bytes of an object, in one piece; in none, if it has been deleted meanwhile. */
   async #read(key: string): Promise<Uint8Array[]> {
-    const command = new GetObjectCommand({ Bucket: this.#bucket.name, Key: key })
+    const command = new s3.GetObjectCommand({ Bucket: this.#bucket.name, Key: key })
     try {
       const bytes = await this.#call('GetObject', this.#options.signal, async (client, sending) => {
         const answer = await client.send(command, sending)
@@ -111,7 +111,7 @@ class Reading {
   }
 
   async #delete(key: string): Promise<void> {
-    const command = new DeleteObjectCommand({ Bucket: this.#bucket.name, Key: key })
+    const command = new s3.DeleteObjectCommand({ Bucket: this.#bucket.name, Key: key })
     const never = new AbortController().signal
     await this.#call('DeleteObject', never, (client, sending) => client.send(command, sending))
   }

@@ -1,5 +1,5 @@
 // Dead letters as messages of an SQS queue. The entry point "millrace/dead-letters/sqs".
-import { type BatchResultErrorEntry, SendMessageBatchCommand } from '@aws-sdk/client-sqs'
+import type { BatchResultErrorEntry } from '@aws-sdk/client-sqs'
 import { OptionError, ServiceError } from '../model/errors.ts'
 import { checkOptions, shown } from '../model/option-rules.ts'
 import type { DeadLetter, DeadLetterDestination, StoreOptions } from '../processor/dead-letter.ts'
@@ -7,7 +7,7 @@ import { checkNumber } from './option-rules.ts'
 import { type Refused, storeAll } from './send-all.ts'
 import { type CallPorts, SYSTEM_PORTS } from './service-call.ts'
 import { type LetterMessage, type MessageRules, messageOfLetter } from './sqs-message-rules.ts'
-import { QUEUE_OPTIONS, SqsQueue, type SqsQueueOptions } from './sqs-queue.ts'
+import { QUEUE_OPTIONS, SqsQueue, type SqsQueueOptions, sqs } from './sqs-queue.ts'
 
 export { readSqsDeadLetters, type SqsLettersOptions } from './sqs-letter-source.ts'
 export type { SqsQueueOptions } from './sqs-queue.ts'
@@ -75,7 +75,7 @@ class SqsDeadLetters implements DeadLetterDestination {
   }
 
   async #send(batch: readonly LetterMessage[], signal: AbortSignal): Promise<Refused<LetterMessage>[]> {
-    const command = new SendMessageBatchCommand({
+    const command = new sqs.SendMessageBatchCommand({
       QueueUrl: this.#queue.url,
       Entries: batch.map(({ body, groupId, deduplicationId }, n) => ({
         ...{ Id: String(n), MessageBody: body },

@@ -1,18 +1,13 @@
 // Dead letters received from an SQS queue. A message is deleted once its letter is done with; the others can be received by
 // anybody again in the end.
-import {
-  ChangeMessageVisibilityBatchCommand,
-  DeleteMessageCommand,
-  type Message,
-  ReceiveMessageCommand
-} from '@aws-sdk/client-sqs'
+import type { Message } from '@aws-sdk/client-sqs'
 import { checkOptions } from '../model/option-rules.ts'
 import { type Deferred, deferred } from '../runtime/deferred.ts'
 import { retry } from '../runtime/retry.ts'
 import { type DeadLetterSource, type FoundLetter, foundIn } from './letter-source.ts'
 import { checkNumber } from './option-rules.ts'
 import { CALL_RETRIES, type CallPorts, SYSTEM_PORTS } from './service-call.ts'
-import { QUEUE_OPTIONS, SqsQueue, type SqsQueueOptions } from './sqs-queue.ts'
+import { QUEUE_OPTIONS, SqsQueue, type SqsQueueOptions, sqs } from './sqs-queue.ts'
 
 /** Options of {@link readSqsDeadLetters}. */
 export interface SqsLettersOptions extends SqsQueueOptions {
@@ -103,7 +98,7 @@ class Reading {
 
   async #receive(): Promise<Message[]> {
     const { visibilitySeconds, waitSeconds } = this.#settings
-    const command = new ReceiveMessageCommand({
+    const command = new sqs.ReceiveMessageCommand({
       QueueUrl: this.#queue.url,
       ...{ MaxNumberOfMessages: 10, WaitTimeSeconds: waitSeconds, VisibilityTimeout: visibilitySeconds }
     })
@@ -151,7 +146,7 @@ class Reading {
   }
 
   async #delete(receipt: string): Promise<void> {
-    const command = new DeleteMessageCommand({ QueueUrl: this.#queue.url, ReceiptHandle: receipt })
+    const command = new sqs.DeleteMessageCommand({ QueueUrl: this.#queue.url, ReceiptHandle: receipt })
     await this.#retry(never(), signal =>
       this.#queue.call('DeleteMessage', signal, (client, sending) => client.send(command, sending))
     )
@@ -164,7 +159,7 @@ class Reading {
       const entries = receipts.slice(n, n + 10).map((receipt, id) => ({
         ...{ Id: String(id), ReceiptHandle: receipt, VisibilityTimeout: 0 }
       }))
-      const command = new ChangeMessageVisibilityBatchCommand({ QueueUrl: this.#queue.url, Entries: entries })
+      const command = new sqs.ChangeMessageVisibilityBatchCommand({ QueueUrl: this.#queue.url, Entries: entries })
       try {
         await this.#queue.call('ChangeMessageVisibilityBatch', never(), (client, sending) =>
           client.send(command, sending)

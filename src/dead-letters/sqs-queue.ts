@@ -1,10 +1,15 @@
 // The queue that dead letters are sent to and received from: its URL, the client, and calls with a deadline.
-import { SQSClient, type SQSClientConfig } from '@aws-sdk/client-sqs'
+import type { SQSClient, SQSClientConfig } from '@aws-sdk/client-sqs'
 import { OptionError } from '../model/errors.ts'
 import { shown } from '../model/option-rules.ts'
+import { peerPackage } from '../model/peer-package.ts'
 import { checkName, checkNumber } from './option-rules.ts'
 import { type CallPorts, callService } from './service-call.ts'
 import { regionOfQueue } from './sqs-message-rules.ts'
+import load, { type Package } from './sqs-package.cts'
+
+/** The client of the AWS SDK for SQS. */
+export const sqs = peerPackage<Package>('millrace/dead-letters/sqs', '@aws-sdk/client-sqs', load)
 
 /** Which queue, and through which client. */
 export interface SqsQueueOptions {
@@ -40,7 +45,7 @@ export class SqsQueue {
     const region = regionOfQueue(this.url)
     this.#client = isSqsClient(client)
       ? client
-      : new SQSClient({ maxAttempts: 1, ...(region && { region }), ...client })
+      : new sqs.SQSClient({ maxAttempts: 1, ...(region && { region }), ...client })
     this.#ports = ports
   }
 

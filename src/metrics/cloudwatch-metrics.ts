@@ -1,21 +1,20 @@
 // Metrics by PutMetricData of CloudWatch: sent every ten seconds, added up before.
-import {
-  CloudWatchClient,
-  type CloudWatchClientConfig,
-  type MetricDatum,
-  PutMetricDataCommand
-} from '@aws-sdk/client-cloudwatch'
+import type { CloudWatchClient, CloudWatchClientConfig, MetricDatum } from '@aws-sdk/client-cloudwatch'
 import { ServiceError } from '../model/errors.ts'
 import { checkOptions } from '../model/option-rules.ts'
+import { peerPackage } from '../model/peer-package.ts'
 import { type Clock, systemClock } from '../runtime/clock.ts'
 import { withDeadline } from '../runtime/deadline.ts'
 import { cloudWatchDimensions, levelsOf, type ReportedLevel } from './cloudwatch-names.ts'
+import load, { type Package } from './cloudwatch-package.cts'
 import { type Gathered, type GatheredValue, MetricBuffer } from './metric-buffer.ts'
 import { specOf } from './metric-table.ts'
 import type { Metrics } from './metrics.ts'
 import { checkLevel, checkNamespace } from './option-rules.ts'
 
 export type { Dimensions, Metrics } from './metrics.ts'
+
+const cloudwatch = peerPackage<Package>('millrace/metrics/cloudwatch', '@aws-sdk/client-cloudwatch', load)
 
 /** How CloudWatch is reached, and what it is sent. */
 export interface CloudWatchMetricsOptions {
@@ -53,12 +52,12 @@ export function cloudWatchMetrics(options: CloudWatchMetricsOptions = {}): Cloud
   const namespace = checkNamespace(options.namespace)
   const levels = levelsOf(checkLevel(options.level, 'worker'))
   const isOurs = !isClient(given)
-  const client = isClient(given) ? given : new CloudWatchClient(given ?? {})
+  const client = isClient(given) ? given : new cloudwatch.CloudWatchClient(given ?? {})
   const buffer = new MetricBuffer()
   const send = (MetricData: MetricDatum[]): Promise<unknown> => {
     const late = (): ServiceError =>
       new ServiceError('timeout', `PutMetricData took longer than ${CALL_MS} ms`, { retryable: true })
-    const command = new PutMetricDataCommand({ Namespace: namespace, MetricData })
+    const command = new cloudwatch.PutMetricDataCommand({ Namespace: namespace, MetricData })
     return withDeadline(clock, CALL_MS, undefined, abortSignal => client.send(command, { abortSignal }), late)
   }
   return {

@@ -1,7 +1,15 @@
 // A span of OpenTelemetry on its way to another thread: what it is known by, in the words of the W3C, whichever propagator the
 // application has; and, over there, being inside of it. Loaded in threads as well.
-import { context, createTraceState, propagation, ROOT_CONTEXT, type SpanContext, trace } from '@opentelemetry/api'
+import type { SpanContext } from '@opentelemetry/api'
+import { peerPackage } from '../model/peer-package.ts'
+import load, { type Package } from './otel-package.cts'
 import type { TraceCarrier, WithinTrace } from './tracing.ts'
+
+const { context, createTraceState, propagation, ROOT_CONTEXT, trace } = peerPackage<Package>(
+  'millrace/tracing/otel',
+  '@opentelemetry/api',
+  load
+)
 
 const TRACEPARENT = /^00-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})$/
 

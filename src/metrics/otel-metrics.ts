@@ -1,11 +1,15 @@
 // Metrics through the API of OpenTelemetry: whichever SDK the application has set up receives them.
-import { type Attributes, type Counter, type Histogram, type Meter, metrics as otel } from '@opentelemetry/api'
+import type { Attributes, Counter, Histogram, Meter } from '@opentelemetry/api'
 import { checkOptions } from '../model/option-rules.ts'
+import { peerPackage } from '../model/peer-package.ts'
 import { type MetricName, type MetricUnit, specOf } from './metric-table.ts'
 import type { Dimensions, Metrics } from './metrics.ts'
 import { checkLevel, checkMethods } from './option-rules.ts'
+import load, { type Package } from './otel-package.cts'
 
 export type { Dimensions, Metrics } from './metrics.ts'
+
+const otel = peerPackage<Package>('millrace/metrics/otel', '@opentelemetry/api', load)
 
 /** Which meter, and what of. */
 export interface OtelMetricsOptions {
@@ -28,7 +32,7 @@ const UNITS: Readonly<Record<MetricUnit, string>> = { Count: '1', Bytes: 'By', M
  */
 export function otelMetrics(options: OtelMetricsOptions = {}): Metrics {
   checkOptions(options, ['meter', 'level'])
-  const { meter = otel.getMeter('millrace') } = options
+  const { meter = otel.metrics.getMeter('millrace') } = options
   checkMethods(
     'meter',
     meter,

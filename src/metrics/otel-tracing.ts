@@ -1,22 +1,13 @@
 // Spans through the API of OpenTelemetry. The context that a producer put into a record is found by a hook, since nobody knows
 // where in a record it is.
-import {
-  type Attributes,
-  context,
-  type Link,
-  propagation,
-  ROOT_CONTEXT,
-  type Span,
-  SpanKind,
-  SpanStatusCode,
-  type Tracer,
-  trace
-} from '@opentelemetry/api'
+import type { Attributes, Context, Link, Span, Tracer } from '@opentelemetry/api'
 import { OptionError } from '../model/errors.ts'
 import { checkOptions, shown } from '../model/option-rules.ts'
+import { peerPackage } from '../model/peer-package.ts'
 import type { ConsumedRecord } from '../model/record.ts'
 import { checkMethods } from './option-rules.ts'
 import { carrierOfActiveSpan } from './otel-carrier.ts'
+import load, { type Package } from './otel-package.cts'
 import type {
   CheckpointFacts,
   FetchFacts,
@@ -38,6 +29,12 @@ export type {
   TraceCarrier,
   Tracing
 } from './tracing.ts'
+
+const { context, propagation, ROOT_CONTEXT, SpanKind, SpanStatusCode, trace } = peerPackage<Package>(
+  'millrace/tracing/otel',
+  '@opentelemetry/api',
+  load
+)
 
 /** Which tracer, and where the context is in a record. */
 export interface OtelTracingOptions {
@@ -117,7 +114,7 @@ class OtelTracing implements Tracing {
     return inside(span, parent, work)
   }
 
-  #contextsOf(records: readonly ConsumedRecord[]): (typeof ROOT_CONTEXT)[] {
+  #contextsOf(records: readonly ConsumedRecord[]): Context[] {
     const carrierOf = this.#carrierOf
     if (carrierOf === undefined) return []
     return records.slice(0, LINKS).flatMap(record => {
@@ -132,7 +129,7 @@ class OtelTracing implements Tracing {
   }
 }
 
-function linkTo(of: typeof ROOT_CONTEXT): Link[] {
+function linkTo(of: Context): Link[] {
   const spanContext = trace.getSpanContext(of)
   return spanContext === undefined ? [] : [{ context: spanContext }]
 }
@@ -155,7 +152,7 @@ function besideThisModule(): URL {
 }
 
 /** Does `work` with the span as the active one, and ends it when that is done. */
-function inside<T>(span: Span, parent: typeof ROOT_CONTEXT, work: () => T): T {
+function inside<T>(span: Span, parent: Context, work: () => T): T {
   const failed = (error: unknown): void => {
     span.setStatus({ code: SpanStatusCode.ERROR })
     // Its class, not its words: those may quote a payload.

@@ -1,12 +1,16 @@
 // Metrics for Prometheus, in a registry of prom-client. Nothing is sent: whoever asks is answered with a text.
-import { Counter, Gauge, Histogram, type Metric, Registry } from 'prom-client'
+import type { Counter, Gauge, Histogram, Metric, Registry } from 'prom-client'
 import { checkOptions } from '../model/option-rules.ts'
+import { peerPackage } from '../model/peer-package.ts'
 import { type Clock, systemClock } from '../runtime/clock.ts'
 import { METRICS, type MetricName, specOf } from './metric-table.ts'
 import type { Dimensions, Metrics } from './metrics.ts'
 import { checkLevel, checkMethods } from './option-rules.ts'
+import load, { type Package } from './prometheus-package.cts'
 
 export type { Dimensions, Metrics } from './metrics.ts'
+
+const prom = peerPackage<Package>('millrace/metrics/prometheus', 'prom-client', load)
 
 /** Which registry, and what of. */
 export interface PrometheusMetricsOptions {
@@ -38,7 +42,7 @@ const KEPT_MS = 600_000
  */
 export function prometheusMetrics(options: PrometheusMetricsOptions = {}): PrometheusMetrics {
   checkOptions(options, ['registry', 'level', 'clock'])
-  const { registry = new Registry(), clock = systemClock } = options
+  const { registry = new prom.Registry(), clock = systemClock } = options
   checkMethods('registry', registry, ['getSingleMetric', 'metrics'], 'a registry of prom-client')
   return new RegistryMetrics(registry, checkLevel(options.level, 'shard'), clock)
 }
@@ -71,17 +75,17 @@ class RegistryMetrics implements PrometheusMetrics {
   }
 
   count(name: MetricName, value: number, dimensions: Dimensions): void {
-    const counter = this.#metric(name, about => new Counter(about)) as Counter
+    const counter = this.#metric(name, about => new prom.Counter(about)) as Counter
     counter.inc(this.#labelsOf(dimensions), this.#inUnit(name, value))
   }
 
   gauge(name: MetricName, value: number, dimensions: Dimensions): void {
-    const gauge = this.#metric(name, about => new Gauge(about)) as Gauge
+    const gauge = this.#metric(name, about => new prom.Gauge(about)) as Gauge
     gauge.set(this.#labelsOf(dimensions), this.#inUnit(name, value))
   }
 
   time(name: MetricName, durationMs: number, dimensions: Dimensions): void {
-    const histogram = this.#metric(name, about => new Histogram({ ...about, buckets: BUCKETS })) as Histogram
+    const histogram = this.#metric(name, about => new prom.Histogram({ ...about, buckets: BUCKETS })) as Histogram
     histogram.observe(this.#labelsOf(dimensions), this.#inUnit(name, durationMs))
   }
 
