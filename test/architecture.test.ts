@@ -159,7 +159,7 @@ function fileMap(): ReadonlyMap<string, boolean> {
   const [, section = ''] = /## File map\n([\s\S]*?)\n## /.exec(page) ?? []
   for (const part of section.split(/^(?=\*\*[a-z-]+\/\*\*)/m).slice(1)) {
     const [, folder = '', folderMark] = /^\*\*([a-z-]+)\/\*\*( ◆)?/.exec(part) ?? []
-    for (const [, file, mark] of part.matchAll(/`([a-z0-9-]+\.ts)`( ◆)?/g)) {
+    for (const [, file, mark] of part.matchAll(/`([a-z0-9-]+\.c?ts)`( ◆)?/g)) {
       map.set(`${folder}/${file}`, (folderMark ?? mark) !== undefined)
     }
   }

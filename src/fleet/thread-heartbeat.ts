@@ -9,6 +9,7 @@ import { withDeadline } from '../runtime/deadline.ts'
 import { type Deferred, deferred } from '../runtime/deferred.ts'
 import { type Loop, startLoop } from '../runtime/loop.ts'
 import type { Random } from '../runtime/random.ts'
+import { threadFile } from '../runtime/thread-file.ts'
 import { BeatingThread } from './beating-thread.ts'
 import type { FleetSettings } from './fleet-settings.ts'
 import type { Heartbeat, HeartbeatListener, HeartbeatReport } from './heartbeat.ts'
@@ -138,8 +139,9 @@ export class ThreadHeartbeat implements Heartbeat {
   }
 
   async #handOver(current: ThreadSession): Promise<void> {
-    this.#thread ??= this.#startThread()
-    const thread = this.#thread
+    const thread = this.#thread ?? this.#startThread()
+    if (thread === undefined) return
+    this.#thread = thread
     await thread.started
     if (this.#current !== current || this.#thread !== thread) return
     if (current.isEnding) {
@@ -150,15 +152,23 @@ export class ThreadHeartbeat implements Heartbeat {
     thread.post({ kind: 'begin', start: { session, report, hurry, from: memory.progress }, memory: memory.buffer })
   }
 
-  #startThread(): BeatingThread {
-    const { connection, tableName, applicationName, settings, clock, listener, threadUrl } = this.#options
+  /** Nothing, if there is no code for it: then the beats begin here. */
+  #startThread(): BeatingThread | undefined {
+    const { connection, tableName, applicationName, settings, clock, listener } = this.#options
+    let { threadUrl: url } = this.#options
+    try {
+      url ??= threadFile('heartbeat-thread', import.meta.url)
+    } catch (error) {
+      void this.#fallBack(error)
+      return undefined
+    }
     return new BeatingThread({
       connection,
       tableName,
       applicationName,
       settings,
       clock,
-      url: threadUrl ?? besideThisModule(),
+      url,
       heard: message => this.#hear(message),
       broke: error => void this.#fallBack(error),
       credentialsFailed: error => listener.failed('look up the credentials of the heartbeat', error)
@@ -274,12 +284,6 @@ export class ThreadHeartbeat implements Heartbeat {
     this.#earlierBeats += current.memory.progress.hb
     this.#current = undefined
   }
-}
-
-// The extension is that of the running code: compiled, or the source itself.
-function besideThisModule(): URL {
-  const [extension = '.js'] = /\.\w+$/.exec(import.meta.url) ?? []
-  return new URL(`./heartbeat-thread${extension}`, import.meta.url)
 }
 
 function withoutThread(cause: unknown): ServiceError {

@@ -1,10 +1,11 @@
 // The threads in which processors live: how many, which of them gets the next processor, and what follows when one ends.
 import type { ThreadTracing } from '../metrics/tracing.ts'
-import { HandlerTimeoutError, WorkerStoppedError } from '../model/errors.ts'
+import { HandlerTimeoutError, messageOf, OptionError, WorkerStoppedError } from '../model/errors.ts'
 import { withSignal } from '../runtime/abort.ts'
 import { backoffMs } from '../runtime/backoff.ts'
 import type { Clock } from '../runtime/clock.ts'
 import type { Random } from '../runtime/random.ts'
+import { threadFile } from '../runtime/thread-file.ts'
 import { PoolThread, type ThreadEnd, type ThreadPlace } from './pool-thread.ts'
 import { ThreadProcessor } from './thread-processor.ts'
 
@@ -51,6 +52,7 @@ const SUSPECT = 1_000
 /** A pool of threads. They start when they are needed, and none is started before {@link processor} was called. */
 export class ThreadPool {
   readonly #options: ThreadPoolOptions
+  readonly #url: URL
   readonly #threads = new Map<PoolThread, { readonly sinceMs: number }>()
   /** Shards that were being processed in a thread that ended, and have not processed a batch since. */
   readonly #suspects = new Set<string>()
@@ -58,8 +60,10 @@ export class ThreadPool {
   #deaths = 0
   #mayStartAtMs = Number.NEGATIVE_INFINITY
 
+  /** @throws OptionError if there is no code for threads, as in a bundle that was made without it */
   constructor(options: ThreadPoolOptions) {
     this.#options = options
+    this.#url = options.threadUrl ?? besideThisModule()
   }
 
   /** Makes a processor for one shard. It gets its thread in `initialize`. */
@@ -109,11 +113,10 @@ export class ThreadPool {
   }
 
   #start(): PoolThread {
-    const { threads, tracing, threadUrl, clock } = this.#options
+    const { threads, tracing, clock } = this.#options
     const { module, data, maxHeapMb } = threads
     const ended = (ending: PoolThread, end: ThreadEnd): void => this.#bury(ending, end)
-    const url = threadUrl ?? besideThisModule()
-    const thread = new PoolThread({ url, module, tracing: tracing?.module, data, maxHeapMb, ended })
+    const thread = new PoolThread({ url: this.#url, module, tracing: tracing?.module, data, maxHeapMb, ended })
     this.#threads.set(thread, { sinceMs: clock.monotonicMs() })
     return thread
   }
@@ -134,8 +137,10 @@ export class ThreadPool {
   }
 }
 
-// The extension is that of the running code: compiled, or the source itself.
 function besideThisModule(): URL {
-  const [extension = '.js'] = /\.\w+$/.exec(import.meta.url) ?? []
-  return new URL(`./processor-thread${extension}`, import.meta.url)
+  try {
+    return threadFile('processor-thread', import.meta.url)
+  } catch (cause) {
+    throw new OptionError('threads', `cannot be had here: ${messageOf(cause)}`, { cause })
+  }
 }

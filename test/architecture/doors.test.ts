@@ -19,10 +19,10 @@ const PACKAGES: Readonly<Record<string, { readonly files: RegExp; readonly names
   '@aws-sdk/client-dynamodb': { files: /^(dynamo|leases)\/dynamo-/ },
   '@aws-sdk/lib-dynamodb': { files: /^(dynamo|leases)\/dynamo-/ },
   '@aws-sdk/util-dynamodb': { files: /^dynamo\/dynamo-/ },
-  '@aws-sdk/client-cloudwatch': { files: /^metrics\/cloudwatch-metrics\.ts$/ },
+  '@aws-sdk/client-cloudwatch': { files: /^metrics\/cloudwatch-(metrics\.ts|package\.cts)$/ },
   '@aws-sdk/client-s3': { files: /^dead-letters\/s3-/ },
   '@aws-sdk/client-sqs': { files: /^dead-letters\/sqs-/ },
-  '@opentelemetry/api': { files: /^metrics\/otel-(carrier|metrics|tracing)\.ts$/ },
+  '@opentelemetry/api': { files: /^metrics\/otel-(carrier\.ts|metrics\.ts|tracing\.ts|package\.cts)$/ },
   '@smithy/core/event-streams': { files: /^kinesis\/event-stream-frames\.ts$/ },
   '@smithy/core/retry': { files: /^dead-letters\/service-call\.ts$/ },
   '@smithy/node-http-handler': { files: /^(kinesis\/sdk|dynamo\/dynamo)-/ },
@@ -34,7 +34,7 @@ const PACKAGES: Readonly<Record<string, { readonly files: RegExp; readonly names
   'log-update': { files: /^cli\/live-area\.ts$/ },
   picocolors: { files: /^cli\/terminal\.ts$/, names: ['createColors'] },
   eventemitter3: { files: /^worker\/worker-emitter\.ts$/ },
-  'prom-client': { files: /^metrics\/prometheus-metrics\.ts$/ },
+  'prom-client': { files: /^metrics\/prometheus-(metrics\.ts|package\.cts)$/ },
   'node:async_hooks': { files: /^processor\/thread-checkpoints\.ts$/, names: ['AsyncResource'] },
   'node:buffer': { files: /^kpl\//, names: ['isAscii', 'isUtf8'] },
   'node:crypto': {
@@ -42,13 +42,15 @@ const PACKAGES: Readonly<Record<string, { readonly files: RegExp; readonly names
     names: ['createHash', 'Hash', 'hash', 'randomBytes', 'timingSafeEqual']
   },
   'node:events': { files: /^runtime\/abort\.ts$/, names: ['setMaxListeners'] },
-  'node:fs': { files: /^(dead-letters\/file-letter-source|cli\/(checkpoint-commands|main|user-module))\.ts$/ },
+  'node:fs': {
+    files: /^(runtime\/thread-file|dead-letters\/file-letter-source|cli\/(checkpoint-commands|main|user-module))\.ts$/
+  },
   'node:module': { files: /^cli\/(emulators|user-module)\.ts$/, names: ['createRequire'] },
   'node:fs/promises': {
     files: /^(dead-letters\/file-dead-letters|dashboard\/page-files|cli\/checkpoint-commands)\.ts$/
   },
   'node:path': { files: /^(dead-letters\/file-|cli\/user-module\.ts$)/ },
-  'node:url': { files: /^cli\/user-module\.ts$/, names: ['pathToFileURL'] },
+  'node:url': { files: /^(cli\/user-module|runtime\/thread-file)\.ts$/, names: ['fileURLToPath', 'pathToFileURL'] },
   'node:worker_threads': {
     files:
       /^(fleet\/(beating|heartbeat)-thread|processor\/(pool-thread|processor-thread|thread-(host|messages|signals)))\.ts$/
@@ -139,6 +141,8 @@ describe('the doors of the architecture', () => {
         .flatMap(({ target, names, node }) => {
           const rule = PACKAGES[target]
           if (rule?.files.test(file.path) !== true) return [[node, `imports ${target}`] as const]
+          // What loads a whole package for others does nothing else.
+          if (file.path.endsWith('-package.cts')) return []
           const unknown = names.filter(name => rule.names?.includes(name) === false || name === '*')
           return unknown.map(name => [node, `imports ${name} from ${target}`] as const)
         })

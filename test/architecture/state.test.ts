@@ -27,9 +27,10 @@ const ENTRIES = ['fleet/heartbeat-thread.ts', 'processor/processor-thread.ts', '
 
 describe('the state of modules', () => {
   it('is none: top-level declarations are const, and files do nothing when they are loaded', () => {
-    const moving = offenders(({ root, path }) =>
-      root.statements
-        .filter(statement => !ENTRIES.includes(path) || !isBeginning(statement))
+    const moving = offenders(file =>
+      file.root.statements
+        .filter(statement => !ENTRIES.includes(file.path) || !isBeginning(statement))
+        .filter(statement => !isExportOfCommonJs(file, statement))
         .filter(statement =>
           is.isVariableStatement(statement)
             ? !statement.declarationList.getText().startsWith('const ')
@@ -70,6 +71,11 @@ describe('the state of modules', () => {
     expect(changes).to.deep.equal([])
   })
 })
+
+/** What a file of CommonJS exports. */
+function isExportOfCommonJs({ path }: SourceFile, statement: Node): boolean {
+  return path.endsWith('.cts') && statement.getText().startsWith('module.exports = () => ')
+}
 
 /** Where an entry begins: in a thread, if it is one; or with its only function. */
 function isBeginning(statement: Node): boolean {

@@ -21,7 +21,7 @@ const ERROR_MAPS = ['kinesis/sdk-kinesis-errors.ts', 'dynamo/dynamo-errors.ts']
 describe('the names in src', () => {
   it('are kebab-case for files and folders', () => {
     const odd = sourceFiles().filter(
-      ({ path }) => !/^([a-z0-9]+(-[a-z0-9]+)*\/)?[a-z0-9]+(-[a-z0-9]+)*\.ts$/.test(path)
+      ({ path }) => !/^([a-z0-9]+(-[a-z0-9]+)*\/)?[a-z0-9]+(-[a-z0-9]+)*\.c?ts$/.test(path)
     )
     expect(odd.map(({ path }) => path)).to.deep.equal([])
   })

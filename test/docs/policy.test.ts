@@ -1,7 +1,7 @@
 // The IAM policy of README.md allows what is called, and nothing else.
 import { expect } from 'chai'
+import { callsMade } from '../support/calls-made.ts'
 import { codeIn, textOf } from '../support/pages.ts'
-import { sourceFiles } from '../support/source-files.ts'
 
 describe('the IAM policy in README.md', () => {
   const [, policy = '', prose = ''] =
@@ -13,7 +13,7 @@ describe('the IAM policy in README.md', () => {
   it('allows the calls that are made, together with what the text says to add, and no other', () => {
     // What a call needs beside its own permission: CreateTable with tags, and reading an encrypted stream.
     const besides = ['dynamodb:TagResource', 'kms:Decrypt']
-    expect([...allowed, ...added].sort()).to.deep.equal([...callsMade(), ...besides].sort())
+    expect([...allowed, ...added].sort()).to.deep.equal([...callsMade().keys(), ...besides].sort())
   })
 
   it('leaves out what only some applications need', () => {
@@ -34,23 +34,3 @@ describe('the IAM policy in README.md', () => {
     ])
   })
 })
-
-/** Permissions for the commands of the SDK that src imports. */
-function callsMade(): string[] {
-  const commands = sourceFiles().flatMap(({ imports }) =>
-    imports
-      .filter(({ target }) => target.startsWith('@aws-sdk/'))
-      .flatMap(({ target, names }) => names.filter(name => name.endsWith('Command')).map(name => ({ target, name })))
-  )
-  const calls = commands.map(({ target, name }) => {
-    const call = name.replace(/Command$/, '')
-    if (target === '@aws-sdk/client-cloudwatch') return `cloudwatch:${call}`
-    if (target === '@aws-sdk/client-kinesis') return `kinesis:${call}`
-    // What these allow has other names than what is called.
-    if (target === '@aws-sdk/client-sqs') return `sqs:${call.replace(/Batch$/, '')}`
-    if (target === '@aws-sdk/client-s3') return `s3:${call === 'ListObjectsV2' ? 'ListBucket' : call}`
-    // The document client has names of its own for the calls about one item.
-    return `dynamodb:${/^(Delete|Get|Put|Update)$/.test(call) ? `${call}Item` : call}`
-  })
-  return [...new Set(calls)]
-}
