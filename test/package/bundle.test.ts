@@ -11,7 +11,7 @@ import { emulatorEnvironment } from '../../examples/support/emulator-environment
 import { sharedDynalite, sharedKinesalite } from '../support/emulators.ts'
 import { emptyFolder } from '../support/packed.ts'
 import { ROOT } from '../support/source-files.ts'
-import { createStream, putRecords } from '../support/streams.ts'
+import { createStream, putRecords, uniqueName } from '../support/streams.ts'
 
 const run = promisify(execFile)
 
@@ -20,7 +20,7 @@ const PROGRAM = `import { join, dirname } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { silentLogger, Worker } from 'millrace'
 
-const [, main, streamName, mode] = process.argv
+const [, main, streamName, mode, applicationName] = process.argv
 const problems = []
 let records = 0
 const done = {}
@@ -30,7 +30,7 @@ const code = mode === 'threads'
   : { handler: () => {} }
 try {
   const worker = new Worker({
-    streamName, applicationName: streamName + '-' + mode, startAt: 'TRIM_HORIZON', logger: silentLogger, ...code
+    streamName, applicationName, startAt: 'TRIM_HORIZON', logger: silentLogger, ...code
   })
   worker.on('error', ({ error }) => problems.push(error.message))
   worker.on('batch:processed', event => {
@@ -112,7 +112,7 @@ describe('a bundle', function () {
   }
 
   async function outcome(main: string, mode: string): Promise<{ records: number; problems: string[] }> {
-    const { stdout } = await run(process.execPath, [main, streamName, mode], { env: environment, timeout: 60_000 })
+    const { stdout } = await run(process.execPath, [main, streamName, mode, uniqueName()], { env: environment, timeout: 60_000 })
     return JSON.parse(stdout)
   }
 
@@ -132,7 +132,7 @@ describe('a bundle', function () {
       expect(alone.problems[0]).to.include('entry point millrace/heartbeat-thread')
       const refused = await outcome(main, 'threads')
       expect(refused.records).to.equal(0)
-      expect(refused.problems.join()).to.include('threads cannot be had here: processor-thread.js is not in ')
+      expect(refused.problems.join()).to.include('threads: cannot be had here: processor-thread.js is not in ')
     })
   }
 })
