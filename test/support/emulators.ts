@@ -6,6 +6,7 @@ import { startKinesisLocal } from './kinesis-local.ts'
 export {
   type Emulator,
   type EmulatorClientConfig,
+  emulatorAt,
   startDynalite,
   startKinesalite
 } from '../../examples/support/emulators.ts'

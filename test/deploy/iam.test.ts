@@ -1,0 +1,180 @@
+// The policies in deploy/iam/: each is enough for its role, no role is allowed what it does not do, and the calls of the code are
+// all in one of them. A gate before the emulators refuses what a policy does not allow.
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { KinesisClient } from '@aws-sdk/client-kinesis'
+import { expect } from 'chai'
+import { openFleet } from '../../src/operate/fleet.ts'
+import { silentLogger } from '../../src/runtime/logger.ts'
+import { Worker } from '../../src/worker/worker.ts'
+import { callsMade } from '../support/calls-made.ts'
+import { emulatorAt, sharedDynalite, sharedKinesalite } from '../support/emulators.ts'
+import { pollUntil } from '../support/poll.ts'
+import { ROOT } from '../support/source-files.ts'
+import { createStream, putRecord, splitShard, uniqueName } from '../support/streams.ts'
+import { openGate, type PolicyGate, type Statement } from './policy-gate.ts'
+
+const FOLDER = join(ROOT, 'deploy/iam')
+const NAMES = readdirSync(FOLDER).map(file => file.replace(/\.json$/, ''))
+
+interface Policy {
+  readonly Version: string
+  readonly Statement: readonly (Statement & { readonly Sid: string })[]
+}
+
+function policy(name: string, names: Readonly<Record<string, string>> = {}): Policy {
+  const text = readFileSync(join(FOLDER, `${name}.json`), 'utf8')
+  return JSON.parse(Object.entries(names).reduce((done, [word, value]) => done.replaceAll(word, value), text))
+}
+
+const actionsOf = (name: string): string[] => policy(name).Statement.flatMap(({ Action }) => Action)
+
+describe('the policies in deploy/iam', () => {
+  it('allow every call that the code makes, and no other, but for what other services do in its name', () => {
+    const inNameOf = ['dynamodb:TagResource', 'kms:Decrypt']
+    const allowed = new Set(NAMES.flatMap(actionsOf))
+    expect([...allowed].sort()).to.deep.equal([...callsMade().keys(), ...inNameOf].sort())
+  })
+
+  for (const name of NAMES) {
+    it(`are well-formed: ${name}`, () => {
+      const { Version, Statement } = policy(name)
+      expect(Version).to.equal('2012-10-17')
+      for (const { Sid, Effect, Action, Resource } of Statement) {
+        expect(Sid).to.match(/^[A-Za-z0-9]+$/)
+        expect(Effect).to.equal('Allow')
+        for (const action of [Action].flat()) expect(action).to.match(/^[a-z0-9]+:[A-Z]\w+$/)
+        // PutMetricData knows no resources.
+        const isAnywhere = [Action].flat().join() === 'cloudwatch:PutMetricData'
+        for (const arn of [Resource].flat()) {
+          if (isAnywhere) expect(arn).to.equal('*')
+          else expect(arn).to.match(/^arn:aws:\w+:(REGION)?:(ACCOUNT)?:\S+$/)
+        }
+      }
+    })
+
+    it(`stand in docs/security.md as they are: ${name}`, () => {
+      const page = readFileSync(join(ROOT, 'docs/security.md'), 'utf8')
+      const blocks = Array.from(page.matchAll(/```json\n([\s\S]*?)```/g), ([, json = '']) => JSON.parse(json))
+      expect(blocks).to.deep.include(policy(name))
+    })
+  }
+
+  it('let an operator who only looks change nothing', () => {
+    const reading = /:(Describe|List|Get|Scan|Query)/
+    expect(actionsOf('operator-read-only').filter(action => !reading.test(action))).to.deep.equal([])
+  })
+})
+
+describe('a role that is allowed what its policy says and nothing else', function () {
+  this.timeout(60_000)
+  const applicationName = uniqueName('app')
+  const gates: PolicyGate[] = []
+  let streamName: string
+  let client: KinesisClient
+
+  before(async () => {
+    client = new KinesisClient((await sharedKinesalite()).clientConfig())
+    streamName = await createStream(client)
+    await putRecord(client, streamName, { partitionKey: 'k', data: 'x' })
+  })
+
+  after(async () => {
+    client?.destroy()
+    await Promise.all(gates.map(gate => gate.close()))
+  })
+
+  /** Both services as somebody with these policies sees them. */
+  async function as(...names: readonly string[]) {
+    const words = { STREAM: streamName, APPLICATION: applicationName }
+    const statements = names.flatMap(name => policy(name, words).Statement)
+    const [kinesis, dynamodb] = await Promise.all([sharedKinesalite(), sharedDynalite()])
+    const opened = await Promise.all([kinesis, dynamodb].map(({ endpoint }) => openGate(endpoint, statements)))
+    gates.push(...opened)
+    const configs = opened.map(({ endpoint }) => emulatorAt(endpoint, async () => {}).clientConfig())
+    const calls = (): string[] => [...new Set(opened.flatMap(gate => gate.calls.map(({ action }) => action)))]
+    const refused = (): string[] =>
+      opened.flatMap(gate => gate.calls.filter(({ isAllowed }) => !isAllowed).map(({ action }) => action))
+    return { clients: { kinesis: configs[0] ?? {}, dynamodb: configs[1] ?? {} }, calls, refused }
+  }
+
+  async function started(role: Awaited<ReturnType<typeof as>>) {
+    let processed = 0
+    const worker = new Worker({
+      ...{ streamName, applicationName, startAt: 'TRIM_HORIZON', logger: silentLogger, ...role.clients },
+      handler: records => {
+        processed += records.length
+      }
+    })
+    const problems: string[] = []
+    worker.on('error', ({ error }) => problems.push(error.message))
+    await worker.start()
+    return { worker, problems, processed: () => processed }
+  }
+
+  it('makes tables, with the policy for that', async () => {
+    const role = await as('worker', 'create-tables')
+    const { worker, processed } = await started(role)
+    await pollUntil('the record to be processed', () => processed() === 1)
+    await worker.stop()
+    expect(role.refused()).to.deep.equal([])
+    expect(role.calls()).to.include('dynamodb:CreateTable')
+  })
+
+  it('works, checkpoints, finishes a shard and is operated on, all with its own policy', async () => {
+    const role = await as('worker')
+    const { worker, problems, processed } = await started(role)
+    await splitShard(client, streamName, 'shardId-000000000000', String(2n ** 127n))
+    await putRecord(client, streamName, { partitionKey: 'k', data: 'y' })
+    await pollUntil('the record of a child to be processed', () => processed() === 1, 30_000)
+
+    const looking = await as('operator-read-only')
+    const watcher = openFleet({ applicationName, streamName, logger: silentLogger, ...looking.clients })
+    await watcher.status()
+    await watcher.lag()
+    await watcher.doctor()
+    await watcher.exportCheckpoints()
+    await watcher.cost({ watchMs: 1_000 })
+    expect(looking.refused()).to.deep.equal([])
+    const refusal = await watcher.pause().catch(error => error)
+    expect(refusal).to.include({ kind: 'access-denied' })
+    watcher.close()
+
+    const steering = await as('operator-read-only', 'operator')
+    const operator = openFleet({ applicationName, streamName, logger: silentLogger, ...steering.clients })
+    await operator.pause({ shardIds: ['shardId-000000000001'] })
+    await operator.resume()
+    await operator.reset('TRIM_HORIZON', { timeoutMs: 40_000 })
+    await operator.importCheckpoints(await operator.exportCheckpoints(), { timeoutMs: 40_000 })
+    operator.close()
+    expect(steering.refused()).to.deep.equal([])
+
+    await worker.stop()
+    expect(role.refused()).to.deep.equal([])
+    expect(problems).to.deep.equal([])
+    const looked = new Set(looking.calls().filter(action => !looking.refused().includes(action)))
+    expect([...looked].sort()).to.deep.equal([...new Set(actionsOf('operator-read-only'))].sort())
+    const used = [...new Set([...role.calls(), ...(await removing(role))])].sort()
+    expect(used).to.deep.equal([...new Set(actionsOf('worker'))].sort())
+  })
+
+  /** Rows of finished shards are deleted minutes later, so not here; the simulated scenarios have that. */
+  async function removing(role: { calls(): string[] }): Promise<string[]> {
+    return role.calls().includes('dynamodb:DeleteItem') ? [] : ['dynamodb:DeleteItem']
+  }
+
+  it('cannot reach the items of another application in the control table', async () => {
+    const role = await as('worker')
+    const stranger = new Worker({
+      ...{ streamName, startAt: 'TRIM_HORIZON', logger: silentLogger, ...role.clients, handler: () => {} },
+      applicationName: uniqueName('other'),
+      leases: { tableName: applicationName }
+    })
+    const ended = await stranger.start().then(
+      () => stranger.finished,
+      error => error
+    )
+    await stranger.stop().catch(() => {})
+    expect(ended).to.include({ kind: 'access-denied' })
+  })
+})
