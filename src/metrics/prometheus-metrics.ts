@@ -120,9 +120,9 @@ class RegistryMetrics implements PrometheusMetrics {
 
   #register(name: MetricName): void {
     const { kind } = specOf(name)
-    if (kind === 'counter') this.#metric(name, about => new Counter(about))
-    else if (kind === 'gauge') this.#metric(name, about => new Gauge(about))
-    else this.#metric(name, about => new Histogram({ ...about, buckets: BUCKETS }))
+    if (kind === 'counter') this.#metric(name, about => new prom.Counter(about))
+    else if (kind === 'gauge') this.#metric(name, about => new prom.Gauge(about))
+    else this.#metric(name, about => new prom.Histogram({ ...about, buckets: BUCKETS }))
   }
 
   #hasShards(name: MetricName): boolean {

@@ -112,7 +112,10 @@ describe('a bundle', function () {
   }
 
   async function outcome(main: string, mode: string): Promise<{ records: number; problems: string[] }> {
-    const { stdout } = await run(process.execPath, [main, streamName, mode, uniqueName()], { env: environment, timeout: 60_000 })
+    const { stdout } = await run(process.execPath, [main, streamName, mode, uniqueName()], {
+      env: environment,
+      timeout: 60_000
+    })
     return JSON.parse(stdout)
   }
 

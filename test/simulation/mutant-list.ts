@@ -68,8 +68,10 @@ export const MUTANTS: readonly Mutant[] = [
     edits: [
       {
         file: 'processor/handler-processor.ts',
-        find: '    const failed = failedOf(',
-        replace: '    await context.checkpointer.checkpoint()\n    const failed = failedOf('
+        find: '    return failureOf(await this.#handler(records, context))',
+        replace:
+          '    const result = await this.#handler(records, context)\n' +
+          '    await context.checkpointer.checkpoint()\n    return failureOf(result)'
       }
     ]
   },

@@ -45,7 +45,8 @@ function contentProblems({ files }: Packed): string[] {
   const wanted = ['LICENSE', 'README.md', 'CHANGELOG.md', 'package.json', 'dist/index.js', 'dist/index.d.ts']
   const strays = paths.filter(
     path =>
-      !/^dist\/(.*\.(c?js|d\.c?ts)|dashboard-page\/(index\.html|page\.css|icon\.svg))$/.test(path) && !wanted.includes(path)
+      !/^dist\/(.*\.(c?js|d\.c?ts)|dashboard-page\/(index\.html|page\.css|icon\.svg))$/.test(path) &&
+      !wanted.includes(path)
   )
   return [
     ...wanted.filter(path => !paths.includes(path)).map(path => `missing in the package: ${path}`),
