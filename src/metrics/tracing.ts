@@ -50,7 +50,7 @@ export type TraceCarrier = Readonly<Record<string, string>>
 export interface ThreadTracing {
   /** What the span that is active now is known by. `undefined`: none is. */
   carrier(): TraceCarrier | undefined
-  /** A module that is loaded there: it exports `within`, a {@link WithinTrace}. */
+  /** A module that is loaded there: it exports `within`, a `WithinTrace`. */
   readonly module: URL
 }
 
