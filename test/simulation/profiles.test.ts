@@ -34,7 +34,7 @@ describe('a simulated fleet', () => {
   it('breaks no promise when its processors fail in every way, under every policy', async function () {
     this.timeout(120_000)
     const sums: Record<string, number> = {}
-    for (const seed of seeds(24)) {
+    for (const seed of seeds(12)) {
       const { violations, problem, figures } = await run('failing', seed)
       expect(
         violations.map(({ kind, message }) => `${kind}: ${message}`),
@@ -44,7 +44,7 @@ describe('a simulated fleet', () => {
       for (const [name, value] of Object.entries(figures)) sums[name] = (sums[name] ?? 0) + value
     }
     if (isRepeated) return
-    for (const name of ['deadLettered', 'skipped', 'halts', 'failures']) expect(sums[name], name).to.be.greaterThan(20)
+    for (const name of ['deadLettered', 'skipped', 'halts', 'failures']) expect(sums[name], name).to.be.greaterThan(10)
   })
 
   it('is the same for the same seed, line by line, and another one for another seed', async () => {
