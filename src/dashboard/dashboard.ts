@@ -1,8 +1,9 @@
 // The server of the dashboard: who is answered, what is sent, and what is begun for those who may. Plain node:http with small limits;
 // what it knows is in board.ts, who watches in viewers.ts, what is under way in operations.ts.
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
-import { BugError, messageOf, OptionError, ServiceError } from '../model/errors.ts'
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import { messageOf, OptionError } from '../model/errors.ts'
 import { type Clock, systemClock } from '../runtime/clock.ts'
+import { closeServer, listen, urlOf } from '../serving/listening.ts'
 import { announcesBody, judgeRequest } from '../serving/request-guard.ts'
 import { parseAction } from './action-rules.ts'
 import { Board } from './board.ts'
@@ -113,7 +114,7 @@ export async function serveDashboard(
   )
   server.maxConnections = CONNECTIONS + settings.maxViewers
   server.setTimeout(limits.idleMs, socket => socket.destroy())
-  await listen(server, settings.port, settings.host)
+  await listen('The dashboard', server, settings.port, settings.host)
   let closing: Promise<void> | undefined
   const close = (): Promise<void> => {
     closing ??= Promise.all([endpoint.close(), closeServer(server)]).then(() => {})
@@ -266,31 +267,4 @@ function write(response: ServerResponse, status: number, contentType: string, co
   response
     .writeHead(status, { ...HEADERS, 'Content-Type': contentType, 'Content-Length': content.byteLength })
     .end(content)
-}
-
-function listen(server: Server, port: number, host: string): Promise<void> {
-  return new Promise((resolve, reject) => {
-    server.once('error', (cause: NodeJS.ErrnoException) => {
-      const isInUse = cause.code === 'EADDRINUSE'
-      const why = isInUse ? 'somebody else listens there already' : messageOf(cause)
-      const message = `The dashboard could not listen on ${host}, port ${port}: ${why}`
-      reject(new ServiceError(isInUse ? 'in-use' : 'other', message, { retryable: isInUse, cause }))
-    })
-    server.listen(port, host, resolve)
-  })
-}
-
-function urlOf(server: Server): string {
-  const address = server.address()
-  if (address === null || typeof address === 'string') throw new BugError('A server without a port')
-  const host = address.family === 'IPv6' ? `[${address.address}]` : address.address
-  return `http://${host}:${address.port}`
-}
-
-/** Streams have been ended by then; what is left of other connections is bounded in time in any case. */
-function closeServer(server: Server): Promise<void> {
-  return new Promise(resolve => {
-    server.close(() => resolve())
-    server.closeIdleConnections()
-  })
 }

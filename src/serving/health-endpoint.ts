@@ -1,12 +1,13 @@
 // The HTTP endpoint that says how a worker is doing. Plain node:http; small limits on everything, since nobody who means well
 // sends more than a line. Reads only: nothing that it answers changes anything.
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
-import { BugError, messageOf, OptionError, ServiceError } from '../model/errors.ts'
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import { BugError, OptionError } from '../model/errors.ts'
 import { type Clock, systemClock } from '../runtime/clock.ts'
 import { withDeadline } from '../runtime/deadline.ts'
 import type { WorkerHealth } from '../worker/health-rules.ts'
 import { checkGroup, checkInteger, checkMethods, checkText, show } from '../worker/option-checks.ts'
 import { liveAnswer, readyAnswer, statusAnswer } from './health-answer-rules.ts'
+import { closeServer, listen, urlOf } from './listening.ts'
 import { announcesBody, type GuardSettings, isLoopbackAddress, judgeRequest } from './request-guard.ts'
 
 /** What is asked how it is doing: a `Worker`. */
@@ -113,7 +114,7 @@ export async function serveHealth(
   server.maxConnections = limits.maxConnections
   // What is left of a connection whose request was late or refused: nothing that it still sends is read.
   server.setTimeout(limits.idleMs, socket => socket.destroy())
-  await listen(server, port, host)
+  await listen('The health endpoint', server, port, host)
   server.unref()
   let closing: Promise<void> | undefined
   const close = (): Promise<void> => {
@@ -219,31 +220,4 @@ function resolve(given: HealthOptions): Required<Omit<HealthOptions, 'metrics'>>
     hosts: names,
     metrics
   }
-}
-
-function listen(server: Server, port: number, host: string): Promise<void> {
-  return new Promise((resolve, reject) => {
-    server.once('error', (cause: NodeJS.ErrnoException) => {
-      const isInUse = cause.code === 'EADDRINUSE'
-      const why = isInUse ? 'somebody else listens there already' : messageOf(cause)
-      const message = `The health endpoint could not listen on ${host}, port ${port}: ${why}`
-      reject(new ServiceError(isInUse ? 'in-use' : 'other', message, { retryable: isInUse, cause }))
-    })
-    server.listen(port, host, resolve)
-  })
-}
-
-function urlOf(server: Server): string {
-  const address = server.address()
-  if (address === null || typeof address === 'string') throw new BugError('A server without a port')
-  const host = address.family === 'IPv6' ? `[${address.address}]` : address.address
-  return `http://${host}:${address.port}`
-}
-
-/** Connections without a request end at once; a request under way is bounded in time in any case. */
-function closeServer(server: Server): Promise<void> {
-  return new Promise(resolve => {
-    server.close(() => resolve())
-    server.closeIdleConnections()
-  })
 }

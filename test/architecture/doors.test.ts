@@ -58,7 +58,7 @@ const PACKAGES: Readonly<Record<string, { readonly files: RegExp; readonly names
   'node:v8': { files: /^worker\/retrieval-options\.ts$/, names: ['getHeapStatistics'] },
   'node:http': {
     files:
-      /^(kinesis\/(sdk-client|fan-out-http1)|serving\/health-endpoint|dashboard\/(dashboard|request-body)|cli\/emulators)\.ts$/
+      /^(kinesis\/(sdk-client|fan-out-http1)|serving\/(health-endpoint|listening)|dashboard\/(dashboard|request-body)|cli\/emulators)\.ts$/
   },
   'node:net': { files: /^kinesis\/fan-out-http1\.ts$/ },
   'node:stream': { files: /^(kinesis\/fan-out-body|cli\/cli-ports)\.ts$/ },
