@@ -1,5 +1,5 @@
 // Over real sockets: what a browser sends, and byte by byte what somebody sends who means no good.
-import { once } from 'node:events'
+import { EventEmitter, once } from 'node:events'
 import { connect } from 'node:net'
 import { expect } from 'chai'
 import { type Dashboard, type DashboardLimits, serveDashboard } from '../../src/dashboard/dashboard.ts'
@@ -8,6 +8,7 @@ import { NOTHING_READ, readEvents } from '../../src/dashboard/event-stream-rules
 import type { Frame } from '../../src/dashboard/snapshot.ts'
 import { foldFrame, type View } from '../../src/dashboard/view-state.ts'
 import { OptionError, ServiceError } from '../../src/model/errors.ts'
+import { type Clock, systemClock } from '../../src/runtime/clock.ts'
 import { DashboardFleetDouble, idOf } from '../support/dashboard-fleet.ts'
 
 const TOKEN = 'correct-horse-battery-staple'
@@ -55,18 +56,44 @@ class Page {
   }
 }
 
+/** Real time that knows how much waits for it. */
+class CountingClock implements Clock {
+  waiting = 0
+  readonly #emptied = new EventEmitter()
+
+  monotonicMs(): number {
+    return systemClock.monotonicMs()
+  }
+
+  epochMs(): number {
+    return systemClock.epochMs()
+  }
+
+  async sleep(ms: number, signal?: AbortSignal): Promise<void> {
+    this.waiting++
+    await systemClock.sleep(ms, signal)
+    if (--this.waiting === 0) this.#emptied.emit('emptied')
+  }
+
+  async whenNothingWaits(): Promise<void> {
+    if (this.waiting > 0) await once(this.#emptied, 'emptied')
+  }
+}
+
 describe('serveDashboard', () => {
   let fleet: DashboardFleetDouble
+  let clock: CountingClock
   let dashboard: Dashboard
   const pages: Page[] = []
 
   const serve = async (options: DashboardOptions = {}, limits: Partial<DashboardLimits> = {}): Promise<void> => {
     await dashboard?.close()
-    dashboard = await serveDashboard(fleet, { port: 0, everyMs: 500, ...options }, { limits })
+    dashboard = await serveDashboard(fleet, { port: 0, everyMs: 500, ...options }, { limits, clock })
   }
 
   beforeEach(async () => {
     fleet = new DashboardFleetDouble({ shards: 8, workers: 2 })
+    clock = new CountingClock()
     await serve()
   })
 
@@ -146,12 +173,13 @@ describe('serveDashboard', () => {
       const { looks } = fleet
       await two.until(({ frames }) => frames.length >= 3)
       expect(fleet.looks - looks).to.be.lessThan(4)
+      expect(clock.waiting).to.be.greaterThan(0)
       await Promise.all([one.leave(), two.leave()])
-      // Its stream being over is seen here a moment later; a look that was under way then is the last.
-      await new Promise(resolve => setTimeout(resolve, 100))
+      // Where nothing waits, there is nothing that would look later.
+      await clock.whenNothingWaits()
       const after = fleet.looks
-      await new Promise(resolve => setTimeout(resolve, 1_200))
-      expect(fleet.looks).to.equal(after)
+      await clock.sleep(0)
+      expect([clock.waiting, fleet.looks]).to.deep.equal([0, after])
     })
 
     it('sends a page that comes back only what it missed', async () => {
