@@ -19,16 +19,7 @@ import type {
   Tracing
 } from './tracing.ts'
 
-export type {
-  CheckpointFacts,
-  FetchFacts,
-  FetchResult,
-  ProcessFacts,
-  SpanFacts,
-  ThreadTracing,
-  TraceCarrier,
-  Tracing
-} from './tracing.ts'
+export type * from './tracing.ts'
 
 const { context, propagation, ROOT_CONTEXT, SpanKind, SpanStatusCode, trace } = peerPackage<Package>(
   'millrace/tracing/otel',
