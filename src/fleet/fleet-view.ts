@@ -2,12 +2,14 @@
 // asks the planners, and writes certificates and mailboxes. What is decided is decided there.
 
 import type { ControlStore, Death, FleetMode, LeaseLoads, Mailbox, Member } from '../leases/control-store.ts'
+import type { KclCoordination } from '../leases/kcl-coordination.ts'
 import type { LeaseStore } from '../leases/lease-store.ts'
 import { isSession } from '../leases/session-id.ts'
 import { NOTHING_SEEN, observe, type Sightings, unchangedMs } from '../leases/sightings.ts'
-import { isFinished, type Lease } from '../model/lease.ts'
+import { asProcessed, type Lease } from '../model/lease.ts'
 import type { Clock } from '../runtime/clock.ts'
 import type { BalanceStrategy, FleetSettings } from './fleet-settings.ts'
+import { FOREIGN_LOOK_SHARE, ForeignWatch } from './foreign-watch.ts'
 import type { HeartbeatReport } from './heartbeat.ts'
 import { LeaderOrders } from './leader-orders.ts'
 import {
@@ -26,6 +28,7 @@ import {
   inheritAssignments,
   planAssignments
 } from './plan-assignments.ts'
+import { planKclLed } from './plan-kcl-led.ts'
 import { type MailboxContent, planMailboxes } from './plan-mailboxes.ts'
 
 /** What the leader decided, with the numbers it follows from. */
@@ -60,6 +63,8 @@ export interface FleetViewListener {
 export interface FleetViewOptions {
   readonly store: LeaseStore
   readonly control: ControlStore
+  /** How a Java fleet of KCL 3.x on the same table is coordinated. Absent: it is not looked at. */
+  readonly kcl?: KclCoordination | undefined
   readonly clock: Clock
   readonly settings: FleetSettings
   readonly strategy: BalanceStrategy
@@ -76,30 +81,24 @@ const WRITES_AT_ONCE = 20
 const UNASSIGNED_DURATIONS = 3
 /** How long a dead session that owns nothing is kept, for those who still look at it. */
 const FORGET_MS = 600_000
-/** For so long no foreign worker must have owned anything before a fleet goes back to the mode of its options. */
-const FOREIGN_GONE_MS = 600_000
-/** Mixed mode: how often the leases are read, against their duration. */
-const FOREIGN_LOOK_SHARE = 1 / 4
 
 /** The fleet as one leader sees it, for one term. {@link inherit} it before the first {@link turn}. */
 export class FleetView {
   readonly #options: FleetViewOptions
-  #mode: FleetMode
+  readonly #foreign: ForeignWatch
   #members: readonly Member[] = []
+  /** As they are in the table, and with who processes each as its owner. */
+  #rows: readonly Lease[] = []
   #leases: readonly Lease[] = []
   #loads: LeaseLoads | undefined
   #census: FleetCensus | undefined
   #watch: MemberWatch = NOTHING_WATCHED
   readonly #orders: LeaderOrders
-  /** Mixed mode: how long the leases of foreign workers have not moved. */
-  #sightings: Sightings = NOTHING_SEEN
   /** As they are in the table, and the newest version of each that may be. */
   #mailboxes = new Map<string, Mailbox>()
   readonly #attempted = new Map<string, number>()
   #assignments: Assignments = new Map()
   #unassigned: Sightings = NOTHING_SEEN
-  #foreigners: readonly string[] = []
-  #foreignSeenAtMs = Number.NEGATIVE_INFINITY
   readonly #startedAtMs: number
   #leasesReadAtMs = Number.NEGATIVE_INFINITY
   #mustReadLeases = true
@@ -109,7 +108,7 @@ export class FleetView {
 
   constructor(options: FleetViewOptions) {
     this.#options = options
-    this.#mode = options.mode
+    this.#foreign = new ForeignWatch(options)
     this.#startedAtMs = options.clock.monotonicMs()
     this.#orders = new LeaderOrders({ ...options, maxStepMs: 2 * options.settings.heartbeatMs })
   }
@@ -152,8 +151,7 @@ export class FleetView {
     const members = await this.#options.control.members()
     this.#mailboxes = new Map(mailboxes.map(mailbox => [mailbox.session, mailbox]))
     const living = new Set(members.flatMap(({ session, dead }) => (dead === undefined ? session : [])))
-    if (mailboxes.some(({ mode, session }) => mode === 'mixed' && living.has(session))) this.#mode = 'mixed'
-    this.#foreignSeenAtMs = this.#startedAtMs
+    if (mailboxes.some(({ mode, session }) => mode === 'mixed' && living.has(session))) this.#foreign.inheritMixed()
     this.#assignments = inheritAssignments(mailboxes, this.#leases, members)
   }
 
@@ -167,8 +165,9 @@ export class FleetView {
     if (await this.#rereadMailboxes()) this.#planAtMs = clock.monotonicMs()
     const isDue = this.#noteChanges() || clock.monotonicMs() >= this.#planAtMs
     const hasRead = await this.#readLeasesIfDue()
+    const hasChangedHands = await this.#foreign.look(this.#members)
     await this.#orders.tidy(this.#leases, this.#living())
-    if (!isDue && !hasRead) {
+    if (!isDue && !hasRead && !hasChangedHands) {
       this.#ordersLed = ver
       return
     }
@@ -176,7 +175,9 @@ export class FleetView {
     this.#planAtMs = clock.monotonicMs()
     if (strategy === 'weight') this.#loads = await control.loads()
     const nowMs = clock.monotonicMs()
-    const plan = planAssignments(this.#facts(nowMs), { ...settings, strategy, mode: this.#mode })
+    const facts = this.#facts(nowMs)
+    const { mode, doesKclAssign, isInterim } = this.#foreign
+    const plan = doesKclAssign ? planKclLed(facts) : planAssignments(facts, { ...settings, strategy, mode, isInterim })
     this.#assignments = plan.assignments
     // Also if writing it fails: the next plan will have nothing to move.
     this.#tell(plan, nowMs)
@@ -239,58 +240,29 @@ export class FleetView {
 
   async #readLeasesIfDue(): Promise<boolean> {
     const { clock, settings } = this.#options
-    const everyMs = this.#mode === 'mixed' ? settings.durationMs * FOREIGN_LOOK_SHARE : settings.fullScanMs
+    const everyMs = this.#foreign.mode === 'mixed' ? settings.durationMs * FOREIGN_LOOK_SHARE : settings.fullScanMs
     const isDue = this.#mustReadLeases || clock.monotonicMs() - this.#leasesReadAtMs >= everyMs
     if (isDue) await this.#readLeases()
     return isDue
   }
 
   async #readLeases(): Promise<void> {
-    const { store, clock, settings } = this.#options
+    const { store, clock, listener } = this.#options
     this.#mustReadLeases = false
     try {
-      this.#leases = (await store.list({ consistent: true })).leases
+      this.#rows = (await store.list({ consistent: true })).leases
     } catch (error) {
       this.#mustReadLeases = true
       throw error
     }
-    const nowMs = clock.monotonicMs()
-    this.#leasesReadAtMs = nowMs
-    this.#sightings = observe(this.#sightings, this.#leases, nowMs, 2 * settings.durationMs * FOREIGN_LOOK_SHARE)
-    this.#noteForeigners()
-  }
-
-  #noteForeigners(): void {
-    // The rows of finished shards keep their owner in tables of Java workers, whether it lives or not.
-    const unfinished = this.#leases.filter(lease => !isFinished(lease))
-    const owners = unfinished.flatMap(({ owner }) => (owner === undefined || isSession(owner) ? [] : owner))
-    const foreigners = [...new Set(owners)].sort()
-    const isNews = foreigners.some(worker => !this.#foreigners.includes(worker))
-    this.#foreigners = foreigners
-    this.#judgeMode()
-    if (isNews) this.#options.listener.foreignersFound(foreigners)
-  }
-
-  /** Leases that Java workers left behind are claimed, and when none has been seen for a while the fleet is on its own again. */
-  #judgeMode(): void {
-    const { clock, mode } = this.#options
-    const nowMs = clock.monotonicMs()
-    if (this.#foreigners.length > 0) {
-      this.#mode = 'mixed'
-      this.#foreignSeenAtMs = nowMs
-    } else if (nowMs - this.#foreignSeenAtMs >= FOREIGN_GONE_MS) this.#mode = mode
+    this.#leases = this.#rows.map(asProcessed)
+    this.#leasesReadAtMs = clock.monotonicMs()
+    const foreigners = this.#foreign.note(this.#leases)
+    if (foreigners !== undefined) listener.foreignersFound(foreigners)
   }
 
   #living(): Member[] {
     return this.#members.filter(({ dead }) => dead === undefined)
-  }
-
-  /** Foreign workers, and whether none of their leases has moved for a lease duration. */
-  #foreign(): ReadonlyMap<string, { readonly silent: boolean }> {
-    const { durationMs } = this.#options.settings
-    const isMoving = (worker: string): boolean =>
-      this.#leases.some(lease => lease.owner === worker && unchangedMs(this.#sightings, lease.leaseKey) <= durationMs)
-    return new Map(this.#foreigners.map(worker => [worker, { silent: !isMoving(worker) }]))
   }
 
   #facts(nowMs: number): FleetFacts & { readonly mode: FleetMode } {
@@ -298,11 +270,11 @@ export class FleetView {
     const { quietMs, deployMs } = this.#watch
     return {
       nowMs,
-      mode: this.#mode,
+      mode: this.#foreign.mode,
       members: this.#living(),
       suspects: suspects(this.#watch, settings),
       gone: claimableSessions(this.#watch, settings),
-      foreign: this.#foreign(),
+      foreign: this.#foreign.workers(),
       leases: this.#leases,
       assignments: this.#assignments,
       quietMs,
@@ -310,14 +282,15 @@ export class FleetView {
       waitedMs: nowMs - this.#startedAtMs,
       ...(this.#loads && { loads: this.#loads }),
       // Leases that nobody of ours is to have others would take, where there are others.
-      ...(this.#mode === 'solo' && { orders: this.#orders.inForce })
+      ...(this.#foreign.mode === 'solo' && { orders: this.#orders.inForce })
     }
   }
 
   /** Writes the mailboxes that have changed. Returns in how many milliseconds to plan again although nothing has happened. */
   async #post(nowMs: number): Promise<number> {
     const { settings } = this.#options
-    const plan = planMailboxes({ ...this.#facts(nowMs), inForce: this.#mailboxes }, settings)
+    const named = this.#foreign.doesKclAssign ? this.#rows : undefined
+    const plan = planMailboxes({ ...this.#facts(nowMs), inForce: this.#mailboxes, named }, settings)
     let isRefused = false
     for (let next = 0; next < plan.changed.length; next += WRITES_AT_ONCE) {
       const some = plan.changed.slice(next, next + WRITES_AT_ONCE)
@@ -337,7 +310,7 @@ export class FleetView {
     const asgVer = this.#members.find(member => member.session === session)?.asgVer ?? 0
     const ver = Math.max(asgVer, this.#mailboxes.get(session)?.ver ?? 0, this.#attempted.get(session) ?? 0) + 1
     this.#attempted.set(session, ver)
-    const mailbox = { ...content, ver, term, mode: this.#mode }
+    const mailbox = { ...content, ver, term }
     if (!(await control.post(mailbox))) {
       // By now a leader before this one has used the version, or a later one has written, as the next turn finds out.
       await this.#rereadMailbox(session)

@@ -2,6 +2,7 @@
 // known, asks the planners, and writes certificates and mailboxes. Never writes a lease. Two leaders at once do no harm.
 
 import type { ControlStore, FleetMode, LeaderLock } from '../leases/control-store.ts'
+import type { KclCoordination } from '../leases/kcl-coordination.ts'
 import type { LeaseStore } from '../leases/lease-store.ts'
 import type { Clock } from '../runtime/clock.ts'
 import { type Loop, startLoop } from '../runtime/loop.ts'
@@ -22,6 +23,7 @@ export interface LeadershipListener extends FleetViewListener {
 export interface LeadershipOptions {
   readonly store: LeaseStore
   readonly control: ControlStore
+  readonly kcl?: KclCoordination | undefined
   readonly settings: FleetSettings
   readonly strategy: BalanceStrategy
   readonly mode: FleetMode

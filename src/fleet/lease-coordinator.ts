@@ -1,60 +1,21 @@
 // Carries out what the leader wrote into the mailbox of this worker: claims, waits, gives back. Decides nothing itself.
 
-import type { ControlStore, Mailbox, SessionState, Troubles } from '../leases/control-store.ts'
-import { type ClaimOutcome, type ClaimReason, HeldLeases } from '../leases/held-leases.ts'
-import type { LeaseStore } from '../leases/lease-store.ts'
+import type { FleetMode, Mailbox, SessionState } from '../leases/control-store.ts'
+import { HeldLeases } from '../leases/held-leases.ts'
+import type { KclCoordination } from '../leases/kcl-coordination.ts'
 import type { Tenure, TenureEnd } from '../leases/tenure.ts'
-import type { Clock } from '../runtime/clock.ts'
 import { type Loop, startLoop } from '../runtime/loop.ts'
-import { jittered, type Random } from '../runtime/random.ts'
+import { jittered } from '../runtime/random.ts'
+import { AdoptedLeases } from './adopted-leases.ts'
+import { AssignedLeases } from './assigned-leases.ts'
 import { AvoidedLeases } from './avoided-leases.ts'
-import type { FleetSettings } from './fleet-settings.ts'
-import type { Heartbeat, HeartbeatListener, HeartbeatReport } from './heartbeat.ts'
-import { MemberSession, type SessionListener } from './member-session.ts'
+import { ClaimLooks } from './claim-looks.ts'
+import type { LeaseCoordinatorOptions } from './coordinator-options.ts'
+import type { HeartbeatReport } from './heartbeat.ts'
+import { MemberSession } from './member-session.ts'
 import { type CarryOutPlan, planCarryOut } from './plan-carry-out.ts'
 
-/** What a worker says of itself to the leader, for as long as it lives. */
-export interface MemberOptions {
-  readonly workerId: string
-  /** Generation of the deployment. Higher is newer. */
-  readonly generation: number
-  /** How much of the leases this worker should have, in relation to others. */
-  readonly capacity: number
-  /** How many leases this worker holds at most. Infinity: no limit. */
-  readonly maxLeases: number
-  /** What is wrong with the shards that are read here. Absent: nothing. */
-  readonly troubles?: Troubles | undefined
-}
-
-/** What the leases of one worker are coordinated with: the tables, its settings, and who is told. */
-export interface LeaseCoordinatorOptions {
-  readonly store: LeaseStore
-  readonly control: ControlStore
-  readonly makeHeartbeat: (listener: HeartbeatListener) => Heartbeat
-  readonly member: MemberOptions
-  readonly settings: FleetSettings
-  readonly clock: Clock
-  readonly random: Random
-  /** Whole epoch milliseconds by the clock of Kinesis, by which "from now on" is meant. */
-  readonly serviceTimeMs: () => number
-  /** Whether an earlier run of the shard is still being wound up in this process. */
-  readonly isBusy: (leaseKey: string) => boolean
-  /** How many turns this worker has led, and by which orders, for the reports of the heartbeat. */
-  readonly leading: () => Pick<HeartbeatReport, 'led' | 'orders'>
-  /** Whether the leader may be dead, so that leases may soon be claimed here: heartbeats, which tell of it, are then in a hurry. */
-  readonly isLeaderSuspect: () => boolean
-  readonly listener: LeaseListener
-}
-
-/** What the coordinator tells the worker. Nothing here may throw. */
-export interface LeaseListener extends SessionListener {
-  taken(tenure: Tenure, why: ClaimReason): void
-  /** The leader wants somebody else to have a lease that is held here: drain and release it. */
-  revoked(tenure: Tenure): void
-  ended(tenure: Tenure, how: TenureEnd, because: string): void
-  /** The mailbox was looked at. */
-  carriedOut(): void
-}
+export type { LeaseCoordinatorOptions, LeaseListener, MemberOptions } from './coordinator-options.ts'
 
 /** The leases of one worker. {@link start} and {@link close} it once. */
 export class LeaseCoordinator {
@@ -62,13 +23,9 @@ export class LeaseCoordinator {
   readonly #session: MemberSession
   readonly #leases: HeldLeases
   readonly #avoided: AvoidedLeases
-  /** Leases taken without a mailbox, and the `evt` that told of it; Infinity until it is told. */
-  readonly #adopted = new Map<string, number>()
-  readonly #adopting = new Set<Promise<unknown>>()
-  /** Of the leases in the mailbox, those that somebody else had when they were last looked at. */
-  readonly #owned = new Set<string>()
-  /** Those that are over, and when to look again: a row that is missing may come back without a word from the leader. */
-  readonly #overUntilMs = new Map<string, number>()
+  readonly #adopted: AdoptedLeases
+  readonly #looks: ClaimLooks
+  readonly #assigned: AssignedLeases | undefined
   #state: SessionState = 'ACTIVE'
   #mailbox: Mailbox | undefined
   #asgVer = 0
@@ -83,7 +40,15 @@ export class LeaseCoordinator {
 
   constructor(options: LeaseCoordinatorOptions) {
     this.#options = options
-    const { clock, random, settings, listener, member, isBusy } = options
+    const { clock, random, settings, listener, member, isBusy, kcl } = options
+    this.#adopted = new AdoptedLeases({
+      claim: leaseKey => this.#leases.adopt(leaseKey),
+      tell: () => {
+        this.lookAtLeases()
+        return this.#evt
+      }
+    })
+    this.#looks = new ClaimLooks({ clock, overForMs: settings.durationMs })
     this.#avoided = new AvoidedLeases({ clock, isBusy, patienceMs: settings.durationMs })
     this.#session = new MemberSession({
       workerId: member.workerId,
@@ -112,14 +77,26 @@ export class LeaseCoordinator {
       serviceTimeMs: options.serviceTimeMs,
       isBusy,
       taken: (tenure, why) => listener.taken(tenure, why),
+      handedOver: tenure => this.#revoke(tenure),
       ended: (tenure, how, because) => this.#ended(tenure, how, because),
       failed: (what, error) => listener.failed(what, error)
     })
+    this.#assigned = kcl && this.#assignedBy(kcl)
   }
 
   /** The session that this worker has now. Absent: before the first, and between two. */
   get session(): string | undefined {
     return this.#session.id
+  }
+
+  /** The mode of the fleet, as far as is known. `undefined`: there is no mailbox yet. */
+  get mode(): FleetMode | undefined {
+    return this.#mailbox?.mode
+  }
+
+  /** Who assigns leases, if it is not our leader. */
+  get assigner(): Mailbox['assigner'] {
+    return this.#mailbox?.assigner
   }
 
   /** Whether the session is proved to live. */
@@ -162,6 +139,10 @@ export class LeaseCoordinator {
       () => Math.max(inMs, 10)
     )
     this.#loops = [this.#carrying, check]
+    const { durationMs } = settings
+    const discover = (): Promise<void> => this.#assigned?.look() ?? Promise.resolve()
+    const what = 'look for leases assigned by KCL'
+    if (this.#assigned) this.#loops.push(this.#loop(what, discover, () => jittered(durationMs / 2, random)))
   }
 
   /** The leases that this worker holds. */
@@ -205,13 +186,7 @@ export class LeaseCoordinator {
    * that waits for another parent is assigned once that has finished, too.
    */
   async adopt(leaseKeys: readonly string[]): Promise<void> {
-    const adopting = Promise.allSettled(leaseKeys.map(leaseKey => this.#adoptOne(leaseKey)))
-    this.#adopting.add(adopting)
-    const outcomes = await adopting
-    this.#adopting.delete(adopting)
-    this.lookAtLeases()
-    for (const leaseKey of leaseKeys) if (this.#adopted.has(leaseKey)) this.#adopted.set(leaseKey, this.#evt)
-    for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason
+    await this.#adopted.adopt(leaseKeys)
   }
 
   /** Leaves a lease alone for a while, because reading its shard failed here, and tells the leader so. */
@@ -234,7 +209,7 @@ export class LeaseCoordinator {
     }
     this.#session.retire()
     this.nudge()
-    await Promise.allSettled([this.#leases.stopClaiming(), ...this.#adopting])
+    await Promise.allSettled([this.#leases.stopClaiming(), this.#adopted.whenOver()])
   }
 
   /** Leaves the fleet and ends the loops. Whatever is still held ends as lost. */
@@ -257,16 +232,18 @@ export class LeaseCoordinator {
     return startLoop({ clock, run, delayMs, onError: error => listener.failed(what, error) })
   }
 
-  /** What is told of before the claim has landed the leader would take for somebody else's to claim. */
-  async #adoptOne(leaseKey: string): Promise<void> {
-    if (this.#adopted.has(leaseKey)) return
-    let outcome: ClaimOutcome | undefined
-    this.#adopted.set(leaseKey, Number.POSITIVE_INFINITY)
-    try {
-      outcome = await this.#leases.adopt(leaseKey)
-    } finally {
-      if (outcome !== 'claimed') this.#adopted.delete(leaseKey)
-    }
+  #assignedBy(kcl: KclCoordination): AssignedLeases {
+    return new AssignedLeases({
+      kcl,
+      session: () => (this.assigner === 'kcl' && this.#mayClaim() ? this.#session.id : undefined),
+      isHeld: leaseKey => this.#leases.get(leaseKey) !== undefined,
+      keepFinished: leaseKey => this.#leases.keepFinished(leaseKey),
+      found: () => this.nudge()
+    })
+  }
+
+  #revoke(tenure: Tenure): void {
+    if (tenure.revoke()) this.#options.listener.revoked(tenure)
   }
 
   /** A session begins: nothing of the one before counts. */
@@ -278,17 +255,16 @@ export class LeaseCoordinator {
     this.#applied = this.#seen = 0
     this.#evt = 0
     this.#adopted.clear()
-    this.#owned.clear()
-    this.#overUntilMs.clear()
+    this.#looks.clear()
     this.nudge()
     return this.report()
   }
 
   #ended(tenure: Tenure, how: TenureEnd, because: string): void {
-    this.#adopted.delete(tenure.leaseKey)
+    this.#adopted.forget(tenure.leaseKey)
     // What the leader has revoked somebody waits for. What is given back unasked it would not notice.
     if (how !== 'released' || (!tenure.isRevoked && this.#state === 'ACTIVE')) this.#evt += 1
-    if (how === 'lost') this.#owned.add(tenure.leaseKey)
+    if (how === 'lost') this.#looks.noteLost(tenure.leaseKey)
     this.#options.listener.ended(tenure, how, because)
     this.nudge()
   }
@@ -297,7 +273,7 @@ export class LeaseCoordinator {
     let plan = await this.#look()
     while (plan !== undefined && (await this.#claimAll(plan))) plan = await this.#look()
     const { isDone } = this.#plan()
-    const hasDoubts = this.#mailbox !== undefined && (await this.#leases.disown(new Set(this.#mailbox.leases)))
+    const hasDoubts = this.#mailbox !== undefined && (await this.#leases.disown(new Set(this.#listed)))
     this.#isPending = !isDone || hasDoubts || this.#isNew()
     if (isDone && this.#mailbox !== undefined) this.#applied = this.#mailbox.ver
     this.publish()
@@ -313,7 +289,7 @@ export class LeaseCoordinator {
     const plan = this.#plan()
     for (const leaseKey of plan.revoke) {
       const tenure = this.#leases.get(leaseKey)
-      if (tenure?.revoke() === true) this.#options.listener.revoked(tenure)
+      if (tenure !== undefined) this.#revoke(tenure)
     }
     return this.#mayClaim() ? plan : undefined
   }
@@ -325,8 +301,7 @@ export class LeaseCoordinator {
     if (session !== this.#session.id || this.#isClosed) return false
     if (mailbox !== undefined && mailbox.ver > this.#ver) {
       this.#mailbox = mailbox
-      this.#owned.clear()
-      this.#overUntilMs.clear()
+      this.#looks.clear()
       // From now on, and not from the next check, a lease is only as good as what is written to it, if the mode is mixed.
       this.#leases.fence()
     }
@@ -336,20 +311,20 @@ export class LeaseCoordinator {
   }
 
   #plan(): CarryOutPlan {
-    const listed = this.#mailbox?.leases ?? []
     const isHeld = (leaseKey: string): boolean => this.#leases.get(leaseKey) !== undefined
     this.#avoided.update(
-      listed.filter(leaseKey => !isHeld(leaseKey)),
+      this.#listed.filter(leaseKey => !isHeld(leaseKey)),
       isHeld
     )
     return planCarryOut({
       mailbox: this.#mailbox,
+      assigned: this.#assignedNow,
       held: this.held().map(({ leaseKey, isRevoked }) => {
-        const adoptedAtEvt = this.#adopted.get(leaseKey)
+        const adoptedAtEvt = this.#adopted.evtOf(leaseKey)
         return { leaseKey, isRevoked, ...(adoptedAtEvt !== undefined && { adoptedAtEvt }) }
       }),
-      owned: this.#owned,
-      avoid: new Set([...this.#avoided.all(), ...this.#over()])
+      owned: this.#looks.owned,
+      avoid: new Set([...this.#avoided.all(), ...this.#looks.over()])
     })
   }
 
@@ -372,15 +347,18 @@ export class LeaseCoordinator {
     const outcome = await this.#leases.claim(leaseKey, mailbox)
     if (this.#mailbox !== mailbox) return
     // The leader does not know of that owner, perhaps a dead session whose claim has landed late.
-    if (outcome === 'owned' && !mailbox.wait.includes(leaseKey) && !this.#owned.has(leaseKey)) this.lookAtLeases()
-    this.#owned[outcome === 'owned' ? 'add' : 'delete'](leaseKey)
-    const { clock, settings } = this.#options
-    if (outcome === 'over') this.#overUntilMs.set(leaseKey, clock.monotonicMs() + settings.durationMs)
+    const isNews = outcome === 'owned' && !mailbox.wait.includes(leaseKey) && !this.#looks.owned.has(leaseKey)
+    if (isNews) this.lookAtLeases()
+    this.#looks.note(leaseKey, outcome)
   }
 
-  #over(): string[] {
-    const nowMs = this.#options.clock.monotonicMs()
-    return [...this.#overUntilMs].filter(([, untilMs]) => untilMs > nowMs).map(([leaseKey]) => leaseKey)
+  /** Of the mailbox, and, while a leader of KCL assigns, those that it is known to have assigned to this session. */
+  get #listed(): readonly string[] {
+    return [...(this.#mailbox?.leases ?? []), ...this.#assignedNow]
+  }
+
+  get #assignedNow(): readonly string[] {
+    return this.assigner === 'kcl' ? (this.#assigned?.of(this.#session.id) ?? []) : []
   }
 
   /** Version of the mailbox that is being carried out. 0: there is none. */

@@ -34,6 +34,7 @@ export type PlanReason =
   | 'deployment' /** leases are to move for balance, once the deployment under way is over */
   | 'balancing' /** leases are moving for balance */
   | 'balanced' /** nothing is to move */
+  | 'kcl-assigns' /** mixed mode: a leader of KCL 3.x does, or may soon */
 
 /** Who is to hold what from now on, and why. */
 export interface AssignmentPlan {
@@ -185,6 +186,7 @@ function rebalance(
   settings: PlanSettings
 ): { readonly why: PlanReason; readonly againInMs: number } {
   const { measure, holdings } = draft
+  if (settings.isInterim === true) return { why: 'kcl-assigns', againInMs: Number.POSITIVE_INFINITY }
   if (measure === 'nothing') return { why: 'balanced', againInMs: Number.POSITIVE_INFINITY }
   if (measure === 'count') spreadUnclaimed(draft, facts, settings)
   const quietInMs = Math.max(0, settings.rebalanceDelayMs - facts.quietMs)

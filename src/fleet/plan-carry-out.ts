@@ -14,6 +14,8 @@ export interface HeldFacts {
 export interface CarryOutFacts {
   /** The newest one of this session. Absent: there is none yet. */
   readonly mailbox: Mailbox | undefined
+  /** Leases that a leader of KCL is known to have assigned to this session, be they in the mailbox or not. Absent: none. */
+  readonly assigned?: readonly string[]
   readonly held: readonly HeldFacts[]
   /** Leases that were listed, tried, and still belonged to somebody who lives. */
   readonly owned: ReadonlySet<string>
@@ -34,17 +36,18 @@ export interface CarryOutPlan {
 
 /**
  * Plans once. What the worker took on its own is kept until a mailbox was written by somebody who knew of it. Without a
- * mailbox everything is kept and nothing is claimed.
+ * mailbox everything is kept and nothing is claimed. Nothing is given back while a leader of KCL assigns: its rows say so.
  */
-export function planCarryOut({ mailbox, held, owned, avoid }: CarryOutFacts): CarryOutPlan {
+export function planCarryOut({ mailbox, assigned = [], held, owned, avoid }: CarryOutFacts): CarryOutPlan {
   if (mailbox === undefined) return { claim: [], wait: [], revoke: [], isDone: true }
-  const listed = new Set(mailbox.leases)
+  const isKclLed = mailbox.assigner === 'kcl'
+  const listed = new Set([...mailbox.leases, ...(isKclLed ? assigned : [])])
   const holding = new Set(held.map(({ leaseKey }) => leaseKey))
   const waiting = new Set([...mailbox.wait, ...owned])
-  const wanted = mailbox.leases.filter(leaseKey => !holding.has(leaseKey) && !avoid.has(leaseKey))
+  const wanted = [...listed].filter(leaseKey => !holding.has(leaseKey) && !avoid.has(leaseKey))
   const unlisted = held.filter(({ leaseKey, adoptedAtEvt }) => {
     const isKnown = adoptedAtEvt === undefined || adoptedAtEvt <= mailbox.evt
-    return !listed.has(leaseKey) && isKnown
+    return !isKclLed && !listed.has(leaseKey) && isKnown
   })
   const claim = wanted.filter(leaseKey => !waiting.has(leaseKey))
   const wait = wanted.filter(leaseKey => waiting.has(leaseKey))

@@ -45,6 +45,8 @@ export interface FleetFacts extends Omit<RollFacts, 'mode' | 'restartGraceMs'> {
 export interface PlanSettings extends FleetSettings {
   readonly strategy: BalanceStrategy
   readonly mode: FleetMode
+  /** Mixed mode: leases that nobody has are placed, and nothing else. Absent: everything is done. */
+  readonly isInterim?: boolean
 }
 
 /** The worksheet of a plan. Leases ascending by key. */

@@ -25,6 +25,8 @@ export interface MailboxFacts {
   readonly assignments: Assignments
   /** By session. */
   readonly inForce: ReadonlyMap<string, Mailbox>
+  /** While a leader of KCL assigns: the rows as they are. Absent: our leader does. */
+  readonly named?: readonly Lease[] | undefined
 }
 
 /** Which mailboxes to write. */
@@ -52,7 +54,8 @@ export function planMailboxes(
   facts: MailboxFacts,
   { revokeDelayMs }: Pick<FleetSettings, 'revokeDelayMs'>
 ): MailboxPlan {
-  const { nowMs, mode, members, assignments, leases, inForce } = facts
+  const { nowMs, mode, members, assignments, leases, inForce, named } = facts
+  if (named !== undefined) return changedOf(namedContents(members, named), inForce)
   const drafts = new Map<string, Draft>()
   for (const { session } of members) drafts.set(session, { leases: [], wait: [], dead: new Set(), steal: [] })
   const claimable = claimableOwners(facts)
@@ -78,8 +81,29 @@ export function planMailboxes(
   const contents = [...members]
     .sort((a, b) => (a.session < b.session ? -1 : 1))
     .map(({ session, evt }) => contentOf(session, evt, mode, drafts.get(session)))
-  const changed = contents.filter(content => !serves(inForce.get(content.session), content))
-  return Number.isFinite(againInMs) ? { contents, changed, againInMs } : { contents, changed }
+  const plan = changedOf(contents, inForce)
+  return Number.isFinite(againInMs) ? { ...plan, againInMs } : plan
+}
+
+function changedOf(contents: readonly MailboxContent[], inForce: ReadonlyMap<string, Mailbox>): MailboxPlan {
+  return { contents, changed: contents.filter(content => !serves(inForce.get(content.session), content)) }
+}
+
+/**
+ * While a leader of KCL assigns: to each session what the rows name it for, with those to wait for that are still to be handed
+ * over to it. What it is to hand over itself is not listed: if it does not hold that any more, it lets go of it.
+ */
+function namedContents(members: readonly Member[], rows: readonly Lease[]): MailboxContent[] {
+  const unfinished = rows.filter(row => !isFinished(row))
+  return [...members]
+    .sort((a, b) => (a.session < b.session ? -1 : 1))
+    .map(({ session, evt }) => {
+      const own = unfinished.filter(row => row.owner === session && row.checkpointOwner !== session)
+      const isComing = ({ checkpointOwner }: Lease): boolean => checkpointOwner !== undefined
+      const keysOf = (some: readonly Lease[]): string[] => some.map(({ leaseKey }) => leaseKey).sort()
+      const lists = { leases: keysOf(own), wait: keysOf(own.filter(isComing)), dead: [], steal: [] }
+      return { session, mode: 'mixed', assigner: 'kcl', ...lists, evt }
+    })
 }
 
 /** Owners whose leases may be claimed although they have not released them. */
@@ -98,9 +122,10 @@ function contentOf(session: string, evt: number, mode: FleetMode, draft: Draft |
  * and more dead sessions, which stay dead: so a lease that has arrived costs no write.
  */
 function serves(mailbox: Mailbox | undefined, content: MailboxContent): boolean {
-  const { mode, leases, wait, dead, steal, evt } = mailbox ?? NO_MAILBOX
+  const { mode, assigner, leases, wait, dead, steal, evt } = mailbox ?? NO_MAILBOX
   return (
     mode === content.mode &&
+    assigner === content.assigner &&
     evt === content.evt &&
     isSame(leases, content.leases) &&
     isSame(steal, content.steal) &&

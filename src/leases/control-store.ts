@@ -74,6 +74,11 @@ export interface Mailbox {
   /** Term of the leader that wrote it. */
   readonly term: number
   readonly mode: FleetMode
+  /**
+   * Mixed mode: who says which session has which lease. `kcl`: a leader of KCL 3.x. Then `leases` are those whose rows name
+   * this session, `wait` those of them that are being handed over to it, and nothing is to be given back. Absent: our leader.
+   */
+  readonly assigner?: 'kcl'
   /** Keys of all leases it should hold, those in `wait` included. Ascending. */
   readonly leases: readonly string[]
   /** Of these, the ones that another living session still holds. Ascending. */

@@ -167,7 +167,7 @@ const NO_LISTS: MailboxLists = { leases: [], wait: [], dead: [], steal: [] }
 export function mailboxWritesOf(mailbox: Mailbox, maxBytes: number): MailboxWrites {
   const chunks = chunksOf(mailbox, maxBytes)
   const isSplit = chunks.length > 1
-  const { session, ver, term, mode, evt } = mailbox
+  const { session, ver, term, mode, assigner, evt } = mailbox
   const lists = isSplit ? { parts: chunks.length } : setsOf(mailbox)
   const expression = new Expression()
   const isNewer = `(${expression.isAtMost('term', term)} AND ${expression.isBelow('ver', ver)})`
@@ -177,7 +177,7 @@ export function mailboxWritesOf(mailbox: Mailbox, maxBytes: number): MailboxWrit
       : [],
     head: {
       sk: mailboxKey(session),
-      attributes: present({ ver, term, mode, evt, ...lists }),
+      attributes: present({ ver, term, mode, asg: assigner, evt, ...lists }),
       condition: expression.condition(`${expression.absent(SORT_KEY)} OR ${isNewer}`)
     }
   }
@@ -267,11 +267,12 @@ export function parseMailbox(item: StoredItem): Parsed<MailboxHead> {
   const ver = reader.require('ver', COUNT)
   const term = reader.require('term', COUNT)
   const mode = reader.require('mode', MODE)
+  const assigner = reader.read('asg', ASSIGNER)
   const evt = reader.read('evt', COUNT) ?? 0
   const parts = reader.read('parts', COUNT) ?? 0
   const lists = listsIn(reader)
   if (session === undefined || ver === undefined || term === undefined || mode === undefined) return unreadable(reader)
-  return parsed(reader, { mailbox: { session, ver, term, mode, ...lists, evt }, parts })
+  return parsed(reader, { mailbox: { session, ver, term, mode, ...(assigner && { assigner }), ...lists, evt }, parts })
 }
 
 /** The mailbox of a head and its parts. */
@@ -304,6 +305,7 @@ export function parseLoads(item: StoredItem): Parsed<LeaseLoads> {
 const STATE = oneOf<SessionState>(['ACTIVE', 'DRAINING', 'RESTARTING'])
 const DEATH = oneOf<Death>(['left', 'silent', 'deaf', 'gone'])
 const MODE = oneOf<Mailbox['mode']>(['solo', 'mixed'])
+const ASSIGNER = oneOf<'kcl'>(['kcl'])
 
 // The names are those of the port, but for `gen`, `dur`, `ord`, `red` and `why`. With ids of usual length the item stays well below
 // 1 kB, so that a heartbeat costs one write unit, unless many shards are not well.

@@ -1,7 +1,7 @@
 // The leases that this worker holds: the only place that claims. A claim is made of the row as it was just read, under the
 // session alive, and once for a lease at a time.
 import { isRetryable } from '../model/errors.ts'
-import { claimed, isFinished, type Lease, pinned, released } from '../model/lease.ts'
+import { actualOwner, claimed, givenBack, isFinished, type Lease, pinned, renewed } from '../model/lease.ts'
 import type { Clock } from '../runtime/clock.ts'
 import type { Random } from '../runtime/random.ts'
 import { judgeClaim, readableLeases } from './claim-rules.ts'
@@ -17,6 +17,7 @@ export type ClaimReason =
   | 'ours' /** the row names us already: the answer to an earlier claim was lost */
   | 'dead' /** its owner's session is dead */
   | 'stolen' /** mixed mode: the leader had it taken from a worker of another kind, for balance */
+  | 'assigned' /** mixed mode: a leader of Java KCL 3.x gave it to this session */
   | 'child' /** it continues a shard that this worker has just finished */
 
 /** What became of a lease that was to be claimed. `busy`: something of ours was in the way. */
@@ -40,6 +41,8 @@ export interface HeldLeasesOptions {
   /** Whether an earlier run of the shard is still being wound up in this process. */
   readonly isBusy: (leaseKey: string) => boolean
   readonly taken: (tenure: Tenure, why: ClaimReason) => void
+  /** A leader of Java KCL 3.x wants the lease handed over: it is to be drained and released. */
+  readonly handedOver?: (tenure: Tenure) => void
   readonly ended: (tenure: Tenure, how: TenureEnd, because: string) => void
   readonly failed: (what: string, error: unknown) => void
 }
@@ -97,6 +100,19 @@ export class HeldLeases {
     })
   }
 
+  /**
+   * Renews the lease of a finished shard whose row names this session. A leader of Java KCL 3.x gives such leases to workers,
+   * too, until they are removed, and would give it to another one again and again.
+   */
+  async keepFinished(leaseKey: string): Promise<void> {
+    const lease = await this.#options.store.get(leaseKey)
+    const session = this.#options.session()
+    if (lease === undefined || session === undefined || this.#isClosed || !this.#options.proof.isProved()) return
+    if (isFinished(lease) && lease.owner === session && actualOwner(lease) === session) {
+      await this.#options.store.replace(lease, renewed(lease))
+    }
+  }
+
   /** Claims nothing any more. Resolves when the claims under way are over. */
   async stopClaiming(): Promise<void> {
     this.#isClosed = true
@@ -126,8 +142,8 @@ export class HeldLeases {
     const { store, clock, durationMs } = this.#options
     const lease = await store.get(leaseKey)
     const isFree = !this.#tenures.has(leaseKey) && !this.#claiming.has(leaseKey)
-    const isOurs = lease?.owner === session && !isFinished(lease) && isFree
-    if (isOurs) await store.replace(lease, released(lease))
+    const isOurs = lease !== undefined && actualOwner(lease) === session && !isFinished(lease) && isFree
+    if (isOurs) await store.replace(lease, givenBack(lease))
     // A claim may be on its way still: one look does not settle it.
     else if (clock.monotonicMs() - sinceMs >= durationMs) this.#doubtful.delete(leaseKey)
   }
@@ -194,8 +210,9 @@ export class HeldLeases {
       // An earlier claim of ours landed, or somebody was faster. How old ours is the row does not say (the copy that this
       // claim began with may be stale), so that the hold has to be proved by another write.
       const verdict = judgeRefusal(lease, session, outcome.current)
-      if (verdict.kind === 'ours') return this.#claimNow(verdict.lease, why)
-      if (outcome.current?.owner !== session) this.#doubtful.delete(lease.leaseKey)
+      const { current } = outcome
+      if (verdict.kind === 'ours' && current?.checkpointOwner === undefined) return this.#claimNow(verdict.lease, why)
+      if (current === undefined || actualOwner(current) !== session) this.#doubtful.delete(lease.leaseKey)
       return 'owned'
     }
     // The session may have died while the claim was under way: then nobody holds the lease here.
@@ -214,7 +231,7 @@ export class HeldLeases {
   }
 
   #hold(lease: Lease, session: string, sentAtMs: number, why: ClaimReason): void {
-    const { store, clock, random, proof, taken, ended } = this.#options
+    const { store, clock, random, proof, taken, handedOver, ended } = this.#options
     const tenure: Tenure = new Tenure(lease, sentAtMs, {
       store,
       session,
@@ -222,6 +239,7 @@ export class HeldLeases {
       random,
       proof,
       leaseValidMs: () => this.#leaseValidMs(tenure),
+      ...(handedOver && { handedOver }),
       ended: (over, how, because) => {
         if (this.#tenures.get(over.leaseKey) === over) this.#tenures.delete(over.leaseKey)
         if (how === 'lost' && session === this.#options.session())

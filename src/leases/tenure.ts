@@ -4,11 +4,11 @@ import { isRetryable, LeaseLostError } from '../model/errors.ts'
 import {
   checkpointed,
   finished,
+  givenBack,
   isFinished,
   type Lease,
   type PendingCheckpoint,
   prepared,
-  released,
   renewed
 } from '../model/lease.ts'
 import { comparePositions, type ExtendedSequenceNumber } from '../model/sequence-number.ts'
@@ -36,6 +36,8 @@ export interface TenureContext {
    * time after which they claim it. Infinity in solo mode, where a lease is as good as its session.
    */
   readonly leaseValidMs: () => number
+  /** Mixed mode: a leader of KCL 3.x wants it handed over to the owner that the row names: it is to be drained and released. */
+  readonly handedOver?: (tenure: Tenure) => void
   /** Called once, when the tenure has ended. */
   readonly ended: (tenure: Tenure, how: TenureEnd, because: string) => void
 }
@@ -150,7 +152,7 @@ export class Tenure {
 
   /** Gives the lease back, so that a successor can start at once. @throws LeaseLostError */
   async release(): Promise<void> {
-    await this.#write(lease => (lease.owner === undefined ? undefined : released(lease)), 'released')
+    await this.#write(lease => (lease.owner === undefined ? undefined : givenBack(lease)), 'released')
   }
 
   /** Marks the shard as finished and gives the lease back in the same write. @throws LeaseLostError */
@@ -189,6 +191,7 @@ export class Tenure {
         const verdict = judgeRefusal(before, session, outcome.current)
         if (verdict.kind === 'ours') {
           this.#lease = verdict.lease
+          if (verdict.lease.checkpointOwner !== undefined) this.#context.handedOver?.(this)
           continue
         }
         // A release or an end whose answer was lost has landed if the row says exactly what we wrote.
@@ -232,5 +235,6 @@ export class Tenure {
 /** Not by owner and counter alone: anybody who takes a lease from its owner counts it up, too. */
 function hasLanded(written: Lease, current: Lease | undefined): boolean {
   if (current === undefined || current.owner !== written.owner || current.counter !== written.counter) return false
+  if (current.checkpointOwner !== written.checkpointOwner) return false
   return comparePositions(current.checkpoint, written.checkpoint) === 0
 }

@@ -104,18 +104,39 @@ export function prepared(lease: Lease, pendingCheckpoint: PendingCheckpoint): Le
   return { ...lease, pendingCheckpoint, counter: lease.counter + 1 }
 }
 
+/**
+ * Who processes the shard. While a leader of KCL 3.x has a lease handed over, that is the one that `checkpointOwner` names:
+ * `owner` is the next one, which does nothing yet. Absent: nobody does.
+ */
+export function actualOwner({ owner, checkpointOwner }: Pick<Lease, 'owner' | 'checkpointOwner'>): string | undefined {
+  return checkpointOwner ?? owner
+}
+
+/** The lease with who processes it as its owner, as if no hand-off had begun. For those who look at leases, and write none. */
+export function asProcessed(lease: Lease): Lease {
+  const { checkpointOwner, ...kept } = lease
+  return checkpointOwner === undefined ? lease : { ...kept, owner: checkpointOwner }
+}
+
 /** The lease with nobody holding it. */
 export function released(lease: Lease): Lease {
   const { owner: _, checkpointOwner: __, ...kept } = lease
   return { ...kept, counter: lease.counter + 1 }
 }
 
-/** The lease with a last checkpoint and nobody holding it, in one change, so that no successor can start before it. */
-export function checkpointedAndReleased(lease: Lease, checkpoint: ExtendedSequenceNumber): Lease {
-  return { ...released(checkpointed(lease, checkpoint)), counter: lease.counter + 1 }
+/** The lease as the one that processes it lets go: released, or, while it is being handed over, with the owner that is next. */
+export function givenBack(lease: Lease): Lease {
+  const { owner, checkpointOwner } = lease
+  const isHandedOver = owner !== undefined && checkpointOwner !== undefined && owner !== checkpointOwner
+  return isHandedOver ? { ...released(lease), owner } : released(lease)
 }
 
-/** The lease of a shard in which everything is processed, continued by `childShardIds`. Nobody holds it any more. */
+/** The lease with a last checkpoint, and given back as by {@link givenBack}, in one change, so that no successor can start before it. */
+export function checkpointedAndReleased(lease: Lease, checkpoint: ExtendedSequenceNumber): Lease {
+  return { ...givenBack(checkpointed(lease, checkpoint)), counter: lease.counter + 1 }
+}
+
+/** The lease of a shard in which everything is processed, continued by `childShardIds`, and given back as by {@link givenBack}. */
 export function finished(lease: Lease, childShardIds: readonly string[]): Lease {
   return { ...checkpointedAndReleased(lease, SHARD_END), childShardIds }
 }

@@ -3,9 +3,11 @@
 
 import type { FleetSettings } from '../fleet/fleet-settings.ts'
 import type { FleetCensus } from '../fleet/fleet-view.ts'
+import { KclPresence } from '../fleet/kcl-presence.ts'
 import { Leadership, type LeadershipListener } from '../fleet/leadership.ts'
 import { LeaseCoordinator, type LeaseListener } from '../fleet/lease-coordinator.ts'
 import type { Troubles } from '../leases/control-store.ts'
+import type { KclCoordination } from '../leases/kcl-coordination.ts'
 import { covers } from '../leases/order-rules.ts'
 import type { Tenure } from '../leases/tenure.ts'
 import { StalledError } from '../model/errors.ts'
@@ -49,6 +51,7 @@ export class FleetMember {
   readonly #leadership: Leadership
   readonly #loads: LoadMeter
   readonly #doubt: ReadingDoubt
+  readonly #presence: KclPresence | undefined
   #loops: Loop[] = []
   #syncing: Loop | undefined
   /** Whether something was noticed that makes this worker compare shards and leases although it does not lead. */
@@ -95,6 +98,11 @@ export class FleetMember {
         sessionBegan: session => {
           listener.sessionBegan(session)
           this.#leadership.nudge()
+          this.#presence?.notice(this.#coordinator.assigner)
+        },
+        carriedOut: () => {
+          this.#presence?.notice(this.#coordinator.assigner)
+          listener.carriedOut()
         }
       }
     })
@@ -118,6 +126,18 @@ export class FleetMember {
           this.#syncing?.nudge()
         }
       }
+    })
+    this.#presence = ports.kcl && this.#presenceIn(ports.kcl)
+  }
+
+  #presenceIn(kcl: KclCoordination): KclPresence {
+    const { clock, listener, options } = this.#options
+    return new KclPresence({
+      kcl,
+      clock,
+      mode: () => this.#coordinator.mode ?? options.leases.mode,
+      session: () => (this.#coordinator.isProved ? this.#coordinator.session : undefined),
+      failed: (what, error) => listener.failed(what, error)
     })
   }
 
@@ -155,6 +175,7 @@ export class FleetMember {
     this.#stopping = signal
     await this.#coordinator.start()
     if (this.#isClosing) return
+    this.#presence?.start()
     await this.#leadership.start()
     if (syncer.isFresh) await this.#leadership.whenLed(signal)
     if (this.#isClosing) return
@@ -238,7 +259,8 @@ export class FleetMember {
     this.#isClosing = true
     const claimsOver = this.#coordinator.stopClaiming(isRestarting ? 'RESTARTING' : 'DRAINING')
     this.#leadership.nudge()
-    await Promise.all([claimsOver, ...this.#loops.map(loop => loop.stop())])
+    // Nothing more is to be given to this worker, by Java leaders either.
+    await Promise.all([claimsOver, this.#presence?.stop(), ...this.#loops.map(loop => loop.stop())])
   }
 
   /**
@@ -248,7 +270,9 @@ export class FleetMember {
   async handOver(maxMs: number, signal: AbortSignal): Promise<void> {
     const { clock } = this.#options
     const untilMs = clock.monotonicMs() + maxMs
-    const isWaiting = (): boolean => this.held().some(({ isRevoked }) => !isRevoked)
+    // A leader of KCL looks for successors once leases are given back.
+    const isLed = (): boolean => this.#coordinator.assigner === undefined
+    const isWaiting = (): boolean => isLed() && this.held().some(({ isRevoked }) => !isRevoked)
     while (isWaiting() && this.#leadership.hasOthers && clock.monotonicMs() < untilMs && !signal.aborted) {
       await clock.sleep(HANDOVER_LOOK_MS, signal)
     }
@@ -258,7 +282,7 @@ export class FleetMember {
   async close(): Promise<void> {
     this.#isClosing = true
     this.#doubt.close()
-    await this.#leadership.stop()
+    await Promise.all([this.#leadership.stop(), this.#presence?.stop()])
     await Promise.all([this.#coordinator.close(), ...this.#loops.map(loop => loop.stop())])
   }
 
@@ -267,6 +291,7 @@ export class FleetMember {
     this.#isClosing = true
     this.#doubt.close()
     void this.#leadership.stop()
+    void this.#presence?.stop()
     for (const loop of this.#loops) void loop.stop()
     this.#coordinator.abandon()
   }

@@ -12,7 +12,9 @@ import { sdkFanOut } from '../kinesis/sdk-fan-out.ts'
 import { type SdkKinesisPort, sdkKinesis } from '../kinesis/sdk-kinesis.ts'
 import type { ControlStore } from '../leases/control-store.ts'
 import { dynamoControlStore } from '../leases/dynamo-control-store.ts'
+import { dynamoKclCoordination } from '../leases/dynamo-kcl-coordination.ts'
 import { dynamoLeaseStore } from '../leases/dynamo-lease-store.ts'
+import type { KclCoordination } from '../leases/kcl-coordination.ts'
 import type { LeaseStore } from '../leases/lease-store.ts'
 import { RequestMeter } from '../metrics/request-meter.ts'
 import type { Clock } from '../runtime/clock.ts'
@@ -29,6 +31,8 @@ export interface WorkerPorts {
   readonly store: LeaseStore
   /** With one given, the heartbeat lives in the main thread. */
   readonly control: ControlStore
+  /** Used in mixed mode only. Without one, beside a store that was given, Java workers are taken for those of KCL 2.x. */
+  readonly kcl?: KclCoordination | undefined
 }
 
 /** The ports as a worker uses them. `close` lets go of what was made here. */
@@ -40,6 +44,7 @@ export interface OpenPorts {
   readonly expectShards: (count: number) => void
   readonly store: LeaseStore
   readonly control: ControlStore
+  readonly kcl?: KclCoordination | undefined
   /** Counts the requests of all of them. Absent: nobody wants metrics. */
   readonly requests: RequestMeter | undefined
   readonly makeHeartbeat: (listener: HeartbeatListener) => Heartbeat
@@ -89,6 +94,8 @@ export function openPorts(options: ResolvedOptions, context: PortContext, given:
   const givenControl = given.control ?? options.leases.controlStore ?? given.store?.control
   const control = givenControl ?? closedLater(controlStoreOf(options, counting))
   const inThread = givenControl === undefined && options.leases.heartbeat === 'thread'
+  const hasOwnTable = given.store === undefined && options.leases.store === undefined
+  const kcl = given.kcl ?? (hasOwnTable ? closedLater(kclCoordinationOf(options, counting)) : undefined)
   const described = (answer: StreamDescription): void => {
     if (requests) requests.isOnDemand = answer.isOnDemand
   }
@@ -98,6 +105,7 @@ export function openPorts(options: ResolvedOptions, context: PortContext, given:
     fanOut: requests && fanOut ? countedFanOut(fanOut, { clock, told: requests.note }) : fanOut,
     store,
     control,
+    kcl,
     requests,
     makeHeartbeat: listener => {
       if (!inThread) return new LocalHeartbeat({ store: control, ...context, listener })
@@ -140,6 +148,18 @@ function controlStoreOf(options: ResolvedOptions, { clock, settings, requests }:
     ...(dynamodb && { client: dynamodb }),
     clock,
     logger,
+    requestTimeoutMs: requestTimeoutMs(settings),
+    called: requests?.note
+  })
+}
+
+function kclCoordinationOf(options: ResolvedOptions, { clock, settings, requests }: Counting) {
+  const { applicationName, leases, dynamodb } = options
+  return dynamoKclCoordination({
+    tableName: leases.tableName,
+    applicationName,
+    ...(dynamodb && { client: dynamodb }),
+    clock,
     requestTimeoutMs: requestTimeoutMs(settings),
     called: requests?.note
   })

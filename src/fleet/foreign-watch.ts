@@ -1,0 +1,142 @@
+// What a leader knows of Java workers on its table during one term: which own leases and whether they live, in which mode the
+// fleet is because of them, and whether a leader of theirs assigns the leases. What follows is decided in leases/kcl-rules.ts.
+import type { FleetMode, Member } from '../leases/control-store.ts'
+import type { KclCoordination } from '../leases/kcl-coordination.ts'
+import {
+  doesKclAssign,
+  judgeKcl,
+  KCL_2X,
+  type KclLockWatch,
+  type KclStanding,
+  watchKclLock
+} from '../leases/kcl-rules.ts'
+import { isSession } from '../leases/session-id.ts'
+import { NOTHING_SEEN, observe, type Sightings, unchangedMs } from '../leases/sightings.ts'
+import { isFinished, type Lease } from '../model/lease.ts'
+import type { Clock } from '../runtime/clock.ts'
+import type { FleetSettings } from './fleet-settings.ts'
+
+/** What Java workers are watched with. */
+export interface ForeignWatchOptions {
+  /** How a Java fleet of 3.x is coordinated. Absent: only leases tell of Java workers, as those of 2.x do. */
+  readonly kcl?: KclCoordination | undefined
+  readonly clock: Clock
+  readonly settings: FleetSettings
+  /** The mode that the fleet is in unless there are Java workers. */
+  readonly mode: FleetMode
+}
+
+/** For so long there must have been no foreign worker before a fleet goes back to the mode of its options. */
+const FOREIGN_GONE_MS = 600_000
+/** Mixed mode: how often the leases are read, against their duration. */
+export const FOREIGN_LOOK_SHARE = 1 / 4
+
+/** The Java workers of one lease table, as one leader sees them. */
+export class ForeignWatch {
+  readonly #options: ForeignWatchOptions
+  #mode: FleetMode
+  #leases: readonly Lease[] = []
+  /** How long the leases have not moved. */
+  #sightings: Sightings = NOTHING_SEEN
+  #workers: readonly string[] = []
+  #seenAtMs: number
+  #standing: KclStanding = KCL_2X
+  #lock: KclLockWatch | undefined
+  #lookedAtMs = Number.NEGATIVE_INFINITY
+  /** Dead sessions of ours that Java workers were told of. */
+  #withdrawn: ReadonlySet<string> = new Set()
+
+  constructor(options: ForeignWatchOptions) {
+    this.#options = options
+    this.#mode = options.mode
+    this.#seenAtMs = options.clock.monotonicMs()
+  }
+
+  get mode(): FleetMode {
+    return this.#mode
+  }
+
+  /** Whether a leader of KCL 3.x assigns the leases. */
+  get doesKclAssign(): boolean {
+    return this.#mode === 'mixed' && doesKclAssign(this.#standing, this.#lock)
+  }
+
+  /**
+   * Whether leases are only placed that nobody has: Java workers that have leases are of 3.x, and one of them is to lead
+   * sooner or later. What would be moved now it might move back.
+   */
+  get isInterim(): boolean {
+    return this.#mode === 'mixed' && this.#standing.algorithm === 'leader' && this.#workers.length > 0
+  }
+
+  /** A leader before this one has had the fleet in mixed mode. */
+  inheritMixed(): void {
+    this.#mode = 'mixed'
+  }
+
+  /** Takes note of the leases as they are now, each with who processes it as its owner. Returns new foreign workers, if any. */
+  note(leases: readonly Lease[]): readonly string[] | undefined {
+    const { clock, settings } = this.#options
+    const nowMs = clock.monotonicMs()
+    this.#leases = leases
+    this.#sightings = observe(this.#sightings, leases, nowMs, 2 * settings.durationMs * FOREIGN_LOOK_SHARE)
+    // The rows of finished shards keep their owner in tables of Java workers, whether it lives or not.
+    const unfinished = leases.filter(lease => !isFinished(lease))
+    const owners = unfinished.flatMap(({ owner }) => (owner === undefined || isSession(owner) ? [] : owner))
+    const workers = [...new Set(owners)].sort()
+    const isNews = workers.some(worker => !this.#workers.includes(worker))
+    this.#workers = workers
+    this.#judgeMode()
+    return isNews ? workers : undefined
+  }
+
+  /** Mixed mode: looks how the Java fleet is coordinated, if that is due. Says whether leases are assigned by others now than before. */
+  async look(members: readonly Member[]): Promise<boolean> {
+    const { kcl, clock, settings } = this.#options
+    if (kcl === undefined || this.#mode !== 'mixed') return false
+    if (clock.monotonicMs() - this.#lookedAtMs < settings.durationMs) return false
+    const before = this.doesKclAssign
+    const nowS = clock.epochMs() / 1_000
+    try {
+      const sighting = await kcl.read(nowS)
+      const nowMs = clock.monotonicMs()
+      this.#lookedAtMs = nowMs
+      this.#standing = judgeKcl(sighting)
+      const look = { nowMs, nowS, maxStepMs: 2 * settings.durationMs, hasForeigners: this.#workers.length > 0 }
+      this.#lock = this.#standing.algorithm === 'leader' ? watchKclLock(this.#lock, sighting, look) : undefined
+      await this.#withdrawTheDead(kcl, members)
+    } catch {
+      // What is known stands. The presence of this worker reads the same items and tells of the failure.
+    }
+    this.#judgeMode()
+    return before !== this.doesKclAssign
+  }
+
+  /** Foreign workers that own leases, and whether none of those has moved for a lease duration. */
+  workers(): ReadonlyMap<string, { readonly silent: boolean }> {
+    const { durationMs } = this.#options.settings
+    const isMoving = (worker: string): boolean =>
+      this.#leases.some(lease => lease.owner === worker && unchangedMs(this.#sightings, lease.leaseKey) <= durationMs)
+    return new Map(this.#workers.map(worker => [worker, { silent: !isMoving(worker) }]))
+  }
+
+  /** Leases that Java workers left behind are claimed, and when none has been seen for a while the fleet is on its own again. */
+  #judgeMode(): void {
+    const { clock, mode } = this.#options
+    const nowMs = clock.monotonicMs()
+    if (this.#workers.length > 0 || this.doesKclAssign) {
+      this.#mode = 'mixed'
+      this.#seenAtMs = nowMs
+    } else if (nowMs - this.#seenAtMs >= FOREIGN_GONE_MS) this.#mode = mode
+  }
+
+  /** A dead session would be given leases until its metrics are a minute old. */
+  async #withdrawTheDead(kcl: KclCoordination, members: readonly Member[]): Promise<void> {
+    const { place } = this.#standing
+    if (place === undefined) return
+    const dead = members.flatMap(({ session, dead }) => (dead === undefined ? [] : session))
+    const news = dead.filter(session => !this.#withdrawn.has(session))
+    await Promise.all(news.map(session => kcl.withdraw(session, place)))
+    this.#withdrawn = new Set(dead)
+  }
+}
