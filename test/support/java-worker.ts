@@ -8,84 +8,93 @@ import { type Loop, startLoop } from '../../src/runtime/loop.ts'
 import { shuffled } from '../../src/runtime/random.ts'
 import { STREAM, type World } from './world.ts'
 
-const FAILOVER_MS = 10_000
+/** `failoverTimeMillis` of the Java fleet. */
+export const FAILOVER_MS = 10_000
 const TAKE_EVERY_MS = 2 * (FAILOVER_MS + 25)
 const RENEW_EVERY_MS = FAILOVER_MS / 3 - 25
 const READ_EVERY_MS = 1_000
 
-interface Held {
+export interface Held {
   lease: Lease
   provedAtMs: number
 }
 
 export class JavaWorker {
   readonly name: string
-  readonly #world: World
-  readonly #held = new Map<string, Held>()
+  protected readonly world: World
+  protected readonly held = new Map<string, Held>()
   readonly #seen = new Map<string, { readonly counter: number; readonly atMs: number }>()
   #loops: Loop[] = []
-  #isDead = false
+  protected isDead = false
   #writing: Promise<unknown> = Promise.resolve()
 
   constructor(world: World, name: string) {
-    this.#world = world
+    this.world = world
     this.name = name
   }
 
   /** Shards that it holds and that are not finished. */
   get shardIds(): string[] {
-    return [...this.#held.values()].filter(({ lease }) => !isFinished(lease)).map(({ lease }) => lease.shardId)
+    return [...this.held.values()].filter(({ lease }) => !isFinished(lease)).map(({ lease }) => lease.shardId)
   }
 
   start(): void {
-    const { clock } = this.#world
-    const loop = (run: () => Promise<void>, everyMs: number): Loop =>
-      startLoop({ clock, run, delayMs: () => everyMs, onError: error => this.#failed(error) })
-    this.#loops = [
-      loop(() => this.#take(), TAKE_EVERY_MS),
-      loop(() => this.#renew(), RENEW_EVERY_MS),
-      loop(() => this.#read(), READ_EVERY_MS)
-    ]
+    this.every(TAKE_EVERY_MS, () => this.take())
+    this.every(RENEW_EVERY_MS, () => this.#renew())
+    this.every(READ_EVERY_MS, () => this.read())
   }
 
   /** As SIGKILL, and as a shutdown of KCL, which gives nothing back. */
   kill(): void {
-    this.#isDead = true
+    this.isDead = true
     for (const loop of this.#loops) void loop.stop()
   }
 
+  protected every(ms: number, run: () => Promise<void>): void {
+    const { clock } = this.world
+    this.#loops.push(startLoop({ clock, run, delayMs: () => ms, onError: error => this.#failed(error) }))
+  }
+
   #failed(error: unknown): void {
-    if (!this.#isDead) throw error
+    if (!this.isDead) throw error
   }
 
   /** Writes of one worker follow one another, as those of one lease do in KCL. */
-  #write(key: string, change: (lease: Lease) => Lease): Promise<boolean> {
+  protected write(key: string, change: (lease: Lease) => Lease): Promise<boolean> {
     const turn = this.#writing.then(() => this.#writeNow(key, change))
     this.#writing = turn
     return turn
   }
 
   async #writeNow(key: string, change: (lease: Lease) => Lease): Promise<boolean> {
-    const held = this.#held.get(key)
-    if (held === undefined || this.#isDead) return false
-    const sentAtMs = this.#world.clock.monotonicMs()
+    const held = this.held.get(key)
+    if (held === undefined || this.isDead) return false
+    const sentAtMs = this.world.clock.monotonicMs()
     const after = change(held.lease)
-    const outcome = await this.#world.store.replace(held.lease, after)
+    const outcome = await this.world.store.replace(held.lease, after)
     if (outcome.kind === 'written') Object.assign(held, { lease: after, provedAtMs: sentAtMs })
-    else this.#held.delete(key)
+    else if (outcome.current !== undefined && this.isBeingHandedOver(outcome.current, held.lease)) {
+      held.lease = outcome.current
+      return this.#writeNow(key, change)
+    } else this.held.delete(key)
     return outcome.kind === 'written'
   }
 
+  /** Whether a write was refused because a leader has begun a hand-off. KCL 2.x knows none. */
+  protected isBeingHandedOver(_current: Lease, _mine: Lease): boolean {
+    return false
+  }
+
   async #renew(): Promise<void> {
-    const nowMs = this.#world.clock.monotonicMs()
-    for (const [key, { provedAtMs }] of this.#held) {
-      if (nowMs - provedAtMs > FAILOVER_MS) this.#held.delete(key)
-      else await this.#write(key, renewed)
+    const nowMs = this.world.clock.monotonicMs()
+    for (const [key, { provedAtMs }] of this.held) {
+      if (nowMs - provedAtMs > FAILOVER_MS) this.held.delete(key)
+      else await this.write(key, renewed)
     }
   }
 
-  async #take(): Promise<void> {
-    const { store, clock, random } = this.#world
+  protected async take(): Promise<void> {
+    const { store, clock, random } = this.world
     const { leases } = await store.list()
     const nowMs = clock.monotonicMs()
     if (leases.length === 0) return this.#createLeases()
@@ -107,7 +116,7 @@ export class JavaWorker {
     for (const lease of free.length > 0 ? free : this.#toSteal(leases, counts, target, need)) {
       const after = claimed(lease, this.name)
       const outcome = await store.replace(lease, after)
-      if (outcome.kind === 'written') this.#held.set(lease.leaseKey, { lease: after, provedAtMs: clock.monotonicMs() })
+      if (outcome.kind === 'written') this.held.set(lease.leaseKey, { lease: after, provedAtMs: clock.monotonicMs() })
     }
   }
 
@@ -117,23 +126,23 @@ export class JavaWorker {
     const count = Math.min(Math.max(Math.min(need, most - target), need > 1 ? 1 : 0), 1)
     return shuffled(
       leases.filter(({ owner }) => owner === victim),
-      this.#world.random
+      this.world.random
     ).slice(0, count)
   }
 
   async #createLeases(): Promise<void> {
-    for (const { shardId, hashKeyRange } of this.#world.kinesis.shards(STREAM).filter(shard => !isClosed(shard))) {
-      await this.#world.store.create(newLease({ shardId, checkpoint: TRIM_HORIZON, hashKeyRange }))
+    for (const { shardId, hashKeyRange } of this.world.kinesis.shards(STREAM).filter(shard => !isClosed(shard))) {
+      await this.world.store.create(newLease({ shardId, checkpoint: TRIM_HORIZON, hashKeyRange }))
     }
   }
 
-  async #read(): Promise<void> {
-    for (const [key, { lease }] of this.#held) if (!isFinished(lease) && !this.#isDead) await this.#readOne(key)
+  protected async read(): Promise<void> {
+    for (const [key, { lease }] of this.held) if (!isFinished(lease) && !this.isDead) await this.#readOne(key)
   }
 
   async #readOne(key: string): Promise<void> {
-    const { kinesis, store, ledger, clock } = this.#world
-    const held = this.#held.get(key)
+    const { kinesis, store, ledger, clock } = this.world
+    const held = this.held.get(key)
     if (held === undefined) return
     const parents = await Promise.all(held.lease.parentShardIds.map(parent => store.get(parent)))
     if (parents.some(parent => parent !== undefined && !isFinished(parent))) return
@@ -151,13 +160,13 @@ export class JavaWorker {
     if (last !== undefined) {
       const position = { sequenceNumber: last.sequenceNumber, subSequenceNumber: 0 }
       const at = (lease: Lease): Lease => ({ ...renewed(lease), checkpoint: position, ownerSwitchesSinceCheckpoint: 0 })
-      if (!(await this.#write(key, at))) return
+      if (!(await this.write(key, at))) return
     }
     if (answer.nextIterator === undefined) await this.#end(key, shardId)
   }
 
   async #end(key: string, shardId: string): Promise<void> {
-    const { kinesis, store } = this.#world
+    const { kinesis, store } = this.world
     const children = kinesis
       .shards(STREAM)
       .filter(shard => [shard.parentShardId, shard.adjacentParentShardId].includes(shardId))
@@ -167,6 +176,6 @@ export class JavaWorker {
       await store.create(newLease({ shardId: id, checkpoint: TRIM_HORIZON, hashKeyRange, parentShardIds }))
     }
     const childShardIds = children.map(child => child.shardId)
-    await this.#write(key, lease => ({ ...renewed(lease), checkpoint: SHARD_END, childShardIds }))
+    await this.write(key, lease => ({ ...renewed(lease), checkpoint: SHARD_END, childShardIds }))
   }
 }

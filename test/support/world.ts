@@ -15,6 +15,7 @@ import {
 } from '../../src/index.ts'
 import type { ControlStore } from '../../src/leases/control-store.ts'
 import { memoryControlStore } from '../../src/leases/memory-control-store.ts'
+import { type MemoryKclCoordination, memoryKclCoordination } from '../../src/leases/memory-kcl-coordination.ts'
 import type { EachHandler, Handler, HandlerContext } from '../../src/processor/handler-processor.ts'
 import type { Clock } from '../../src/runtime/clock.ts'
 import { type Random, seededRandom } from '../../src/runtime/random.ts'
@@ -71,6 +72,8 @@ export class World {
   readonly kinesis: FakeKinesis
   readonly store: LeaseStore
   readonly control: ControlStore
+  /** What Java workers of KCL 3.x and ours say to each other on the lease table. Nothing, to begin with. */
+  readonly kcl: MemoryKclCoordination
   /** Every write of the lease table that landed. */
   readonly history: LeaseHistory
   readonly ledger = new DeliveryLedger()
@@ -89,6 +92,7 @@ export class World {
     const control = memoryControlStore({ tableName: 'control' })
     this.control = controlLagMs > 0 ? laggingControl(control, this.clock, this.random, controlLagMs) : control
     this.store = listingLagMs > 0 ? laggingStore(store, this.clock, this.random, listingLagMs) : store
+    this.kcl = memoryKclCoordination(store)
     this.latencyMs = latencyMs
     if (shards > 0) this.kinesis.createStream(STREAM, shards)
   }
@@ -224,7 +228,8 @@ export class Member {
       kinesis: this.#gated('kinesis', world.kinesis.port(given.streamName ?? STREAM)),
       fanOut: this.#gated('kinesis', world.kinesis.fanOut(given.streamName ?? STREAM)),
       store: this.#gated('leases', world.store),
-      control: this.#gated('control', world.control)
+      control: this.#gated('control', world.control),
+      kcl: this.#gated('leases', world.kcl)
     })
     this.#listen()
   }
