@@ -90,8 +90,8 @@ export class KclPresence {
       return
     }
     if (clock.monotonicMs() - this.#readAtMs < READ_EVERY_MS) return
-    this.#place = judgeKcl(await kcl.read(clock.epochMs() / 1_000)).place
     this.#readAtMs = clock.monotonicMs()
+    this.#place = judgeKcl(await kcl.read(clock.epochMs() / 1_000)).place
   }
 
   async #withdraw(): Promise<void> {

@@ -62,7 +62,8 @@ export function dynamoKclCoordination(options: DynamoKclCoordinationOptions): Dy
     async publish(session, place, nowS) {
       const { calls } = placeIn(tables, place)
       const command = new PutCommand({ TableName: calls.tableName, Item: metricsItem(session, place, nowS) })
-      await calls.call('PutItem', session, sending => calls.documents.send(command, sending))
+      // Where the table is not there yet, Java workers are about to create it.
+      await unlessMissing(calls.call('PutItem', session, sending => calls.documents.send(command, sending)))
     },
 
     async withdraw(session, place) {

@@ -4,6 +4,7 @@
 import { claimed, isFinished, type Lease, newLease, renewed } from '../../src/model/lease.ts'
 import { isRecordPosition, SHARD_END, TRIM_HORIZON } from '../../src/model/sequence-number.ts'
 import { isClosed } from '../../src/model/shard.ts'
+import { deferred } from '../../src/runtime/deferred.ts'
 import { type Loop, startLoop } from '../../src/runtime/loop.ts'
 import { shuffled } from '../../src/runtime/random.ts'
 import { STREAM, type World } from './world.ts'
@@ -25,6 +26,7 @@ export class JavaWorker {
   protected readonly held = new Map<string, Held>()
   readonly #seen = new Map<string, { readonly counter: number; readonly atMs: number }>()
   #loops: Loop[] = []
+  #pause: ReturnType<typeof deferred> | undefined
   protected isDead = false
   #writing: Promise<unknown> = Promise.resolve()
 
@@ -52,7 +54,26 @@ export class JavaWorker {
 
   protected every(ms: number, run: () => Promise<void>): void {
     const { clock } = this.world
-    this.#loops.push(startLoop({ clock, run, delayMs: () => ms, onError: error => this.#failed(error) }))
+    const gated = async (): Promise<void> => {
+      await this.pass()
+      await run()
+    }
+    this.#loops.push(startLoop({ clock, run: gated, delayMs: () => ms, onError: error => this.#failed(error) }))
+  }
+
+  /** As a long collection of garbage: nothing is done until {@link resume}. */
+  pause(): void {
+    this.#pause ??= deferred()
+  }
+
+  resume(): void {
+    this.#pause?.resolve()
+    this.#pause = undefined
+  }
+
+  /** Resolves when it does not stand still. */
+  protected async pass(): Promise<void> {
+    await this.#pause?.promise
   }
 
   #failed(error: unknown): void {

@@ -38,6 +38,10 @@ export class Kcl3Worker extends JavaWorker {
     return this.world.kcl.items.lock?.owner === this.name && !this.isDead
   }
 
+  get isAlive(): boolean {
+    return !this.isDead
+  }
+
   override start(): void {
     this.every(POLL_EVERY_MS, async () => {
       const { version } = this.world.kcl.items
@@ -125,6 +129,8 @@ export class Kcl3Worker extends JavaWorker {
     }
     const { store, clock, kcl } = this.world
     const { leases } = await store.list()
+    // Whatever it decides after a pause is about what it saw before.
+    await this.pass()
     const nowMs = clock.monotonicMs()
     this.#observe(leases, nowMs)
     const nowS = clock.epochMs() / 1_000
