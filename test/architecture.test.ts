@@ -31,6 +31,7 @@ const PURE_FILES = [
   'fleet/member-watch.ts',
   'leases/dynamo-control-item.ts',
   'leases/dynamo-item.ts',
+  'leases/dynamo-kcl-item.ts',
   'leases/dynamo-order-item.ts',
   'leases/frozen-copy.ts',
   'leases/item-size.ts',

@@ -84,6 +84,11 @@ export function isUnsupported(error: unknown): boolean {
   )
 }
 
+/** Whether the service took the call for a mistake, as it does with a query of an index that is not there or not filled yet. */
+export function isMistake(error: unknown): boolean {
+  return error instanceof Error && error.name === 'ValidationException'
+}
+
 /**
  * The error for a failed call. `about` names the call, the table and the key of the item, such as
  * `GetItem of shardId-000000000000 in table orders`. Errors of ours stay as they are.

@@ -1,6 +1,7 @@
 // The coordination of a Java fleet in DynamoDB: in the lease table itself, and in the tables of KCL 3.0 to 3.4 where there are
 // such. Creates no table, and writes nothing but metrics of our own sessions. Decides nothing and repeats nothing.
 import { DeleteCommand, GetCommand, PutCommand, QueryCommand, ScanCommand } from '@aws-sdk/lib-dynamodb'
+import { isMistake } from '../dynamo/dynamo-errors.ts'
 import { clientOf, type DynamoDBClientOption, type TableCalls, tableCalls } from '../dynamo/dynamo-client.ts'
 import type { CallListener } from '../metrics/request-meter.ts'
 import { ServiceError } from '../model/errors.ts'
@@ -209,13 +210,11 @@ async function unlessMissing<T>(call: Promise<T>): Promise<T | undefined> {
   }
 }
 
-/** An index that is not there, or not filled yet, is a mistake of the caller to DynamoDB. */
 async function unlessNoIndex<T>(call: Promise<T>): Promise<T | undefined> {
   try {
     return await unlessMissing(call)
   } catch (error) {
-    const cause = error instanceof ServiceError ? error.cause : undefined
-    if (cause instanceof Error && cause.name === 'ValidationException') return undefined
+    if (error instanceof ServiceError && isMistake(error.cause)) return undefined
     throw error
   }
 }

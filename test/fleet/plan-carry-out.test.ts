@@ -19,6 +19,7 @@ interface Row {
   readonly held?: readonly HeldFacts[]
   readonly owned?: readonly string[]
   readonly avoid?: readonly string[]
+  readonly assigned?: readonly string[]
   readonly plan: Partial<CarryOutPlan>
 }
 
@@ -28,6 +29,19 @@ const TABLE: readonly Row[] = [
   {
     when: 'there is no mailbox: what is held is kept',
     held: [held('a'), held('b', { adoptedAtEvt: 1 })],
+    plan: { isDone: true }
+  },
+  {
+    when: 'a leader of KCL assigns: what it is known to have assigned is claimed, and nothing is given back',
+    mailbox: { assigner: 'kcl', leases: ['a', 'b'], wait: ['b'] },
+    assigned: ['a', 'c'],
+    held: [held('d'), held('e', { isRevoked: true })],
+    plan: { claim: ['a', 'c'], wait: ['b'], isDone: false }
+  },
+  {
+    when: 'our leader assigns: what a leader of KCL once assigned does not count',
+    mailbox: {},
+    assigned: ['a'],
     plan: { isDone: true }
   },
   { when: 'a lease is listed', mailbox: { leases: ['a', 'b'] }, plan: { claim: ['a', 'b'], isDone: false } },
@@ -123,6 +137,7 @@ describe('planCarryOut', () => {
     it(`${what}${isDone ? ' and is done' : ''} when ${when}`, () => {
       const planned = planCarryOut({
         mailbox: mailbox && aMailbox(mailbox),
+        ...(facts.assigned && { assigned: facts.assigned }),
         held: facts.held ?? [],
         owned: new Set(facts.owned),
         avoid: new Set(facts.avoid)

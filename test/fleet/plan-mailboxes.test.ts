@@ -52,6 +52,22 @@ describe('planMailboxes', () => {
     ])
   })
 
+  it('lists, while a leader of KCL assigns, what the rows name each session for, whatever is planned', () => {
+    const [first, second, third] = someLeases(3, index => (index < 2 ? A : 'java-1'))
+    const named = [
+      ...(first ? [first] : []),
+      ...(second ? [{ ...second, checkpointOwner: 'java-1' }] : []),
+      ...(third ? [{ ...third, checkpointOwner: A }] : [])
+    ]
+    const assignments = new Map([[S0, { to: B, sinceMs: 1 }]])
+    const members = [aMember('a', { evt: 3 }), aMember('b')]
+    const kcl = { mode: 'mixed', assigner: 'kcl' } as const
+    const ofA = content(A, { ...kcl, leases: [S0, S1], wait: [S1], evt: 3 })
+    expect(plan({ named, assignments, members, mode: 'mixed' }).contents).to.deep.equal([ofA, content(B, kcl)])
+    const before = inForce(ofA, content(B, { mode: 'mixed' }))
+    expect(plan({ named, members, inForce: before }).changed, 'B did not know').to.deep.equal([content(B, kcl)])
+  })
+
   it('has a lease that moves with both at first, and tells when it leaves its owner', () => {
     const leases = someLeases(1, () => A)
     const at = (sinceMs: number): MailboxPlan =>

@@ -37,6 +37,25 @@ describe('judgeClaim', () => {
     expect(judge('me/0')).to.deep.equal({ kind: 'owned', by: 'me/0' })
   })
 
+  it('lets a lease be claimed while a leader of KCL assigns if the row names this session, and none otherwise', () => {
+    const mailbox = { assigner: 'kcl', dead: ['b/1'], steal: [leaseKey] } as const
+    expect(judge('me/1', mailbox)).to.deep.equal({ kind: 'claim', why: 'assigned' })
+    expect(judge(undefined, mailbox)).to.deep.equal({ kind: 'owned', by: 'nobody' })
+    expect(judge('b/1', mailbox)).to.deep.equal({ kind: 'owned', by: 'b/1' })
+  })
+
+  it('goes by who processes a lease that is being handed over, whoever assigns', () => {
+    const handedOver = (owner: string, checkpointOwner: string, mailbox: Partial<Mailbox> = {}) =>
+      judgeClaim(aLease({ owner, checkpointOwner }), 'me/1', aMailbox(mailbox))
+    const others = { kind: 'owned', by: 'java' }
+    for (const assigner of [{}, { assigner: 'kcl' }] as const) {
+      expect(handedOver('me/1', 'java', assigner)).to.deep.equal(others)
+    }
+    expect(handedOver('java', 'me/1'), 'ours to hand over, not to claim').to.deep.equal(others)
+    expect(handedOver('java', 'b/1', { dead: ['b/1'] })).to.deep.equal({ kind: 'claim', why: 'dead' })
+    expect(handedOver('b/1', 'java', { dead: ['b/1'] })).to.deep.equal(others)
+  })
+
   it('lets nobody claim a finished shard, or a lease that is not there', () => {
     const done = finished(aLease({ owner: 'me/1' }), [])
     for (const lease of [undefined, done, { ...done, owner: 'me/1' }, { ...done, owner: 'b/1' }]) {

@@ -18,6 +18,12 @@ describe('judgeRefusal', () => {
     ['it is ours, and where it was', before, 'lost'],
     ['it is ours, and behind', { ...before, counter: 6 }, 'lost'],
     ['somebody lost it and it is ours again, further on', claimed(claimed(before, 'other'), 'me'), 'lost'],
+    ['a leader of KCL has begun a hand-off', { ...before, owner: 'java', checkpointOwner: 'me' }, 'ours'],
+    ['our renewal landed, then a hand-off began', { ...renewed(before), owner: 'java', checkpointOwner: 'me' }, 'ours'],
+    ['it is handed over, further on', { ...renewed(renewed(before)), owner: 'java', checkpointOwner: 'me' }, 'lost'],
+    ['it is to be ours, and somebody else has it', { ...renewed(before), checkpointOwner: 'java' }, 'lost'],
+    ['a leader of KCL has assigned it to somebody else', { ...renewed(before), owner: 'java' }, 'lost'],
+    ['a leader of KCL has assigned it to us again', renewed(before), 'ours'],
     ['the row is gone', undefined, 'gone']
   ]
   for (const [what, current, kind] of table) {

@@ -22,6 +22,8 @@ export interface TenureWorld {
   readonly store: FlakyStore
   readonly tenure: Tenure
   readonly ends: { how: TenureEnd; because: string }[]
+  /** The owners that the lease is to be handed over to, each time that is told. */
+  readonly handedOver: (string | undefined)[]
   row(): Promise<Lease | undefined>
 }
 
@@ -43,6 +45,7 @@ async function aWorld(leaseValidMs: number, faults: readonly Fault[]): Promise<T
   const lease = claimed(aLease(), 'me')
   await table.create(lease)
   const ends: TenureWorld['ends'] = []
+  const handedOver: TenureWorld['handedOver'] = []
   const tenure = new Tenure(lease, clock.monotonicMs(), {
     store,
     session: 'me',
@@ -50,9 +53,10 @@ async function aWorld(leaseValidMs: number, faults: readonly Fault[]): Promise<T
     random: seededRandom(1),
     proof: heart.proof,
     leaseValidMs: () => leaseValidMs,
+    handedOver: over => handedOver.push(over.lease.owner),
     ended: (_, how, because) => ends.push({ how, because })
   })
-  return { clock, heart, table, store, tenure, ends, row: () => table.get(KEY) }
+  return { clock, heart, table, store, tenure, ends, handedOver, row: () => table.get(KEY) }
 }
 
 /** Another session claims the lease, whatever the row says. */

@@ -1,10 +1,13 @@
 import { expect } from 'chai'
 import {
+  actualOwner,
+  asProcessed,
   beginningOf,
   checkpointed,
   checkpointedAndReleased,
   claimed,
   finished,
+  givenBack,
   isFinished,
   type Lease,
   newLease,
@@ -31,6 +34,7 @@ describe('the copies of a lease', () => {
     ['checkpointed', lease => checkpointed(lease, aPosition(9))],
     ['prepared', lease => prepared(lease, pendingCheckpoint)],
     ['released', released],
+    ['givenBack', givenBack],
     ['checkpointedAndReleased', lease => checkpointedAndReleased(lease, aPosition(9))],
     ['finished', lease => finished(lease, ['child'])]
   ]
@@ -144,5 +148,22 @@ describe('finished', () => {
     expect(lease).to.not.have.any.keys('owner', 'pendingCheckpoint')
     expect(isFinished(lease)).to.equal(true)
     expect(isFinished(held)).to.equal(false)
+  })
+})
+
+describe('actualOwner, asProcessed and givenBack', () => {
+  const handedOver = { ...held, owner: 'java', checkpointOwner: 'a' }
+
+  it('go by who processes a lease that is being handed over', () => {
+    expect([actualOwner(held), actualOwner(handedOver), actualOwner(aLease())]).to.deep.equal(['a', 'a', undefined])
+    expect(asProcessed(handedOver)).to.deep.equal(held)
+    expect(asProcessed(held)).to.equal(held)
+  })
+
+  it('give it to the owner that is next, and any other to nobody', () => {
+    expect(givenBack(held)).to.deep.equal(released(held))
+    expect(givenBack(handedOver)).to.deep.equal({ ...released(held), owner: 'java' })
+    expect(givenBack({ ...held, checkpointOwner: 'a' })).to.deep.equal(released(held))
+    expect(finished(handedOver, [])).to.deep.include({ owner: 'java', counter: 9 })
   })
 })
