@@ -1,8 +1,8 @@
 // The coordination of a Java fleet in DynamoDB: in the lease table itself, and in the tables of KCL 3.0 to 3.4 where there are
 // such. Creates no table, and writes nothing but metrics of our own sessions. Decides nothing and repeats nothing.
 import { DeleteCommand, GetCommand, PutCommand, QueryCommand, ScanCommand } from '@aws-sdk/lib-dynamodb'
-import { isMistake } from '../dynamo/dynamo-errors.ts'
 import { clientOf, type DynamoDBClientOption, type TableCalls, tableCalls } from '../dynamo/dynamo-client.ts'
+import { isMistake } from '../dynamo/dynamo-errors.ts'
 import type { CallListener } from '../metrics/request-meter.ts'
 import { ServiceError } from '../model/errors.ts'
 import type { Clock } from '../runtime/clock.ts'
