@@ -55,6 +55,7 @@ const ATTRIBUTES_OF: Readonly<Record<LeaseField, (lease: Lease) => Attributes>> 
     return { startingHashKey: kept?.start.toString(), endingHashKey: kept?.end.toString() }
   },
   checkpointOwner: ({ checkpointOwner }) => ({ checkpointOwner }),
+  throughputKBps: ({ throughputKBps }) => ({ throughputKBps }),
   stream: ({ stream }) => ({ millraceStreamArn: stream?.streamArn, millraceStreamEpoch: stream?.creationEpoch }),
   startTimestampMs: ({ startTimestampMs }) => ({ millraceStartTimestamp: startTimestampMs }),
   beganAtMs: ({ beganAtMs }) => ({ millraceBeganAt: beganAtMs })
@@ -139,6 +140,8 @@ export function parseItem(item: Readonly<Record<string, unknown>>): ParsedItem {
 function readOptional(reader: AttributeReader): Omit<Lease, 'leaseKey' | 'shardId' | 'counter' | 'checkpoint'> {
   const owner = reader.read('leaseOwner', TEXT)
   const checkpointOwner = reader.read('checkpointOwner', TEXT)
+  // What others have measured must not make a lease unreadable.
+  const throughputKBps = NUMBER.parse(reader.value('throughputKBps'))
   const startTimestampMs = reader.read('millraceStartTimestamp', NUMBER)
   const beganAtMs = reader.read('millraceBeganAt', NUMBER)
   const pendingCheckpoint = readPendingCheckpoint(reader)
@@ -150,6 +153,7 @@ function readOptional(reader: AttributeReader): Omit<Lease, 'leaseKey' | 'shardI
     childShardIds: asIdSet(reader.read('childShardIds', ID_SET) ?? []),
     ...(owner !== undefined && { owner }),
     ...(checkpointOwner !== undefined && { checkpointOwner }),
+    ...(throughputKBps !== undefined && { throughputKBps }),
     ...(startTimestampMs !== undefined && { startTimestampMs }),
     ...(beganAtMs !== undefined && { beganAtMs }),
     ...(pendingCheckpoint !== undefined && { pendingCheckpoint }),

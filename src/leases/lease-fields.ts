@@ -16,6 +16,7 @@ const FIELDS: Readonly<Record<LeaseField, true>> = {
   childShardIds: true,
   hashKeyRange: true,
   checkpointOwner: true,
+  throughputKBps: true,
   stream: true,
   startTimestampMs: true,
   beganAtMs: true

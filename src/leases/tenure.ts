@@ -19,6 +19,7 @@ import type { Random } from '../runtime/random.ts'
 import type { LeaseStore } from './lease-store.ts'
 import { judgeRefusal } from './plan-renewals.ts'
 import type { SessionProof } from './session-proof.ts'
+import { ThroughputMeter } from './throughput-meter.ts'
 
 /** How a tenure ended: the lease was given back, its shard finished, somebody else has it, or its row was deleted. */
 export type TenureEnd = 'released' | 'finished' | 'lost' | 'gone'
@@ -55,6 +56,7 @@ export class Tenure {
   readonly fencingToken: number
   readonly #context: TenureContext
   readonly #over = new AbortController()
+  readonly #throughput: ThroughputMeter
   #lease: Lease
   #provedAtMs: number
   #end: { how: TenureEnd; because: string } | undefined
@@ -71,6 +73,7 @@ export class Tenure {
     this.#lease = lease
     this.#provedAtMs = provedAtMs
     this.#context = context
+    this.#throughput = new ThroughputMeter(context.clock)
     this.#unwatch = context.proof.watch(() => this.#lapse.abort())
     if (!context.proof.isProved()) this.#lapse.abort()
   }
@@ -128,6 +131,11 @@ export class Tenure {
     return isNews
   }
 
+  /** Notes that so many bytes of the shard were read. */
+  noteRead(bytes: number): void {
+    this.#throughput.note(bytes)
+  }
+
   /** Shows a sign of life. @throws LeaseLostError */
   async renew(): Promise<void> {
     await this.#write(lease => renewed(lease))
@@ -178,12 +186,14 @@ export class Tenure {
       this.#endIfExpired()
       if (this.#end !== undefined) throw this.#lostError()
       const before = this.#lease
-      const after = change(before)
-      if (after === undefined) break
+      const changed = change(before)
+      if (changed === undefined) break
+      const after = this.#measured(changed)
       const sentAtMs = clock.monotonicMs()
       try {
         const outcome = await store.replace(before, after)
         if (outcome.kind === 'written') {
+          if (after !== changed) this.#throughput.stored()
           this.#lease = after
           this.#provedAtMs = sentAtMs
           break
@@ -207,6 +217,13 @@ export class Tenure {
       }
     }
     if (end !== undefined) this.#finishAs(end, end)
+  }
+
+  /** Mixed mode: the lease with what is read of its shard, if it is time to say so. Goes along with what is written anyhow. */
+  #measured(lease: Lease): Lease {
+    if (!Number.isFinite(this.#context.leaseValidMs())) return lease
+    const throughputKBps = this.#throughput.measure(lease.throughputKBps)
+    return throughputKBps === undefined ? lease : { ...lease, throughputKBps }
   }
 
   #leaseRemainingMs(): number {

@@ -43,6 +43,8 @@ export interface Lease {
   readonly hashKeyRange?: HashKeyRange
   /** KCL 3.x: the worker that still processes while `owner` already names the next one. */
   readonly checkpointOwner?: string
+  /** KCL 3.x: how much is read of the shard, in kilobytes per second. Absent: nobody has measured it. */
+  readonly throughputKBps?: number
   /** Which stream the lease was created for. Absent in rows that KCL created. */
   readonly stream?: StreamIdentity
   /** Epoch milliseconds from which to read while the checkpoint is LATEST or AT_TIMESTAMP. */

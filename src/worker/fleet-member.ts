@@ -249,9 +249,10 @@ export class FleetMember {
   }
 
   /** Notes what was read of a shard. */
-  read(leaseKey: string, bytes: number): void {
+  read(tenure: Tenure, bytes: number): void {
     this.#doubt.clear()
-    if (this.#options.options.leases.balance === 'weight') this.#loads.note(leaseKey, bytes)
+    tenure.noteRead(bytes)
+    if (this.#options.options.leases.balance === 'weight') this.#loads.note(tenure.leaseKey, bytes)
   }
 
   /** Claims nothing any more. Resolves when no claim, and no comparison of shards, is under way. */

@@ -352,7 +352,7 @@ export class Worker extends Observable {
     return {
       ...events,
       read: report => {
-        this.#member.read(tenure.leaseKey, report.bytes)
+        this.#member.read(tenure, report.bytes)
         events.read(report)
       },
       failed: failure => {

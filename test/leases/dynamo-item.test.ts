@@ -136,6 +136,7 @@ describe('parseItem', () => {
         shardId: KEY,
         owner: 'next',
         checkpointOwner: 'previous',
+        throughputKBps: 12.482913,
         counter: 7,
         ownerSwitchesSinceCheckpoint: 1,
         checkpoint: { sequenceNumber: 'SHARD_END', subSequenceNumber: 0 },

@@ -31,6 +31,7 @@ const full: Lease = {
   childShardIds: ['shardId-000000000003'],
   hashKeyRange: FULL_HASH_KEY_RANGE,
   checkpointOwner: 'worker-2/1',
+  throughputKBps: 12.5,
   stream: { streamArn: 'arn', creationEpoch: 1_700_000_000 },
   startTimestampMs: 1_700_000_000_123,
   beganAtMs: 1_600_000_000_000
@@ -184,6 +185,7 @@ describe("dynamoLeaseStore, in DynamoDB's types", () => {
         startingHashKey: { S: '0' },
         endingHashKey: { S: '340282366920938463463374607431768211455' },
         checkpointOwner: { S: 'worker-2/1' },
+        throughputKBps: { N: '12.5' },
         millraceStreamArn: { S: 'arn' },
         millraceStreamEpoch: { N: '1700000000' },
         millraceStartTimestamp: { N: '1700000000123' },
@@ -366,7 +368,7 @@ describe('dynamoLeaseStore, refused', () => {
 
   it('takes a row with numbers beyond 2^53 from the refusal', async () => {
     const { client } = stubDynamo(() => {
-      throw new RefusedByDynamo({ ...stored(toItem(held)), throughputKBps: { N: '12345678901234567890.25' } })
+      throw new RefusedByDynamo({ ...stored(toItem(held)), somebodyElses: { N: '12345678901234567890.25' } })
     })
     expect(await storeOn(client).create(bare)).to.deep.equal({ kind: 'refused', current: held })
   })

@@ -17,6 +17,7 @@ const full = (): Lease => ({
   childShardIds: ['c', 'd'],
   hashKeyRange: { ...FULL_HASH_KEY_RANGE },
   checkpointOwner: 'worker-2/1',
+  throughputKBps: 12.5,
   stream: { streamArn: 'arn', creationEpoch: 1 },
   startTimestampMs: 1,
   beganAtMs: 2

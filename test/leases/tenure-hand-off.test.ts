@@ -4,7 +4,7 @@ import { LeaseLostError } from '../../src/model/errors.ts'
 import { claimed, finished, type Lease, released } from '../../src/model/lease.ts'
 import { aPosition } from '../support/builders.ts'
 import type { Fault } from '../support/flaky-store.ts'
-import { aMixedTenure, LEASE_MS, outcomeOf, stolen, type TenureWorld } from './tenure-world.ts'
+import { aMixedTenure, aTenure, LEASE_MS, outcomeOf, stolen, type TenureWorld } from './tenure-world.ts'
 
 const LOST: Fault = { kind: 'lost-answer', afterMs: 500 }
 
@@ -109,6 +109,23 @@ describe('a Tenure that is handed over', () => {
     const row = await stolen(world.table, 'java-1')
     await world.table.replace(row, { ...row, owner: 'me', checkpointOwner: 'java-1' })
     expect(await outcomeOf(world.clock, world.tenure.renew())).to.be.instanceOf(LeaseLostError)
+  })
+
+  it('says how much is read of the shard with what is written anyhow, as Java leaders balance by that', async () => {
+    const world = await aMixedTenure()
+    world.tenure.noteRead(50 * 1_024)
+    await world.clock.advance(5_000)
+    await world.tenure.checkpoint(aPosition(1))
+    expect(await world.row()).to.include({ throughputKBps: 10 })
+    await world.tenure.checkpoint(aPosition(2))
+    await world.clock.advance(5_000)
+    await world.tenure.renew()
+    expect(await world.row()).to.include({ throughputKBps: 5 })
+    const solo = await aTenure()
+    solo.tenure.noteRead(50 * 1_024)
+    await solo.clock.advance(5_000)
+    await solo.tenure.checkpoint(aPosition(1))
+    expect(await solo.row(), 'in solo mode nobody reads it').to.not.have.property('throughputKBps')
   })
 
   it('runs out as any other that is not written to', async () => {

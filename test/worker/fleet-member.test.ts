@@ -14,6 +14,11 @@ async function expectNothingLeft(world: FleetMemberWorld, ...members: readonly T
   expect(members.flatMap(({ member }) => member.held())).to.deep.equal([])
 }
 
+function tenureOf(a: TestMember, number: number): Tenure {
+  const held = a.member.held().find(({ leaseKey }) => leaseKey === shardId(number))
+  return held ?? expect.fail(`${number} is not held`)
+}
+
 describe('FleetMember', () => {
   describe('in an application that begins', () => {
     it('has created the leases before start resolves, and before anything later can be read', async () => {
@@ -231,7 +236,7 @@ describe('FleetMember', () => {
       const a = await world.started('a', { balance: 'weight' })
       await world.clock.advance(durationMs)
       const reports = (): number => a.control.calls.filter(({ name }) => name === 'reportLoads').length
-      a.member.read(shardId(0), 1_024 * 600)
+      a.member.read(tenureOf(a, 0), 1_024 * 600)
       await world.clock.advance(66_000 - durationMs)
       expect(reports()).to.equal(1)
       const loads = await world.control.loads()
@@ -248,7 +253,8 @@ describe('FleetMember', () => {
     it('reports nothing otherwise', async () => {
       const world = new FleetMemberWorld(2)
       const a = await world.started('a')
-      a.member.read(shardId(0), 1_024)
+      await world.clock.advance(durationMs)
+      a.member.read(tenureOf(a, 0), 1_024)
       await world.clock.advance(600_000)
       expect(a.control.calls.some(({ name }) => name === 'reportLoads' || name === 'loads')).to.equal(false)
     })
