@@ -11,6 +11,7 @@ const full = aMailbox(SESSION, {
   ver: 7,
   term: 3,
   mode: 'mixed',
+  assigner: 'kcl',
   evt: 11,
   leases: ['shardId-000000000001', 'shardId-000000000002', 'shardId-000000000003'],
   wait: ['shardId-000000000002'],

@@ -4,6 +4,7 @@ import { fleetSettings } from '../../src/fleet/fleet-settings.ts'
 import { LeaseCoordinator, type MemberOptions } from '../../src/fleet/lease-coordinator.ts'
 import { LocalHeartbeat } from '../../src/fleet/local-heartbeat.ts'
 import type { Mailbox, Member, SessionState } from '../../src/leases/control-store.ts'
+import { memoryKclCoordination } from '../../src/leases/memory-kcl-coordination.ts'
 import { memoryLeaseStore } from '../../src/leases/memory-lease-store.ts'
 import type { Tenure } from '../../src/leases/tenure.ts'
 import type { Lease } from '../../src/model/lease.ts'
@@ -41,6 +42,7 @@ export interface Wish {
   readonly dead?: readonly string[]
   readonly steal?: readonly number[]
   readonly mode?: Mailbox['mode']
+  readonly assigner?: 'kcl'
   readonly evt?: number
 }
 
@@ -48,6 +50,8 @@ export class CoordinatorWorld {
   readonly clock = new VirtualClock()
   readonly table = memoryLeaseStore()
   readonly control = this.table.control
+  /** What leaders of KCL have assigned. Has no index to begin with. */
+  readonly kcl = memoryKclCoordination(this.table)
   isLeaderSuspect = false
   #seed = 1
 
@@ -76,6 +80,7 @@ export class CoordinatorWorld {
       ...ports,
       store,
       control,
+      kcl: this.kcl,
       makeHeartbeat: listener => new LocalHeartbeat({ ...ports, store: control, listener }),
       member: { workerId, generation: 1, capacity: 1, maxLeases: Number.POSITIVE_INFINITY, ...member },
       serviceTimeMs: () => clock.epochMs(),
@@ -134,9 +139,10 @@ export class CoordinatorWorld {
   /** Writes the next mailbox of a worker's session. */
   async post(worker: TestWorker, wish: Wish): Promise<Mailbox> {
     const session = worker.session()
-    const { leases, wait = [], dead = [], steal = [], mode = 'solo', evt = 0 } = wish
+    const { leases, wait = [], dead = [], steal = [], mode = 'solo', assigner, evt = 0 } = wish
     const mailbox = {
       ...{ session, ver: ((await this.control.mailbox(session))?.ver ?? 0) + 1, term: 1, mode, evt, dead },
+      ...(assigner && { assigner }),
       ...{ leases: leases.map(shardId), wait: wait.map(shardId), steal: steal.map(shardId) }
     }
     expect(await this.control.post(mailbox)).to.equal(true)

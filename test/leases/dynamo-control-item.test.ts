@@ -220,6 +220,13 @@ describe('mailboxWritesOf', () => {
     expect(read(parseMailbox(itemOf(head)))).to.deep.equal({ mailbox, parts: 0 })
   })
 
+  it('says that a leader of KCL assigns, and nothing where ours does', () => {
+    const led: Mailbox = { ...mailbox, assigner: 'kcl' }
+    const { head } = mailboxWritesOf(led, 1_000)
+    expect(head.attributes).to.include({ asg: 'kcl' })
+    expect(read(parseMailbox(itemOf(head)))).to.deep.equal({ mailbox: led, parts: 0 })
+  })
+
   it('leaves out empty lists', () => {
     const empty: Mailbox = { ...mailbox, leases: [], wait: [], dead: [], steal: [] }
     const { head } = mailboxWritesOf(empty, 0)

@@ -8,7 +8,7 @@ import { Kcl3Worker } from '../support/kcl3-worker.ts'
 import { seeds } from '../support/seeds.ts'
 import { STREAM, World } from '../support/world.ts'
 
-const SEEDS = 2
+const SEEDS = 1
 /** Java notices that counters stand still, and assigns. Milliseconds. */
 const JAVA_FAILOVER_MS = 60_000
 /** The lock shows no sign of life, and ours assigns. Milliseconds. */
@@ -76,7 +76,7 @@ describe('a lease table that is shared with Java KCL 3.x', () => {
       await untilSo(world, () => held() === 8, VACANCY_MS, 'all is held again')
       expect(other.shardIds, `SEED=${seed}: nothing is taken from a Java worker that lives`).to.have.length(2)
       await untilSo(world, () => other.isLeading, 240_000, 'the other Java worker leads')
-      await world.load(120_000, { everyMs: 1_000 })
+      await world.load(120_000, { everyMs: 2_000 })
       await expectQuiet(world, javas)
       await expectSafe(world, { mayStray: true })
     }
@@ -102,7 +102,7 @@ describe('a lease table that is shared with Java KCL 3.x', () => {
         if (shard !== undefined) world.kinesis.split(STREAM, shard)
         await world.load(20_000)
       }
-      await world.load(200_000, { everyMs: 1_000 })
+      await world.load(150_000, { everyMs: 2_000 })
       const parents = (await world.store.list({ consistent: true })).leases.filter(isFinished)
       expect(
         parents.every(({ childShardIds }) => childShardIds.length === 2),
@@ -143,19 +143,19 @@ describe('a fleet of KCL 2.x that becomes one of 3.x', () => {
       await world.load(60_000, { everyMs: 1_000 })
       const ours = world.makeWorker(MIXED)
       void ours.worker.start()
-      await world.load(200_000, { everyMs: 1_000 })
+      await world.load(150_000, { everyMs: 2_000 })
       expect(sharesOf(javas, [ours]), `SEED=${seed}: as 2.x`).to.deep.equal([2, 2, 2])
       const { items } = world.kcl
       expect(items.published['lease-table'].size, `SEED=${seed}: nothing but leases is written`).to.equal(0)
 
       items.version = 'UPGRADE_FROM_2X'
-      await world.load(130_000, { everyMs: 1_000 })
+      await world.load(130_000, { everyMs: 2_000 })
       expect([...items.published['lease-table'].keys()].sort(), `SEED=${seed}: all are ready`).to.deep.equal(
         ['java-1', 'java-2', sessionOf(ours)].sort()
       )
       const before = world.history.claims().length
       Object.assign(items, { version: '3X_WITH_ROLLBACK', hasIndex: true })
-      await world.load(200_000, { everyMs: 1_000 })
+      await world.load(150_000, { everyMs: 2_000 })
       expect(
         javas.filter(({ isLeading }) => isLeading),
         `SEED=${seed}: a Java leader`
@@ -164,7 +164,7 @@ describe('a fleet of KCL 2.x that becomes one of 3.x', () => {
       await expectQuiet(world, javas)
 
       Object.assign(items, { version: '2X', hasIndex: false })
-      await world.load(200_000, { everyMs: 1_000 })
+      await world.load(150_000, { everyMs: 2_000 })
       expect(sharesOf(javas, [ours]), `SEED=${seed}: rolled back`).to.deep.equal([2, 2, 2])
       expect(items.published['lease-table'].has(sessionOf(ours)), `SEED=${seed}: its metrics are gone`).to.equal(false)
       await expectQuiet(world, [])

@@ -47,10 +47,10 @@ export async function aKcl3Fleet(options: Kcl3FleetOptions): Promise<Kcl3Fleet> 
     java.start()
     await world.load(5_000)
   }
-  await world.load(55_000)
+  await world.load(30_000, { everyMs: 1_000 })
   const ours = Array.from({ length: ourCount }, () => world.makeWorker({ ...MIXED, ...worker }))
   for (const member of ours) void member.worker.start()
-  await world.load(200_000, { everyMs: 1_000 })
+  await world.load(140_000, { everyMs: 2_000 })
   return { world, javas, ours }
 }
 
@@ -62,13 +62,13 @@ export function sharesOf(javas: readonly Kcl3Worker[], ours: readonly Member[]):
   ].sort((a, b) => a - b)
 }
 
-/** Nobody takes anything from anybody for five minutes, and no Java leader decides anything. */
+/** Nobody takes anything from anybody for two minutes, in which a Java leader balances twice, and it decides nothing. */
 export async function expectQuiet(world: World, javas: readonly Kcl3Worker[]): Promise<void> {
   const decisions = (): string[] => javas.flatMap(java => java.decisions)
   const [claims, decided] = [world.history.claims().length, decisions().length]
-  await world.load(300_000, { everyMs: 5_000 })
-  expect(world.history.claims().slice(claims), `SEED=${world.seed}: moves in five quiet minutes`).to.deep.equal([])
-  expect(decisions().slice(decided), `SEED=${world.seed}: decisions in five quiet minutes`).to.deep.equal([])
+  await world.load(130_000, { everyMs: 5_000 })
+  expect(world.history.claims().slice(claims), `SEED=${world.seed}: moves in two quiet minutes`).to.deep.equal([])
+  expect(decisions().slice(decided), `SEED=${world.seed}: decisions in two quiet minutes`).to.deep.equal([])
 }
 
 /** Moves time on, under load, until it is so. Returns how long that took in milliseconds. */
