@@ -2,10 +2,13 @@
 // all in one of them. A gate before the emulators refuses what a policy does not allow.
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { DynamoDBClient } from '@aws-sdk/client-dynamodb'
 import { KinesisClient } from '@aws-sdk/client-kinesis'
+import { DeleteCommand, DynamoDBDocumentClient, GetCommand, PutCommand } from '@aws-sdk/lib-dynamodb'
 import { expect } from 'chai'
 import { openFleet } from '../../src/operate/fleet.ts'
 import { silentLogger } from '../../src/runtime/logger.ts'
+import type { LeaseOptions } from '../../src/worker/lease-options.ts'
 import { Worker } from '../../src/worker/worker.ts'
 import { callsMade } from '../support/calls-made.ts'
 import { emulatorAt, sharedDynalite, sharedKinesalite } from '../support/emulators.ts'
@@ -99,21 +102,25 @@ describe('a role that is allowed what its policy says and nothing else', functio
     const calls = (): string[] => [...new Set(opened.flatMap(gate => gate.calls.map(({ action }) => action)))]
     const refused = (): string[] =>
       opened.flatMap(gate => gate.calls.filter(({ isAllowed }) => !isAllowed).map(({ action }) => action))
-    return { clients: { kinesis: configs[0] ?? {}, dynamodb: configs[1] ?? {} }, calls, refused }
+    const resources = (): (string | undefined)[] => opened.flatMap(gate => gate.calls.map(({ resource }) => resource))
+    return { resources, clients: { kinesis: configs[0] ?? {}, dynamodb: configs[1] ?? {} }, calls, refused }
   }
 
-  async function started(role: Awaited<ReturnType<typeof as>>) {
+  async function started(role: Awaited<ReturnType<typeof as>>, leases: LeaseOptions = {}) {
     let processed = 0
     const worker = new Worker({
       ...{ streamName, applicationName, startAt: 'TRIM_HORIZON', logger: silentLogger, ...role.clients },
+      leases,
       handler: records => {
         processed += records.length
       }
     })
     const problems: string[] = []
+    const sessions: string[] = []
     worker.on('error', ({ error }) => problems.push(error.message))
+    worker.on('session:began', ({ session }) => sessions.push(session))
     await worker.start()
-    return { worker, problems, processed: () => processed }
+    return { worker, problems, sessions, processed: () => processed }
   }
 
   it('makes tables, with the policy for that', async () => {
@@ -163,6 +170,28 @@ describe('a role that is allowed what its policy says and nothing else', functio
     )
     // Rows are deleted minutes after their shards are finished.
     expect([...used, 'dynamodb:DeleteItem'].sort()).to.deep.equal([...new Set(actionsOf('worker'))].sort())
+  })
+
+  it('appears in a Java fleet of 3.x on its table, with the policies for that', async () => {
+    const role = await as(ofApplication('worker', 'mixed-fleet'))
+    const java = DynamoDBDocumentClient.from(new DynamoDBClient((await sharedDynalite()).clientConfig()))
+    const item = async (leaseKey: string) =>
+      (await java.send(new GetCommand({ TableName: applicationName, Key: { leaseKey } }))).Item
+    const put = (Item: Record<string, unknown>) => java.send(new PutCommand({ TableName: applicationName, Item }))
+    await put({ leaseKey: 'Migration3.0', cv: 'CLIENT_VERSION_3X' })
+    await put({ leaseKey: 'Leader', ownerName: 'java-1', recordVersionNumber: '1', leaseDuration: '120000' })
+    const { worker, problems, sessions } = await started(role, { mode: 'mixed', durationMs: 2_000 })
+    const session = sessions[0] ?? expect.fail('it has no session')
+    await pollUntil('its metrics', async () => (await item(session))?.sup === 1)
+    const index = 'LeaseOwnerToLeaseKeyIndex'
+    await pollUntil('a look at what it was assigned', () => role.resources().includes(index), 15_000)
+    await worker.stop()
+    expect(await item(session)).to.equal(undefined)
+    expect([role.refused(), problems]).to.deep.equal([[], []])
+    for (const leaseKey of ['Migration3.0', 'Leader']) {
+      await java.send(new DeleteCommand({ TableName: applicationName, Key: { leaseKey } }))
+    }
+    java.destroy()
   })
 
   it('cannot reach the items of another application in the control table', async () => {

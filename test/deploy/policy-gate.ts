@@ -15,7 +15,7 @@ export interface Statement {
 export interface Call {
   /** Such as `dynamodb:GetItem`. */
   readonly action: string
-  /** The table or the stream, as far as the call names one. */
+  /** The index, the table or the stream, as far as the call names one. */
   readonly resource: string | undefined
   readonly isAllowed: boolean
 }
@@ -72,7 +72,7 @@ function callOf(target: string, input: Input, statements: readonly Statement[]):
   const [service = '', operation = ''] = target.split('.')
   const action = `${service.startsWith('DynamoDB') ? 'dynamodb' : 'kinesis'}:${operation}`
   // GetRecords names a shard iterator, which stands for the stream.
-  const resource = (input.TableName ?? input.StreamName ?? input.StreamARN) as string | undefined
+  const resource = (input.IndexName ?? input.TableName ?? input.StreamName ?? input.StreamARN) as string | undefined
   const isAllowed = statements.some(
     ({ Effect, Action, Resource, Condition }) =>
       Effect === 'Allow' &&

@@ -4,6 +4,7 @@ import { fleetSettings } from '../../src/fleet/fleet-settings.ts'
 import { FleetView, type FleetViewOptions, type PlanReport } from '../../src/fleet/fleet-view.ts'
 import type { HeartbeatReport } from '../../src/fleet/heartbeat.ts'
 import type { Mailbox, Member } from '../../src/leases/control-store.ts'
+import { memoryKclCoordination } from '../../src/leases/memory-kcl-coordination.ts'
 import { memoryLeaseStore } from '../../src/leases/memory-lease-store.ts'
 import type { Lease } from '../../src/model/lease.ts'
 import { VirtualClock } from '../../src/testing/virtual-clock.ts'
@@ -35,6 +36,7 @@ export class FleetViewWorld {
   readonly clock = new VirtualClock()
   readonly table = memoryLeaseStore()
   readonly control = this.table.control
+  readonly kcl = memoryKclCoordination(this.table)
   /** The sessions that beat, and what they say. */
   readonly beating = new Map<string, Member>()
 
@@ -88,6 +90,7 @@ export class FleetViewWorld {
     const view = new FleetView({
       store,
       control,
+      kcl: this.kcl,
       clock: this.clock,
       settings: SETTINGS,
       strategy: 'count',

@@ -435,6 +435,13 @@ describe('planAssignments', () => {
       }
     })
 
+    it('places what nobody has, and moves nothing, while one of them may soon lead', () => {
+      const leases = owned([JAVA, 20], [A, 9], [B, 1], [undefined, 2])
+      const result = plan({ members, foreign, leases }, { ...mixed, isInterim: true })
+      expect(result.moves.map(({ to, why }) => [to, why])).to.deep.equal(Array(2).fill([B, 'orphan']))
+      expect(result.why).to.equal('kcl-assigns')
+    })
+
     it('evens out its own workers when a foreign one has less than its share', () => {
       const { moves } = plan({ members, foreign, leases: owned([JAVA, 2], [A, 20], [B, 8]) }, mixed)
       expect(moves.map(({ to, why }) => [to, why])).to.deep.equal(Array.from({ length: 4 }, () => [B, 'balance']))
