@@ -108,9 +108,9 @@ export class FleetView {
 
   constructor(options: FleetViewOptions) {
     this.#options = options
-    this.#foreign = new ForeignWatch(options)
     this.#startedAtMs = options.clock.monotonicMs()
     this.#orders = new LeaderOrders({ ...options, maxStepMs: 2 * options.settings.heartbeatMs })
+    this.#foreign = new ForeignWatch({ ...options, ordered: () => this.#orders.inForce.mode })
   }
 
   /** How many there are of each; `undefined` before the first plan. */

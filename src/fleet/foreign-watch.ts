@@ -10,11 +10,13 @@ import {
   type KclStanding,
   watchKclLock
 } from '../leases/kcl-rules.ts'
+import type { ModeOrder } from '../leases/order-rules.ts'
 import { isSession } from '../leases/session-id.ts'
 import { NOTHING_SEEN, observe, type Sightings, unchangedMs } from '../leases/sightings.ts'
 import { isFinished, type Lease } from '../model/lease.ts'
 import type { Clock } from '../runtime/clock.ts'
 import type { FleetSettings } from './fleet-settings.ts'
+import { planMode } from './plan-mode.ts'
 
 /** What Java workers are watched with. */
 export interface ForeignWatchOptions {
@@ -24,10 +26,10 @@ export interface ForeignWatchOptions {
   readonly settings: FleetSettings
   /** The mode that the fleet is in unless there are Java workers. */
   readonly mode: FleetMode
+  /** The mode that an operator has ordered. */
+  readonly ordered: () => ModeOrder | undefined
 }
 
-/** For so long there must have been no foreign worker before a fleet goes back to the mode of its options. */
-const FOREIGN_GONE_MS = 600_000
 /** Mixed mode: how often the leases are read, against their duration. */
 export const FOREIGN_LOOK_SHARE = 1 / 4
 
@@ -40,6 +42,8 @@ export class ForeignWatch {
   #sightings: Sightings = NOTHING_SEEN
   #workers: readonly string[] = []
   #seenAtMs: number
+  /** The order to be on its own that was followed last. */
+  #obeyed: string | undefined
   #standing: KclStanding = KCL_2X
   #lock: KclLockWatch | undefined
   #lookedAtMs = Number.NEGATIVE_INFINITY
@@ -120,14 +124,15 @@ export class ForeignWatch {
     return new Map(this.#workers.map(worker => [worker, { silent: !isMoving(worker) }]))
   }
 
-  /** Leases that Java workers left behind are claimed, and when none has been seen for a while the fleet is on its own again. */
   #judgeMode(): void {
-    const { clock, mode } = this.#options
+    const { clock, mode: byOptions } = this.#options
     const nowMs = clock.monotonicMs()
-    if (this.#workers.length > 0 || this.doesKclAssign) {
-      this.#mode = 'mixed'
-      this.#seenAtMs = nowMs
-    } else if (nowMs - this.#seenAtMs >= FOREIGN_GONE_MS) this.#mode = mode
+    const hasForeigners = this.#workers.length > 0 || this.doesKclAssign
+    if (hasForeigners) this.#seenAtMs = nowMs
+    const ordered = this.#options.ordered()
+    const about = { mode: this.#mode, byOptions, ordered, obeyed: this.#obeyed }
+    this.#mode = planMode({ ...about, hasForeigners, foreignGoneMs: nowMs - this.#seenAtMs })
+    if (this.#mode === 'solo' && ordered?.mode === 'solo') this.#obeyed = ordered.id
   }
 
   /** A dead session would be given leases until its metrics are a minute old. */

@@ -77,6 +77,6 @@ function unlessHopeless(error: unknown): undefined {
   return undefined
 }
 
-function textOf({ held, moves }: OrdersInForce): string {
-  return JSON.stringify([held === 'all' ? held : [...held].sort(), [...moves]])
+function textOf({ held, moves, mode }: OrdersInForce): string {
+  return JSON.stringify([held === 'all' ? held : [...held].sort(), [...moves], mode?.id])
 }

@@ -2,7 +2,7 @@
 // which orders are over. Folds the reads of the orders, so that an order whose giver is gone is found out by standing still.
 
 import type { Member } from '../leases/control-store.ts'
-import { HOLD_LAPSE_MS, MOVE_LAPSE_MS, NO_ORDERS, type Orders } from '../leases/order-rules.ts'
+import { HOLD_LAPSE_MS, type ModeOrder, MOVE_LAPSE_MS, NO_ORDERS, type Orders } from '../leases/order-rules.ts'
 import { isSession, workerIdOf } from '../leases/session-id.ts'
 import { isFinished, type Lease } from '../model/lease.ts'
 
@@ -32,6 +32,8 @@ export interface OrdersInForce {
   readonly held: 'all' | ReadonlySet<string>
   /** Ids of the workers that leases are to go to, by lease key. */
   readonly moves: ReadonlyMap<string, string>
+  /** Absent: none is ordered. */
+  readonly mode?: ModeOrder
 }
 
 /**
@@ -56,14 +58,15 @@ export function watchOrders(before: OrderWatch, read: Orders, nowMs: number, max
 
 /** The orders that have not lapsed. */
 export function ordersInForce(watch: OrderWatch): OrdersInForce {
-  const { holds, moves } = watch.orders
+  const { holds, moves, mode } = watch.orders
   const lapsed = lapsedOrders(watch)
   const standing = holds.filter(({ id }) => !lapsed.has(id))
   const isAll = standing.some(({ leases }) => leases === 'all')
   const open = moves.filter(({ id }) => !lapsed.has(id))
   return {
     held: isAll ? 'all' : new Set(standing.flatMap(({ leases }) => leases)),
-    moves: new Map(open.map(({ leaseKey, to }) => [leaseKey, to]))
+    moves: new Map(open.map(({ leaseKey, to }) => [leaseKey, to])),
+    ...(mode !== undefined && { mode })
   }
 }
 

@@ -3,18 +3,18 @@
 import { AttributeReader, COUNT, shown, TEXT } from '../dynamo/dynamo-attribute.ts'
 import { Expression, present } from '../dynamo/dynamo-expression.ts'
 import type { ItemPut, Parsed, StoredItem } from './dynamo-control-item.ts'
-import type { Hold, MoveOrder, Orders } from './order-rules.ts'
+import type { Hold, ModeOrder, MoveOrder, Orders } from './order-rules.ts'
 
 /** The sort key of the orders. */
 export const ORDERS_KEY = 'O'
 
 /** The item of `after`; refused unless the version that stands is that of `before`. */
-export function ordersItemOf(before: Orders, { ver, holds, moves }: Orders): ItemPut {
+export function ordersItemOf(before: Orders, { ver, ...content }: Orders): ItemPut {
   const expression = new Expression()
   const unchanged = before.ver === 0 ? expression.absent('ver') : expression.are({ ver: before.ver })
   return {
     sk: ORDERS_KEY,
-    attributes: present({ ver, orders: JSON.stringify({ holds, moves }) }),
+    attributes: present({ ver, orders: JSON.stringify(content) }),
     condition: expression.condition(unchanged)
   }
 }
@@ -25,10 +25,10 @@ export function parseOrders(item: StoredItem): Parsed<Orders> {
   const ver = reader.require('ver', COUNT)
   const text = reader.require('orders', TEXT)
   if (ver === undefined || text === undefined) return unreadable(reader.problems.join('; '))
-  const { holds, moves } = contentOf(text)
-  if (!isListOf(holds, isHold) || !isListOf(moves, isMove))
+  const { holds, moves, mode } = contentOf(text)
+  if (!isListOf(holds, isHold) || !isListOf(moves, isMove) || (mode !== undefined && !isMode(mode)))
     return unreadable(`orders is ${shown(text)}, expected orders`)
-  return { kind: 'read', value: { ver, holds, moves } }
+  return { kind: 'read', value: { ver, holds, moves, ...(mode !== undefined && { mode }) } }
 }
 
 function unreadable(problem: string): Parsed<never> {
@@ -36,7 +36,7 @@ function unreadable(problem: string): Parsed<never> {
 }
 
 /** What a text says, if it is an object in JSON. */
-function contentOf(text: string): { readonly holds?: unknown; readonly moves?: unknown } {
+function contentOf(text: string): { readonly [part in 'holds' | 'moves' | 'mode']?: unknown } {
   try {
     return Object(JSON.parse(text))
   } catch {
@@ -63,6 +63,11 @@ function isHold(value: unknown): value is Hold {
 function isMove(value: unknown): value is MoveOrder {
   const { id, leaseKey, to, by } = Object(value) as Partial<Record<keyof MoveOrder, unknown>>
   return [id, leaseKey, to, by].every(isText)
+}
+
+function isMode(value: unknown): value is ModeOrder {
+  const { id, mode, by } = Object(value) as Partial<Record<keyof ModeOrder, unknown>>
+  return [id, by].every(isText) && (mode === 'solo' || mode === 'mixed')
 }
 
 function isText(value: unknown): value is string {

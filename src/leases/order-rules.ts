@@ -1,4 +1,5 @@
-// The orders of an operator to the leader: leases that nobody is to have for now, and leases that are to go to a certain worker.
+// The orders of an operator to the leader: leases that nobody is to have for now, leases that are to go to a certain worker, and
+// whether the fleet is to be ready for workers of another kind.
 // Values, and each change as another value with the next version. A wish like any plan: ownership in the lease table is the truth.
 
 /** Leases that the leader gives to nobody: whoever has one drains it, checkpoints and releases it. */
@@ -30,10 +31,24 @@ export interface MoveOrder {
   readonly by: string
 }
 
+/**
+ * The mode that the fleet is to be in, until another order. `mixed`: also while no worker of another kind is seen. `solo`: as soon
+ * as none owns a lease, whatever the options of the workers say.
+ */
+export interface ModeOrder {
+  /** Tells it from every other order. */
+  readonly id: string
+  readonly mode: 'solo' | 'mixed'
+  /** Who gave the order, in words. */
+  readonly by: string
+}
+
 /** Every order of one application that stands. */
 export interface Orders {
   /** Counts up with each change. 0: there has never been an order. */
   readonly ver: number
+  /** Absent: the leader decides, by what it sees and by its options. */
+  readonly mode?: ModeOrder
   /** Ascending by id. */
   readonly holds: readonly Hold[]
   /** One a lease at most. Ascending by lease key. */
@@ -63,35 +78,42 @@ export function rivalOf({ holds }: Orders, { id, leases }: Pick<Hold, 'id' | 'le
 
 /** The orders with one more hold, or with another one of the same id. A hold of no lease is none. */
 export function withHold(orders: Orders, hold: Hold): Orders {
-  const { ver, moves, holds } = withoutHold(orders, hold.id)
-  if (hold.leases.length === 0) return { ver, moves, holds }
+  const others = withoutHold(orders, hold.id)
+  if (hold.leases.length === 0) return others
   const leases = hold.leases === 'all' ? hold.leases : [...new Set(hold.leases)].sort()
-  return { ver, moves, holds: [...holds, { ...hold, leases }].sort((a, b) => (a.id < b.id ? -1 : 1)) }
+  return { ...others, holds: [...others.holds, { ...hold, leases }].sort((a, b) => (a.id < b.id ? -1 : 1)) }
 }
 
 /** The orders without that hold. */
-export function withoutHold({ ver, holds, moves }: Orders, id: string): Orders {
-  return { ver: ver + 1, holds: holds.filter(hold => hold.id !== id), moves }
+export function withoutHold(orders: Orders, id: string): Orders {
+  return { ...orders, ver: orders.ver + 1, holds: orders.holds.filter(hold => hold.id !== id) }
 }
 
 /** The orders with one more beat of a hold, as a sign that it is still needed. */
-export function withBeat({ ver, holds, moves }: Orders, id: string): Orders {
-  const beaten = holds.map(hold => (hold.id === id ? { ...hold, beat: hold.beat + 1 } : hold))
-  return { ver: ver + 1, holds: beaten, moves }
+export function withBeat(orders: Orders, id: string): Orders {
+  const beaten = orders.holds.map(hold => (hold.id === id ? { ...hold, beat: hold.beat + 1 } : hold))
+  return { ...orders, ver: orders.ver + 1, holds: beaten }
 }
 
 /** The orders with one more move, in the place of another one of the same lease. */
-export function withMove({ ver, holds, moves }: Orders, move: MoveOrder): Orders {
-  const others = moves.filter(({ leaseKey }) => leaseKey !== move.leaseKey)
-  return { ver: ver + 1, holds, moves: [...others, move].sort((a, b) => (a.leaseKey < b.leaseKey ? -1 : 1)) }
+export function withMove(orders: Orders, move: MoveOrder): Orders {
+  const others = orders.moves.filter(({ leaseKey }) => leaseKey !== move.leaseKey)
+  const moves = [...others, move].sort((a, b) => (a.leaseKey < b.leaseKey ? -1 : 1))
+  return { ...orders, ver: orders.ver + 1, moves }
 }
 
-/** The orders without those of these ids, holds or moves. */
-export function withoutOrders({ ver, holds, moves }: Orders, ids: ReadonlySet<string>): Orders {
+/** The orders with another mode. */
+export function withMode(orders: Orders, mode: ModeOrder): Orders {
+  return { ...orders, ver: orders.ver + 1, mode }
+}
+
+/** The orders without those of these ids, holds or moves. The mode stays. */
+export function withoutOrders(orders: Orders, ids: ReadonlySet<string>): Orders {
   return {
-    ver: ver + 1,
-    holds: holds.filter(({ id }) => !ids.has(id)),
-    moves: moves.filter(({ id }) => !ids.has(id))
+    ...orders,
+    ver: orders.ver + 1,
+    holds: orders.holds.filter(({ id }) => !ids.has(id)),
+    moves: orders.moves.filter(({ id }) => !ids.has(id))
   }
 }
 
@@ -101,8 +123,9 @@ export function sameOrders(a: Orders, b: Orders): boolean {
 }
 
 /** With the properties in a fixed order. */
-function shape({ holds, moves }: Orders): unknown {
+function shape({ holds, moves, mode }: Orders): unknown {
   return [
+    mode === undefined ? null : [mode.id, mode.mode, mode.by],
     holds.map(({ id, why, by, isKept, beat, leases, isAlone }) => [
       id,
       why,
