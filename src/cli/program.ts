@@ -13,6 +13,7 @@ import { EXIT } from './exit-codes.ts'
 import { Interruption } from './interruption.ts'
 import { lagCommand } from './lag-command.ts'
 import { localCommand } from './local-command.ts'
+import { migrateCommand } from './migrate-command.ts'
 import { putCommand } from './put-command.ts'
 import { redriveCommand } from './redrive-command.ts'
 import { resetCommand } from './reset-command.ts'
@@ -26,7 +27,7 @@ const COMMANDS: readonly CommandSpec[] = [
   ...[runCommand, localCommand, putCommand, tailCommand],
   ...[statusCommand, watchCommand, dashboardCommand, lagCommand],
   ...[resetCommand, releaseCommand, pauseCommand, resumeCommand, moveCommand],
-  ...[doctorCommand, exportCommand, importCommand, redriveCommand, costCommand]
+  ...[migrateCommand, doctorCommand, exportCommand, importCommand, redriveCommand, costCommand]
 ]
 
 /** The program, and what the command that ran ended with. */

@@ -2,7 +2,7 @@
 // which orders are over. Folds the reads of the orders, so that an order whose giver is gone is found out by standing still.
 
 import type { Member } from '../leases/control-store.ts'
-import { HOLD_LAPSE_MS, type ModeOrder, MOVE_LAPSE_MS, NO_ORDERS, type Orders } from '../leases/order-rules.ts'
+import { HOLD_LAPSE_MS, MOVE_LAPSE_MS, type ModeOrder, NO_ORDERS, type Orders } from '../leases/order-rules.ts'
 import { isSession, workerIdOf } from '../leases/session-id.ts'
 import { isFinished, type Lease } from '../model/lease.ts'
 

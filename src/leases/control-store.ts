@@ -174,6 +174,11 @@ export interface ControlStore {
   /** Deletes everything about a session. Refused (false) unless it is dead, or has no member item. */
   forget(session: string): Promise<boolean>
 
+  /**
+   * Deletes everything of this application. Refused (false), and nothing is deleted, while a session lives. Absent: it cannot.
+   */
+  clear?(): Promise<boolean>
+
   /** What an operator has ordered. May be a little old (eventually consistent), unless `consistent`. */
   orders(options?: { readonly consistent?: boolean; readonly signal?: AbortSignal }): Promise<Orders>
 

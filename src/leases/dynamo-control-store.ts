@@ -26,7 +26,8 @@ import {
   parseLock,
   parseMember,
   removalOf,
-  type StoredItem
+  type StoredItem,
+  sortKeyOf
 } from './dynamo-control-item.ts'
 import { type Mailboxes, mailboxesOf } from './dynamo-mailboxes.ts'
 import { ORDERS_KEY, ordersItemOf, parseOrders } from './dynamo-order-item.ts'
@@ -96,6 +97,7 @@ export function dynamoControlStore(options: DynamoControlStoreOptions): DynamoCo
     ...loadsIn(partition, readable),
     ...ordersIn(partition, readable),
     forget: session => forget(partition, removeMailbox, session),
+    clear: () => clear(partition),
     close: () => calls.close()
   }
 }
@@ -230,6 +232,19 @@ function ordersIn(partition: Partition, readable: Readable): Pick<ControlStore, 
       return orders !== undefined && sameOrders(orders, after)
     }
   }
+}
+
+/** Sessions go last, so that one who fails half-way finds out again who was there. One that has joined meanwhile stays. */
+async function clear(partition: Partition): Promise<boolean> {
+  const members = await partition.readAll(PREFIX.member, { consistent: true })
+  if (members.some(item => !isDead(item))) return false
+  for (const prefix of [PREFIX.mailboxPart, PREFIX.mailbox, PREFIX.loads]) {
+    const items = await partition.readAll(prefix, { consistent: true })
+    for (const sk of items.map(sortKeyOf)) await partition.remove({ sk })
+  }
+  for (const sk of [ORDERS_KEY, LEADER_KEY]) await partition.remove({ sk })
+  for (const sk of members.map(sortKeyOf)) await partition.remove(removalOf(sk.slice(PREFIX.member.length)))
+  return true
 }
 
 /** The item of the session goes last, so that one who fails half-way can see that there is something left to forget. */

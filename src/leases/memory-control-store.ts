@@ -56,6 +56,13 @@ export function memoryControlStore({ tableName = 'memory-control' }: MemoryContr
       if (member !== undefined && member.dead === undefined) return false
       for (const map of [items.members, items.mailboxes, items.loads]) map.delete(session)
       return true
+    },
+
+    async clear() {
+      if ([...items.members.values()].some(({ dead }) => dead === undefined)) return false
+      for (const map of [items.members, items.mailboxes, items.loads]) map.clear()
+      Object.assign(items, { lock: undefined, orders: NO_ORDERS })
+      return true
     }
   }
 }

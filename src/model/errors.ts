@@ -243,6 +243,8 @@ export type OperationRefusal =
   | 'mismatch'
   | 'busy'
   | 'no-such-table'
+  | 'blocked'
+  | 'not-finished'
   | 'interrupted'
 
 /** Something that an operator asked for of a fleet could not be done. The message says what is left of it, if anything is. */

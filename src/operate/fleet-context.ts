@@ -3,6 +3,7 @@ import type { TableFacts } from '../dynamo/dynamo-table-facts.ts'
 import type { FanOutConsumer } from '../kinesis/fan-out-port.ts'
 import type { KinesisPort } from '../kinesis/kinesis-port.ts'
 import type { ControlStore } from '../leases/control-store.ts'
+import type { KclEstate } from '../leases/kcl-estate.ts'
 import type { LeaseStore } from '../leases/lease-store.ts'
 import { OperationError, ServiceError } from '../model/errors.ts'
 import type { Clock } from '../runtime/clock.ts'
@@ -17,6 +18,8 @@ export interface FleetContext {
   readonly control: ControlStore
   /** What the tables are like. Absent: they are not in DynamoDB. */
   readonly tables?: TableLooks
+  /** What KCL keeps beside its leases. Absent: the tables are not in DynamoDB. */
+  readonly kcl?: KclEstate
   /** The consumers of fan-out that are registered. Absent: nobody can say. */
   readonly consumers?: (streamArn: string, signal?: AbortSignal) => Promise<readonly FanOutConsumer[]>
   readonly clock: Clock

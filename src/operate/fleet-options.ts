@@ -5,6 +5,7 @@ import { sdkConsumers } from '../kinesis/sdk-consumers.ts'
 import { type KinesisClientOption, sdkKinesis } from '../kinesis/sdk-kinesis.ts'
 import type { ControlStore } from '../leases/control-store.ts'
 import { dynamoControlStore } from '../leases/dynamo-control-store.ts'
+import { dynamoKclEstate } from '../leases/dynamo-kcl-estate.ts'
 import { type DynamoDBClientOption, dynamoLeaseStore } from '../leases/dynamo-lease-store.ts'
 import type { LeaseStore } from '../leases/lease-store.ts'
 import { BugError } from '../model/errors.ts'
@@ -104,11 +105,14 @@ export function openContext(given: FleetOptions, ports: Partial<FleetPorts>): Op
   // Not the name of the application: two that have a lease table each are two fleets, whatever they are called.
   const controlTable = givenControl === undefined ? closedLater(dynamoControlStore(items)) : undefined
   const [store, control] = [givenStore ?? leaseTable, givenControl ?? controlTable]
+  const kcl =
+    leaseTable && closedLater(dynamoKclEstate({ applicationName, tableName, client, clock, requestTimeoutMs }))
   if (store === undefined || control === undefined) throw new BugError('A fleet was opened without tables')
   return {
     context: {
       ...{ applicationName, kinesis, store, control, clock, random, by, durationMs },
       ...(leaseTable && controlTable && { tables: { leases: leaseTable.describe, control: controlTable.describe } }),
+      ...(kcl && { kcl }),
       ...(consumers && { consumers: consumers.list })
     },
     close: () => {

@@ -15,6 +15,9 @@ import { type FleetContext, isMissing, type OperationOptions, patiently } from '
 import { type FleetOptions, type FleetPorts, openContext } from './fleet-options.ts'
 import { type LagReport, measureLag } from './lag.ts'
 import { type LeaseScope, listLeases } from './letting-go.ts'
+import { foreseeMigration, type MigrationOptions, type MigrationReport, migrateFleet } from './migration.ts'
+import type { MigrationTarget } from './migration-rules.ts'
+import type { MigrationPlan } from './plan-migration.ts'
 import type { AfterRecord, ResetPosition } from './plan-reset.ts'
 import { type ResetReport, resetFleet } from './reset.ts'
 import { type RollCall, SessionRoll } from './session-roll.ts'
@@ -51,6 +54,8 @@ const COST_WATCH_MS = 10_000
 const RESET_TIMEOUT_MS = 180_000
 const RELEASE_TIMEOUT_MS = 120_000
 const MOVE_TIMEOUT_MS = 120_000
+const MIGRATION_WATCH_MS = 12_000
+const MIGRATION_TIMEOUT_MS = 3_600_000
 const WATCH_EVERY_MS = 1_000
 /** How far a time may be ahead of the service, which tells it in whole seconds. */
 const AHEAD_MS = 1_000
@@ -180,6 +185,28 @@ export class Fleet {
     return importCheckpoints(this.#context, exported, { ...options, timeoutMs: timeoutOf(options, RESET_TIMEOUT_MS) })
   }
 
+  /**
+   * What it comes to if this application changes from KCL to Millrace on its lease table, or back: what the table is, what is in
+   * the way, which steps are done and which are to come. Changes nothing. `watchMs`: for how long to look who lives and how often
+   * KCL renews; milliseconds, 0 to 600,000; default 12,000.
+   */
+  foreseeMigration(to: MigrationTarget, { watchMs, signal }: StatusOptions = {}): Promise<MigrationPlan> {
+    checkTarget(to)
+    const range = { min: 0, max: 600_000, unit: 'milliseconds' }
+    return foreseeMigration(this.#context, to, checkInteger('watchMs', watchMs, range, MIGRATION_WATCH_MS), signal)
+  }
+
+  /**
+   * Changes this application over from KCL to Millrace, or back, while records flow. Does what can be done from here, and waits for
+   * whoever starts and stops the workers. Interrupted, or run twice, it goes on where the fleet is.
+   *
+   * @throws OperationError `blocked` before anything is done; `not-finished` after `timeoutMs` (default 3,600,000); `interrupted`
+   */
+  async migrate(to: MigrationTarget, options: MigrationOptions = {}): Promise<MigrationReport> {
+    checkTarget(to)
+    return migrateFleet(this.#context, to, { ...options, timeoutMs: timeoutOf(options, MIGRATION_TIMEOUT_MS) })
+  }
+
   /** What is wrong with this fleet, its tables and its stream, and what to do; the most severe first. Takes a few seconds. */
   async doctor({ watchMs = DOCTOR_WATCH_MS, signal }: StatusOptions = {}): Promise<readonly Finding[]> {
     return examineFleet(this.#context, () => this.status({ watchMs, ...(signal && { signal }) }), signal)
@@ -275,8 +302,12 @@ function scopeOf({ shardIds }: ShardSelection): LeaseScope {
   return new Set(shardIds)
 }
 
-function timeoutOf({ timeoutMs }: OperationOptions, byDefault: number): number {
+function timeoutOf({ timeoutMs }: Pick<OperationOptions, 'timeoutMs'>, byDefault: number): number {
   return checkInteger('timeoutMs', timeoutMs, { min: 1, max: 86_400_000, unit: 'milliseconds' }, byDefault)
+}
+
+function checkTarget(to: unknown): void {
+  if (to !== 'millrace' && to !== 'kcl') throw new OptionError('to', `is ${show(to)}, expected 'millrace' or 'kcl'`)
 }
 
 function isAfterRecord(position: ResetPosition): position is AfterRecord {

@@ -8,6 +8,17 @@ export { type CostOptions, Fleet, openFleet, type ShardSelection, type StatusOpt
 export type { OperationOptions, OperationProgress } from './fleet-context.ts'
 export type { FleetOptions, FleetTableOptions } from './fleet-options.ts'
 export type { LagReport, ShardLag } from './lag.ts'
+export type { MigrationOptions, MigrationProgress, MigrationReport } from './migration.ts'
+export type { MigrationNote, MigrationNoteCode, MigrationTarget } from './migration-rules.ts'
+export type { OwnerSight } from './owner-rules.ts'
+export type {
+  Leftovers,
+  MigrationPlan,
+  MigrationRow,
+  MigrationStep,
+  MigrationStepName,
+  MigrationTable
+} from './plan-migration.ts'
 export type { AfterRecord, ResetPosition } from './plan-reset.ts'
 export type { ResetReport, ShardReset } from './reset.ts'
 export type { FleetStatus, LeaseState, LeaseStatus, RangeStatus, StatusColor, WorkerStatus } from './status-rules.ts'
