@@ -1,5 +1,5 @@
 // What a change between KCL and Millrace is planned from, and how the fleet stands by it. The words of notes are here, too.
-import type { LeaderLock, Mailbox, Member } from '../leases/control-store.ts'
+import type { FleetMode, LeaderLock, Mailbox, Member } from '../leases/control-store.ts'
 import type { KclRemains } from '../leases/kcl-estate.ts'
 import type { SkippedRow } from '../leases/lease-store.ts'
 import type { Orders } from '../leases/order-rules.ts'
@@ -58,6 +58,8 @@ export interface MigrationFacts {
   readonly orders: Orders
   /** Whether the control table has anything of this application. */
   readonly hasControlItems: boolean
+  /** By which mode each session was last seen to act. */
+  readonly acting: ActingModes
   readonly watch: OwnerWatch
   readonly owners: readonly OwnerSight[]
   /** For how long there has been no sign of KCL: no lease of its workers, no pulse. Milliseconds, as far as it was watched. */
@@ -127,16 +129,35 @@ export function longestDurationMs({ members, durationMs }: Pick<MigrationFacts, 
   return Math.max(durationMs, ...members.map(member => member.durationMs ?? 0))
 }
 
-/** Who acts by an old mailbox is still changing. */
-function modeOf({ members, mailboxes }: MigrationFacts): Standing['mode'] {
+/** By which mode sessions act, as far as they have said so. */
+export type ActingModes = ReadonlyMap<string, FleetMode>
+
+/** The modes after another look: a session acts by a mailbox once it says that it claims by it. Mailboxes are read before the members. */
+export function seeModes(
+  before: ActingModes,
+  mailboxes: readonly Mailbox[],
+  members: readonly Pick<Member, 'session' | 'seen' | 'applied'>[]
+): ActingModes {
+  const boxOf = new Map(mailboxes.map(mailbox => [mailbox.session, mailbox]))
+  return new Map(
+    members.flatMap(({ session, seen, applied }): [string, FleetMode][] => {
+      const mailbox = boxOf.get(session)
+      const last = before.get(session)
+      const hasRead = mailbox !== undefined && (seen ?? applied) >= mailbox.ver
+      const mode = hasRead ? mailbox.mode : last
+      return mode === undefined ? [] : [[session, mode]]
+    })
+  )
+}
+
+/** Who does not act by the mode of its mailbox yet is still changing. Who was given nothing yet does as in solo mode. */
+function modeOf({ members, mailboxes, acting }: MigrationFacts): Standing['mode'] {
   const active = members.filter(({ state }) => state === 'ACTIVE')
   if (active.length === 0) return undefined
-  const boxOf = new Map(mailboxes.map(mailbox => [mailbox.session, mailbox]))
-  const modes = active.map(({ session, seen, applied }) => {
-    const mailbox = boxOf.get(session)
-    // Who was given nothing yet does as in solo mode.
-    if (mailbox === undefined) return 'solo'
-    return (seen ?? applied) >= mailbox.ver ? mailbox.mode : 'changing'
+  const wanted = new Map(mailboxes.map(({ session, mode }) => [session, mode]))
+  const modes = active.map(({ session }) => {
+    const mode = wanted.get(session) ?? 'solo'
+    return !wanted.has(session) || acting.get(session) === mode ? mode : 'changing'
   })
   const [first = 'changing'] = modes
   return modes.every(mode => mode === first) ? first : 'changing'

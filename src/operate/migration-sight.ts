@@ -7,8 +7,7 @@ import { isSession } from '../leases/session-id.ts'
 import { isFinished, type Lease } from '../model/lease.ts'
 import type { Shard } from '../model/shard.ts'
 import { explained, type FleetContext, isMissing, patiently } from './fleet-context.ts'
-import type { MigrationFacts } from './migration-rules.ts'
-import { longestDurationMs } from './migration-rules.ts'
+import { type ActingModes, longestDurationMs, type MigrationFacts, seeModes } from './migration-rules.ts'
 import { NO_OWNERS_SEEN, type OwnerWatch, ownersSeen, watchOwners } from './owner-rules.ts'
 import { type RollCall, SessionRoll } from './session-roll.ts'
 import { type FleetStream, findFleetStream } from './stream-facts.ts'
@@ -48,6 +47,7 @@ export class MigrationSight {
   readonly #roll: SessionRoll
   readonly #sinceMs: number
   #watch: OwnerWatch = NO_OWNERS_SEEN
+  #acting: ActingModes = new Map()
   #slow: (SlowFacts & { readonly atMs: number }) | undefined
   /** Pulses of the records of KCL, and when they were seen to beat. */
   readonly #pulses = new Map<string, { readonly pulse: string; readonly beatAtMs?: number }>()
@@ -78,6 +78,7 @@ export class MigrationSight {
     const longestMs = longestDurationMs({ members: living, durationMs })
     const quietMs = Math.max(LEAST_QUIET_MS, QUIET_DURATIONS * longestMs)
     const { orders, lock, mailboxes } = controlled
+    this.#acting = seeModes(this.#acting, mailboxes, living)
     return {
       ...{
         applicationName,
@@ -88,7 +89,7 @@ export class MigrationSight {
       ...{ stream: slow.stream.stream, shards: slow.shards, ...(slow.remains && { remains: slow.remains }) },
       ...{ ...listing, members: living, mailboxes, lock, orders, durationMs, quietMs },
       hasControlItems: members.length > 0 || lock !== undefined || orders.ver > 0,
-      ...{ watch: this.#watch, owners: ownersSeen(this.#watch, longestMs) },
+      ...{ acting: this.#acting, watch: this.#watch, owners: ownersSeen(this.#watch, longestMs) },
       kclGoneForMs: nowMs - Math.max(this.#sinceMs, this.#signAtMs),
       beating: [...this.#pulses].flatMap(([key, { beatAtMs = Number.NEGATIVE_INFINITY }]) =>
         nowMs - beatAtMs < quietMs ? key : []

@@ -124,6 +124,8 @@ function toMillrace(facts: MigrationFacts, standing: Standing, pins: number): Dr
   const { kclGoneForMs, quietMs } = facts
   const { mode, kclOwners, ofKcl, workers, unread, hasKclLife } = standing
   const isAlone = mode === 'solo' && ofKcl === 0
+  // Nobody is left to share with, and the order after this one is given already.
+  const isPast = isAlone || (ofKcl === 0 && facts.orders.mode?.mode === 'solo')
   const isQuiet = ofKcl === 0 && !hasKclLife && (isAlone || kclGoneForMs >= quietMs)
   const left =
     ofKcl > 0 ? `${some(kclOwners)} to let go of ${ofKcl} leases` : `${seconds(quietMs)} without a sign of KCL`
@@ -140,7 +142,7 @@ function toMillrace(facts: MigrationFacts, standing: Standing, pins: number): Dr
       waitsFor: 'a worker of Millrace to be at work'
     },
     {
-      ...{ name: 'share', by: 'command', isDone: mode === 'mixed' || isAlone },
+      ...{ name: 'share', by: 'command', isDone: mode === 'mixed' || isPast },
       what: 'have the leader renew leases for the eyes of KCL, and share them with its workers',
       waitsFor: 'the leader and its workers to say that they do'
     },

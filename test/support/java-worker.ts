@@ -18,6 +18,8 @@ const READ_EVERY_MS = 1_000
 export interface Held {
   lease: Lease
   provedAtMs: number
+  /** Where it reads on at LATEST, which means when the shard is opened. */
+  latest?: string
 }
 
 export class JavaWorker {
@@ -172,7 +174,10 @@ export class JavaWorker {
       ? ({ type: 'AFTER_SEQUENCE_NUMBER', sequenceNumber: checkpoint.sequenceNumber } as const)
       : ({ type: 'TRIM_HORIZON' } as const)
     const port = kinesis.port(STREAM)
-    const answer = await port.getRecords(await port.getShardIterator(shardId, start), { limit: 1_000 })
+    const isLatest = checkpoint.sequenceNumber === 'LATEST'
+    const latest = isLatest ? (held.latest ?? (await port.getShardIterator(shardId, { type: 'LATEST' }))) : undefined
+    const answer = await port.getRecords(latest ?? (await port.getShardIterator(shardId, start)), { limit: 1_000 })
+    if (answer.nextIterator !== undefined) held.latest = answer.nextIterator
     const records = answer.records.map(({ partitionKey, data }) => {
       return { partitionKey, text: () => new TextDecoder().decode(data) }
     })
