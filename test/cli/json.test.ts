@@ -46,6 +46,10 @@ const CALLS: Readonly<Record<string, Call>> = {
   pause: { well: [...AT_FLEET, '--yes'], wrongly: AT_FLEET },
   resume: { well: AT_FLEET, wrongly: ['--app', 'app'] },
   move: { well: ['0', 'w1', ...AT_FLEET], wrongly: ['0', 'w1', ...AT_FLEET, '--timeout', 'soon'] },
+  migrate: {
+    well: [...AT_FLEET, '--to', 'kcl', '--dry-run', '--observe', '1s'],
+    wrongly: [...AT_FLEET, '--to', 'java']
+  },
   doctor: { well: AT_FLEET, wrongly: [...AT_FLEET, '--observe', 'long'] },
   export: { well: AT_FLEET, wrongly: ['handler.mjs', ...AT_FLEET], isDocument: true },
   import: { well: ['checkpoints.json', ...AT_FLEET, '--yes'], wrongly: ['handler.mjs', ...AT_FLEET, '--yes'] },

@@ -1,6 +1,6 @@
 // What every control store keeps to about the orders of operators.
 import { expect } from 'chai'
-import { type Hold, NO_ORDERS, withHold, withMove, withoutHold } from '../../src/leases/order-rules.ts'
+import { type Hold, NO_ORDERS, withHold, withMode, withMove, withoutHold } from '../../src/leases/order-rules.ts'
 import { aReport, rejectionOf, type Stores } from './control-store-world.ts'
 
 const HOLD: Hold = { id: 'h1', why: 'a reset', by: 'ann', isKept: false, beat: 0, leases: ['shard-1', 'shard-2'] }
@@ -26,6 +26,22 @@ export function describeOrders(stores: Stores): void {
       const third = withoutHold(second, 'h1')
       expect(await store.replaceOrders(second, third)).to.equal(true)
       expect((await store.orders({ consistent: true })).holds.map(({ id }) => id)).to.deep.equal(['h0'])
+    })
+
+    it('keep the mode that is ordered, beside everything else', async () => {
+      const { store, sameItems } = stores()
+      const mode = { id: 'mode-1', mode: 'mixed', by: 'ann' } as const
+      const first = withMode(NO_ORDERS, mode)
+      expect(await store.replaceOrders(NO_ORDERS, first)).to.equal(true)
+      const second = withHold(first, HOLD)
+      expect(await sameItems.replaceOrders(first, second)).to.equal(true)
+      expect(await store.orders({ consistent: true })).to.deep.equal({
+        ...withHold(NO_ORDERS, HOLD),
+        ver: second.ver,
+        mode
+      })
+      expect(await store.replaceOrders(second, withMode(second, { ...mode, mode: 'solo' }))).to.equal(true)
+      expect((await sameItems.orders({ consistent: true })).mode?.mode).to.equal('solo')
     })
 
     it('are replaced by one of two who have read the same', async () => {

@@ -1,6 +1,7 @@
 // What every control store keeps to, whatever it stores into.
 import { expect } from 'chai'
 import type { ControlStore, Member, MemberReport } from '../../src/leases/control-store.ts'
+import { NO_ORDERS, withMode } from '../../src/leases/order-rules.ts'
 import { describeMailboxes } from './control-store-mailboxes.contract.ts'
 import { describeOrders } from './control-store-orders.contract.ts'
 import { ALIVE, aMailbox, aReport, type ControlStores, GONE, rejectionOf, type Stores } from './control-store-world.ts'
@@ -64,6 +65,7 @@ export function describeControlStore(name: string, setup: ControlStoreSetup): vo
     describeForget(stores)
     describeOrders(stores)
     describeApplications(stores)
+    describeClearing(stores)
     describeSignals(stores)
   })
 }
@@ -455,6 +457,34 @@ function describeApplications(stores: Stores): void {
     expect(await otherApplication.forget(SESSION)).to.equal(true)
     expect(await store.members()).to.deep.equal([aMember(aReport(SESSION), { asgVer: 3 })])
     expect(await store.mailbox(SESSION)).to.deep.equal(aMailbox(SESSION, { ver: 3 }))
+  })
+}
+
+function describeClearing(stores: Stores): void {
+  it('deletes everything of an application whose sessions are dead, and nothing of another one', async () => {
+    const { store, sameItems, otherApplication } = stores()
+    const orders = withMode(NO_ORDERS, { id: 'm', mode: 'mixed', by: 'ann' })
+    for (const each of [store, otherApplication]) {
+      await each.join(aReport(SESSION))
+      await each.post(aMailbox(SESSION, { ver: 3 }))
+      await each.replaceLeader(undefined, { who: SESSION, term: 1 })
+      await each.reportLoads(SESSION, { a: 1 })
+      await each.replaceOrders(NO_ORDERS, orders)
+    }
+    expect(await store.clear?.(), 'while one lives').to.equal(false)
+    expect(await store.members()).to.have.length(1)
+    await store.leave(aReport(SESSION))
+    expect(await store.clear?.()).to.equal(true)
+    expect(await sameItems.members()).to.deep.equal([])
+    expect(await sameItems.mailboxes()).to.deep.equal([])
+    expect(await sameItems.leader({ consistent: true })).to.equal(undefined)
+    expect(await sameItems.orders({ consistent: true })).to.deep.equal(NO_ORDERS)
+    expect(await sameItems.loads()).to.deep.equal({})
+    expect(await store.clear?.(), 'again').to.equal(true)
+    expect(await otherApplication.members()).to.have.length(1)
+    expect(await otherApplication.mailbox(SESSION)).to.deep.equal(aMailbox(SESSION, { ver: 3 }))
+    expect(await otherApplication.orders({ consistent: true })).to.deep.equal(orders)
+    expect(await otherApplication.loads()).to.deep.equal({ a: 1 })
   })
 }
 

@@ -39,6 +39,10 @@ describe('parseOrders', () => {
       ver: 1,
       orders: JSON.stringify({ holds: [{ ...hold, isAlone: 'yes' }], moves: [] })
     },
+    'a mode that there is not': {
+      ver: 1,
+      orders: JSON.stringify({ holds: [], moves: [], mode: { id: 'm', mode: 'both', by: 'ann' } })
+    },
     'a move to nobody': {
       ver: 1,
       orders: JSON.stringify({ holds: [], moves: [{ id: 'm', leaseKey: 'c', by: 'ann' }] })

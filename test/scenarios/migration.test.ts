@@ -117,7 +117,9 @@ describe('a change from KCL to Millrace', () => {
       await world.load(30_000)
       // What KCL workers had not checkpointed when they were killed comes twice; they checkpoint each second.
       const twice = world.ledger.duplicates().length
-      expect(twice - before, `SEED=${seed}: duplicates of ${world.ledger.produced}`).to.be.lessThan(world.ledger.produced / 50)
+      expect(twice - before, `SEED=${seed}: duplicates of ${world.ledger.produced}`).to.be.lessThan(
+        world.ledger.produced / 50
+      )
 
       const ours = world.members.slice()
       const back = await migration.run('kcl', {
