@@ -29,6 +29,7 @@ import {
   type StoredItem,
   sortKeyOf
 } from './dynamo-control-item.ts'
+import { OWNER_KEY, ownControlItems } from './dynamo-control-owner.ts'
 import { type Mailboxes, mailboxesOf } from './dynamo-mailboxes.ts'
 import { ORDERS_KEY, ordersItemOf, parseOrders } from './dynamo-order-item.ts'
 import { type Partition, partitionOf } from './dynamo-partition.ts'
@@ -54,6 +55,11 @@ export interface DynamoControlStoreOptions {
   readonly requestTimeoutMs?: number
   /** Is told of each request. Default: nothing is counted. */
   readonly called?: CallListener | undefined
+  /**
+   * ARN of the lease table that the items are of, asked for by `prepare()`, which refuses those of another one. Default: nobody
+   * looks. `undefined`: there is none.
+   */
+  readonly leaseTable?: (signal?: AbortSignal) => Promise<string | undefined>
   /** A mailbox whose lists have more bytes than this is split over several items. Default 300,000. */
   readonly maxMailboxBytes?: number
 }
@@ -87,8 +93,11 @@ export function dynamoControlStore(options: DynamoControlStoreOptions): DynamoCo
   const { removeMailbox, ...mailboxes } = mailboxesOf({ partition, maxBytes: maxMailboxBytes, readable, leftBehind })
   return {
     tableName,
-    prepare: signal =>
-      prepareTable({ tableName, ...(tags && { tags }) }, CONTROL_TABLE_KEY, { calls, clock, logger }, signal),
+    prepare: async signal => {
+      await prepareTable({ tableName, ...(tags && { tags }) }, CONTROL_TABLE_KEY, { calls, clock, logger }, signal)
+      const leaseTable = await options.leaseTable?.(signal)
+      if (leaseTable !== undefined) await ownControlItems(partition, { ...about, leaseTable }, signal)
+    },
     describe: signal => describeTable(calls, signal),
     ...lifeOf(partition, readable),
     ...sightOf(partition, readable),
@@ -242,7 +251,7 @@ async function clear(partition: Partition): Promise<boolean> {
     const items = await partition.readAll(prefix, { consistent: true })
     for (const sk of items.map(sortKeyOf)) await partition.remove({ sk })
   }
-  for (const sk of [ORDERS_KEY, LEADER_KEY]) await partition.remove({ sk })
+  for (const sk of [ORDERS_KEY, LEADER_KEY, OWNER_KEY]) await partition.remove({ sk })
   for (const sk of members.map(sortKeyOf)) await partition.remove(removalOf(sk.slice(PREFIX.member.length)))
   return true
 }

@@ -17,7 +17,7 @@ import {
 } from '../dynamo/dynamo-client.ts'
 import { isConditionFailure } from '../dynamo/dynamo-errors.ts'
 import { prepareTable, type TableOptions } from '../dynamo/dynamo-table.ts'
-import { describeTable, type TableFacts } from '../dynamo/dynamo-table-facts.ts'
+import { arnOfTable, describeTable, type TableFacts } from '../dynamo/dynamo-table-facts.ts'
 import type { CallListener } from '../metrics/request-meter.ts'
 import type { Lease } from '../model/lease.ts'
 import type { Clock } from '../runtime/clock.ts'
@@ -44,6 +44,8 @@ export interface DynamoLeaseStoreOptions extends TableOptions {
 export interface DynamoLeaseStore extends LeaseStore {
   /** What the table is like. `undefined`: there is none. */
   describe(signal?: AbortSignal): Promise<TableFacts | undefined>
+  /** ARN of the table: its region, account and name. `undefined`: there is none. */
+  arn(signal?: AbortSignal): Promise<string | undefined>
   /** Frees the connections, unless they are those of a client that was given. */
   close(): void
 }
@@ -59,6 +61,7 @@ export function dynamoLeaseStore(options: DynamoLeaseStoreOptions): DynamoLeaseS
     tableName,
     prepare: signal => prepareTable(options, LEASE_TABLE_KEY, { calls, clock, logger }, signal),
     describe: signal => describeTable(calls, signal),
+    arn: signal => arnOfTable(calls, signal),
     ...readsOf(calls, logger),
     ...writesOf(calls, logger),
     close: () => calls.close()

@@ -14,6 +14,7 @@ import type { Finding } from './doctor-rules.ts'
 import { type FleetContext, isMissing, type OperationOptions, patiently } from './fleet-context.ts'
 import { type FleetOptions, type FleetPorts, openContext } from './fleet-options.ts'
 import { type LagReport, measureLag } from './lag.ts'
+import { forgetApplication } from './leftovers.ts'
 import { type LeaseScope, listLeases } from './letting-go.ts'
 import { foreseeMigration, type MigrationOptions, type MigrationReport, migrateFleet } from './migration.ts'
 import type { MigrationTarget } from './migration-rules.ts'
@@ -54,6 +55,7 @@ const COST_WATCH_MS = 10_000
 const RESET_TIMEOUT_MS = 180_000
 const RELEASE_TIMEOUT_MS = 120_000
 const MOVE_TIMEOUT_MS = 120_000
+const FORGET_TIMEOUT_MS = 60_000
 const MIGRATION_WATCH_MS = 12_000
 const MIGRATION_TIMEOUT_MS = 3_600_000
 const WATCH_EVERY_MS = 1_000
@@ -205,6 +207,16 @@ export class Fleet {
   async migrate(to: MigrationTarget, options: MigrationOptions = {}): Promise<MigrationReport> {
     checkTarget(to)
     return migrateFleet(this.#context, to, { ...options, timeoutMs: timeoutOf(options, MIGRATION_TIMEOUT_MS) })
+  }
+
+  /**
+   * Deletes everything of this application in the control table, which is for one that is gone for good: its leases and checkpoints
+   * stay, and a worker that starts makes it anew.
+   *
+   * @throws OperationError `busy` if a worker still lives after `timeoutMs` (default 60,000), `no-such-table`
+   */
+  async forget(options: { readonly timeoutMs?: number; readonly signal?: AbortSignal } = {}): Promise<void> {
+    await forgetApplication(this.#context, { ...options, timeoutMs: timeoutOf(options, FORGET_TIMEOUT_MS) })
   }
 
   /** What is wrong with this fleet, its tables and its stream, and what to do; the most severe first. Takes a few seconds. */

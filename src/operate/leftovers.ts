@@ -1,9 +1,10 @@
 // Deletes what is left of the other side after a change between KCL and Millrace: records, an index and tables of KCL, or the items of
-// the application in the control table. Never a lease, and never the control table, which may be that of others, too.
+// the application in the control table; those of one that is gone, too. Never a lease, and never the control table, which may be that of others, too.
 import type { KclRemains } from '../leases/kcl-estate.ts'
 import { OperationError } from '../model/errors.ts'
-import { type FleetContext, patiently } from './fleet-context.ts'
+import { explained, type FleetContext, patiently } from './fleet-context.ts'
 import type { Leftovers } from './plan-migration.ts'
+import { SessionRoll } from './session-roll.ts'
 
 /** Whether there is nothing to delete. */
 export function isMissingLeftover({ items, tables, index, control }: Leftovers): boolean {
@@ -35,6 +36,40 @@ export async function removeLeftovers(
   const cleared = control.clear && (await call(async () => control.clear?.()))
   if (cleared === false) throw cameBack('a worker of Millrace has started')
   return { ...leftovers, control: cleared === true }
+}
+
+const LOOK_MS = 1_000
+
+/**
+ * Deletes everything of an application in the control table, once nobody of it lives: sessions that were killed get their certificate,
+ * where nobody else is there to write it.
+ *
+ * @throws OperationError `busy` if somebody still lives after `timeoutMs`, `no-such-table`
+ */
+export async function forgetApplication(
+  context: FleetContext,
+  { timeoutMs, signal }: { readonly timeoutMs: number; readonly signal?: AbortSignal | undefined }
+): Promise<void> {
+  const { clock, control } = context
+  const untilMs = clock.monotonicMs() + timeoutMs
+  const roll = new SessionRoll(context)
+  for (;;) {
+    const call = await roll
+      .look([], signal)
+      .catch(error => Promise.reject(explained(error, control.tableName, context)))
+    await roll.certify(new Set(call.members.map(({ session }) => session)), call, signal)
+    if ((await patiently(context, signal, async () => control.clear?.())) === true) return
+    const living = call.members.filter(({ dead }) => dead === undefined).map(({ workerId }) => workerId)
+    if (clock.monotonicMs() >= untilMs) throw stillThere(living, context)
+    await clock.sleep(LOOK_MS, signal)
+    signal?.throwIfAborted()
+  }
+}
+
+function stillThere(living: readonly string[], { applicationName }: FleetContext): OperationError {
+  const who =
+    living.length > 0 ? `${living.slice(0, 5).join(', ')} of ${applicationName} still work` : 'they cannot be deleted'
+  return new OperationError('busy', `Nothing was deleted: ${who}. Stop them first`)
 }
 
 function cameBack(what: string): OperationError {

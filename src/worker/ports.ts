@@ -13,10 +13,11 @@ import { type SdkKinesisPort, sdkKinesis } from '../kinesis/sdk-kinesis.ts'
 import type { ControlStore } from '../leases/control-store.ts'
 import { dynamoControlStore } from '../leases/dynamo-control-store.ts'
 import { dynamoKclCoordination } from '../leases/dynamo-kcl-coordination.ts'
-import { dynamoLeaseStore } from '../leases/dynamo-lease-store.ts'
+import { type DynamoLeaseStore, dynamoLeaseStore } from '../leases/dynamo-lease-store.ts'
 import type { KclCoordination } from '../leases/kcl-coordination.ts'
 import type { LeaseStore } from '../leases/lease-store.ts'
 import { RequestMeter } from '../metrics/request-meter.ts'
+import { BugError } from '../model/errors.ts'
 import type { Clock } from '../runtime/clock.ts'
 import type { Random } from '../runtime/random.ts'
 import type { ResolvedOptions } from './options.ts'
@@ -90,12 +91,14 @@ export function openPorts(options: ResolvedOptions, context: PortContext, given:
     ? (given.fanOut ??
       closedLater(sdkFanOut({ stream, client: options.kinesis, clock, requestTimeoutMs, windowBytes })))
     : undefined
-  const store = given.store ?? options.leases.store ?? closedLater(leaseStoreOf(options, counting))
+  const givenStore = given.store ?? options.leases.store
+  const leaseTable = givenStore === undefined ? closedLater(leaseStoreOf(options, counting)) : undefined
+  const store = givenStore ?? leaseTable
+  if (store === undefined) throw new BugError('A worker was opened without a lease table')
   const givenControl = given.control ?? options.leases.controlStore ?? given.store?.control
-  const control = givenControl ?? closedLater(controlStoreOf(options, counting))
+  const control = givenControl ?? closedLater(controlStoreOf(options, counting, leaseTable))
   const inThread = givenControl === undefined && options.leases.heartbeat === 'thread'
-  const hasOwnTable = given.store === undefined && options.leases.store === undefined
-  const kcl = given.kcl ?? (hasOwnTable ? closedLater(kclCoordinationOf(options, counting)) : undefined)
+  const kcl = given.kcl ?? (leaseTable ? closedLater(kclCoordinationOf(options, counting)) : undefined)
   const described = (answer: StreamDescription): void => {
     if (requests) requests.isOnDemand = answer.isOnDemand
   }
@@ -138,12 +141,17 @@ function leaseStoreOf({ leases, dynamodb, logger }: ResolvedOptions, { clock, se
   })
 }
 
-function controlStoreOf(options: ResolvedOptions, { clock, settings, requests }: Counting) {
+function controlStoreOf(
+  options: ResolvedOptions,
+  { clock, settings, requests }: Counting,
+  leaseTable: DynamoLeaseStore | undefined
+) {
   const { leases, dynamodb, logger } = options
   return dynamoControlStore({
     tableName: leases.controlTableName,
     // Not the name of the application: two that have a lease table each are two fleets, whatever they are called.
     applicationName: leases.tableName,
+    ...(leaseTable && { leaseTable: leaseTable.arn }),
     ...(leases.tags && { tags: leases.tags }),
     ...(dynamodb && { client: dynamodb }),
     clock,
