@@ -1,6 +1,6 @@
 // The policies in deploy/iam/: each is enough for its role, no role is allowed what it does not do, and the calls of the code are
 // all in one of them. A gate before the emulators refuses what a policy does not allow.
-import { readdirSync, readFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb'
 import { KinesisClient } from '@aws-sdk/client-kinesis'
@@ -15,31 +15,19 @@ import { emulatorAt, sharedDynalite, sharedKinesalite } from '../support/emulato
 import { pollUntil } from '../support/poll.ts'
 import { ROOT } from '../support/source-files.ts'
 import { createStream, putRecord, uniqueName } from '../support/streams.ts'
+import { POLICY_NAMES, policy } from './policies.ts'
 import { openGate, type PolicyGate, type Statement } from './policy-gate.ts'
-
-const FOLDER = join(ROOT, 'deploy/iam')
-const NAMES = readdirSync(FOLDER).map(file => file.replace(/\.json$/, ''))
-
-interface Policy {
-  readonly Version: string
-  readonly Statement: readonly (Statement & { readonly Sid: string })[]
-}
-
-function policy(name: string, names: Readonly<Record<string, string>> = {}): Policy {
-  const text = readFileSync(join(FOLDER, `${name}.json`), 'utf8')
-  return JSON.parse(Object.entries(names).reduce((done, [word, value]) => done.replaceAll(word, value), text))
-}
 
 const actionsOf = (name: string): string[] => policy(name).Statement.flatMap(({ Action }) => Action)
 
 describe('the policies in deploy/iam', () => {
   it('allow every call that the code makes, and no other, but for what other services do in its name', () => {
     const inNameOf = ['dynamodb:TagResource', 'kms:Decrypt']
-    const allowed = new Set(NAMES.flatMap(actionsOf))
+    const allowed = new Set(POLICY_NAMES.flatMap(actionsOf))
     expect([...allowed].sort()).to.deep.equal([...callsMade().keys(), ...inNameOf].sort())
   })
 
-  for (const name of NAMES) {
+  for (const name of POLICY_NAMES) {
     it(`are well-formed: ${name}`, () => {
       const { Version, Statement } = policy(name)
       expect(Version).to.equal('2012-10-17')

@@ -17,6 +17,8 @@ export interface Call {
   readonly action: string
   /** The index, the table or the stream, as far as the call names one. */
   readonly resource: string | undefined
+  /** The partition keys of the control table that it is about. */
+  readonly keys: readonly string[]
   readonly isAllowed: boolean
 }
 
@@ -73,14 +75,15 @@ function callOf(target: string, input: Input, statements: readonly Statement[]):
   const action = `${service.startsWith('DynamoDB') ? 'dynamodb' : 'kinesis'}:${operation}`
   // GetRecords names a shard iterator, which stands for the stream.
   const resource = (input.IndexName ?? input.TableName ?? input.StreamName ?? input.StreamARN) as string | undefined
+  const keys = leadingKeysOf(input)
   const isAllowed = statements.some(
     ({ Effect, Action, Resource, Condition }) =>
       Effect === 'Allow' &&
       [Action].flat().includes(action) &&
       (resource === undefined || [Resource].flat().some(arn => arn.split('/').at(-1) === resource.split('/').at(-1))) &&
-      leadingKeysOf(input).every(key => isAmong(key, Condition))
+      keys.every(key => isAmong(key, Condition))
   )
-  return { action, resource, isAllowed }
+  return { action, resource, keys, isAllowed }
 }
 
 function isAmong(key: string, condition: Statement['Condition']): boolean {
