@@ -30,7 +30,8 @@ describe('the IAM policy in README.md', () => {
         's3:GetObject',
         's3:DeleteObject'
       ],
-      'cloudwatch:PutMetricData'
+      'cloudwatch:PutMetricData',
+      ...['dynamodb:UpdateTable', 'dynamodb:DeleteTable']
     ])
   })
 })
