@@ -1,13 +1,13 @@
 // Looks at a table that KCL and Millrace share, again and again, and remembers what only time tells: whose counters move, which
 // records of KCL beat, and for how long there has been no sign of it.
 import type { LeaderLock, Mailbox } from '../leases/control-store.ts'
-import type { KclRemains } from '../leases/kcl-estate.ts'
+import type { KclItem, KclRemains } from '../leases/kcl-estate.ts'
 import { NO_ORDERS, type Orders } from '../leases/order-rules.ts'
 import { isSession } from '../leases/session-id.ts'
 import { isFinished, type Lease } from '../model/lease.ts'
 import type { Shard } from '../model/shard.ts'
 import { explained, type FleetContext, isMissing, patiently } from './fleet-context.ts'
-import { type ActingModes, longestDurationMs, type MigrationFacts, seeModes } from './migration-rules.ts'
+import { type ActingModes, isOfKcl, longestDurationMs, type MigrationFacts, seeModes } from './migration-rules.ts'
 import { NO_OWNERS_SEEN, type OwnerWatch, ownersSeen, watchOwners } from './owner-rules.ts'
 import { type RollCall, SessionRoll } from './session-roll.ts'
 import { type FleetStream, findFleetStream } from './stream-facts.ts'
@@ -73,7 +73,7 @@ export class MigrationSight {
     const { members, gone, ...controlled } = await this.#lookAtControl(listing.leases, mayCertify, signal)
     const nowMs = clock.monotonicMs()
     this.#watch = watchOwners(this.#watch, listing.leases, nowMs)
-    if (listing.leases.some(isOfKcl)) this.#signAtMs = nowMs
+    if (listing.leases.some(lease => isOfKcl(lease) && !isFinished(lease))) this.#signAtMs = nowMs
     const living = members.filter(({ session, dead }) => dead === undefined && !gone.has(session))
     const longestMs = longestDurationMs({ members: living, durationMs })
     const quietMs = Math.max(LEAST_QUIET_MS, QUIET_DURATIONS * longestMs)
@@ -104,7 +104,8 @@ export class MigrationSight {
     const shards = await patiently(this.#context, signal, () => kinesis.listShards({ signal }))
     const remains = kcl && (await patiently(this.#context, signal, () => kcl.look(signal)).catch(unlessMissing))
     const atMs = clock.monotonicMs()
-    for (const { table, key, pulse } of remains?.items ?? []) this.#feel(`${table}/${key}`, pulse, atMs)
+    for (const { table, key, pulse } of (remains?.items ?? []).filter(isKcls))
+      this.#feel(`${table}/${key}`, pulse, atMs)
     this.#slow = { stream, shards, ...(remains && { remains }), atMs }
     return this.#slow
   }
@@ -144,8 +145,9 @@ export class MigrationSight {
   }
 }
 
-function isOfKcl(lease: Lease): boolean {
-  return lease.owner !== undefined && !isSession(lease.owner) && !isFinished(lease)
+/** Sessions of Millrace publish metrics in a fleet of KCL 3.x, too. */
+function isKcls({ kind, worker }: KclItem): boolean {
+  return kind !== 'worker-metrics' || !isSession(worker ?? '')
 }
 
 function unlessMissing(error: unknown): undefined {

@@ -1,6 +1,5 @@
 // What rows of the lease table have to be written so that KCL reads on exactly where Millrace is: what KCL keeps elsewhere than
 // Millrace does, or expects and does not find. A row is never taken from its owner: its counter stays.
-import { isSession } from '../leases/session-id.ts'
 import { isFinished, type Lease } from '../model/lease.ts'
 import { isRecordPosition } from '../model/sequence-number.ts'
 import { parentsOf, type Shard } from '../model/shard.ts'
@@ -12,7 +11,7 @@ export type KclRowReason =
   | 'hash-keys' /** KCL finds holes by the hash keys of the shard */
   | 'parents' /** KCL waits for the shards that it continues */
   | 'children' /** KCL deletes the row of a finished shard by the shards that continue it */
-  | 'hand-off' /** a hand-off between KCL workers that are gone is still marked */
+  | 'hand-off' /** a hand-off is still marked of a lease that nobody is to have */
   | 'digits' /** the sequence number has zeros before it, and KCL compares texts in places */
 
 /** A row to write. */
@@ -51,8 +50,8 @@ function rowFor(before: Lease, graph: ShardGraph): KclRow[] {
   if (isFinished(before) && before.childShardIds.length === 0 && childShardIds.length > 0)
     changes.push(['children', { childShardIds }])
   const { checkpointOwner, ...others } = before
-  const isStale =
-    checkpointOwner !== undefined && (before.owner === undefined || isSession(before.owner) || isFinished(before))
+  // Whoever is named as owner is still waited for, and sees to it.
+  const isStale = checkpointOwner !== undefined && (before.owner === undefined || isFinished(before))
   if (isStale) changes.push(['hand-off', {}])
   if (changes.length === 0) return []
   const after = Object.assign({}, isStale ? others : before, ...changes.map(([, change]) => change)) as Lease

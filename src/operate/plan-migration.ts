@@ -238,7 +238,7 @@ function leftoversOf(to: MigrationTarget, { remains, hasControlItems }: Migratio
   const beside = new Set(tables)
   return {
     // Those in tables that go are gone with them.
-    items: items.flatMap(({ table, key }) => (beside.has(table) ? [] : { table, key })),
+    items: items.flatMap(({ table, key }) => (beside.has(table) || isSession(key) ? [] : { table, key })),
     ...(index !== undefined && index.status !== 'DELETING' && { index: index.name }),
     ...{ tables, control: false }
   }

@@ -1,6 +1,6 @@
 import { expect } from 'chai'
 import { SHARD_END } from '../../src/model/sequence-number.ts'
-import { kclStanding, longestDurationMs, seeModes, standingOf } from '../../src/operate/migration-rules.ts'
+import { isOfKcl, kclStanding, longestDurationMs, seeModes, standingOf } from '../../src/operate/migration-rules.ts'
 import { A, aBox, aReadLease, aWorker, facts, session } from './migration-facts.ts'
 
 const traces = { multiStream: [], incomplete: [], strange: [], withThroughput: 0 }
@@ -51,6 +51,15 @@ describe('standingOf', () => {
     expect(short(standing.unread), 'a child waits for its parent').to.deep.equal([0, 2])
     expect(short(standing.unreadByKcl)).to.deep.equal([1, 2, 4])
     expect(short(standing.still), 'those of the dead are not renewed').to.deep.equal([1, 4])
+  })
+})
+
+describe('isOfKcl', () => {
+  it('goes by who processes a lease, also while it is handed over', () => {
+    expect(isOfKcl(aReadLease(0, 'java-1'))).to.equal(true)
+    expect(isOfKcl(aReadLease(0, A, { checkpointOwner: 'java-1' }))).to.equal(true)
+    expect(isOfKcl(aReadLease(0, 'java-1', { checkpointOwner: A }))).to.equal(false)
+    expect(isOfKcl(aReadLease(0))).to.equal(false)
   })
 })
 

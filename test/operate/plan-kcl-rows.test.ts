@@ -38,11 +38,14 @@ describe('planKclRows', () => {
     expect(parent?.after.childShardIds).to.deep.equal([S1, S2])
   })
 
-  it('takes away hand-offs that nobody makes any more, and leaves those between workers of KCL', () => {
+  it('takes away hand-offs to nobody, and leaves those that are under way', () => {
     const [row] = planned({ checkpointOwner: 'java-1' })
     expect(row?.after).to.not.have.property('checkpointOwner')
-    expect(planned({ owner: 'w/00000001', checkpointOwner: 'java-1' })).to.have.lengthOf(1)
-    expect(planned({ owner: 'java-2', checkpointOwner: 'java-1' })).to.deep.equal([])
+    expect(
+      planned({ checkpoint: SHARD_END, childShardIds: [S1], owner: 'java-2', checkpointOwner: 'java-1' })
+    ).to.have.lengthOf(1)
+    expect(planned({ owner: 'w/00000001', checkpointOwner: 'java-1' })).to.deep.equal([])
+    expect(planned({ owner: 'java-2', checkpointOwner: 'w/00000001' })).to.deep.equal([])
   })
 
   it('writes sequence numbers without zeros before them', () => {
