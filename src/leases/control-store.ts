@@ -175,9 +175,9 @@ export interface ControlStore {
   forget(session: string): Promise<boolean>
 
   /**
-   * Deletes everything of this application. Refused (false), and nothing is deleted, while a session lives. Absent: it cannot.
+   * Deletes everything of this application. Refused (false), and nothing is deleted, while a session lives.
    */
-  clear?(): Promise<boolean>
+  clear(): Promise<boolean>
 
   /** What an operator has ordered. May be a little old (eventually consistent), unless `consistent`. */
   orders(options?: { readonly consistent?: boolean; readonly signal?: AbortSignal }): Promise<Orders>

@@ -33,9 +33,8 @@ export async function removeLeftovers(
     for (const table of leftovers.tables) await call(() => kcl.removeTable(table, signal))
   }
   if (!leftovers.control) return leftovers
-  const cleared = control.clear && (await call(async () => control.clear?.()))
-  if (cleared === false) throw cameBack('a worker of Millrace has started')
-  return { ...leftovers, control: cleared === true }
+  if (!(await call(() => control.clear()))) throw cameBack('a worker of Millrace has started')
+  return leftovers
 }
 
 const LOOK_MS = 1_000
@@ -58,7 +57,7 @@ export async function forgetApplication(
       .look([], signal)
       .catch(error => Promise.reject(explained(error, control.tableName, context)))
     await roll.certify(new Set(call.members.map(({ session }) => session)), call, signal)
-    if ((await patiently(context, signal, async () => control.clear?.())) === true) return
+    if (await patiently(context, signal, () => control.clear())) return
     const living = call.members.filter(({ dead }) => dead === undefined).map(({ workerId }) => workerId)
     if (clock.monotonicMs() >= untilMs) throw stillThere(living, context)
     await clock.sleep(LOOK_MS, signal)
@@ -67,9 +66,8 @@ export async function forgetApplication(
 }
 
 function stillThere(living: readonly string[], { applicationName }: FleetContext): OperationError {
-  const who =
-    living.length > 0 ? `${living.slice(0, 5).join(', ')} of ${applicationName} still work` : 'they cannot be deleted'
-  return new OperationError('busy', `Nothing was deleted: ${who}. Stop them first`)
+  const who = living.length > 0 ? living.slice(0, 5).join(', ') : 'a worker that has just started'
+  return new OperationError('busy', `Nothing was deleted: of ${applicationName} there is still ${who}. Stop it first`)
 }
 
 function cameBack(what: string): OperationError {

@@ -103,6 +103,7 @@ export function controlStoreThrough({ name, line }: Caller, store: ControlStore)
     reportLoads: (session, loads) => write('loads', session, () => store.reportLoads(session, loads)),
     loads: signal => read('read-loads', signal, () => store.loads()),
     forget: session => write('forget', session, () => store.forget(session)),
+    clear: () => write('forget', '', () => store.clear()),
     orders: ({ consistent = false, signal } = {}) => read('read-orders', signal, () => store.orders({ consistent })),
     replaceOrders: (before, after) => write('orders', '', () => store.replaceOrders(before, after))
   }

@@ -177,6 +177,13 @@ export class SimulatedTables {
         // A read, and a deletion for each of member, mailbox and loads.
         this.usage.count('forget', 3)
         return isForgotten
+      },
+      clear: async () => {
+        const members = await this.#items().members()
+        const isCleared = await this.#items().clear()
+        // Each session as above, and what there is one of.
+        this.usage.count('forget', isCleared ? 3 * members.length + 3 : 1)
+        return isCleared
       }
     }
   }

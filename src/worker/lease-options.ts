@@ -82,7 +82,7 @@ const TABLE_NAME_WORDS = '3 to 255 letters, digits, _, - or .'
 const STORE_METHODS = ['prepare', 'list', 'get', 'create', 'replace', 'remove']
 const CONTROL_METHODS = [
   ...['prepare', 'join', 'beat', 'leave', 'certify', 'members', 'member', 'leader', 'replaceLeader'],
-  ...['mailbox', 'mailboxes', 'post', 'reportLoads', 'loads', 'forget', 'orders', 'replaceOrders']
+  ...['mailbox', 'mailboxes', 'post', 'reportLoads', 'loads', 'forget', 'clear', 'orders', 'replaceOrders']
 ]
 
 /** Every name of an option about leases. */

@@ -8,8 +8,27 @@ const VALUES = ['DYNAMODB_PRICES', 'Fleet', 'OperationError', 'openFleet']
 const TYPES = [
   ...['AfterRecord', 'CheckpointExport', 'CostOptions', 'CostPart', 'CostReport', 'DynamoPrices', 'ExportedLease'],
   ...['Finding', 'FindingCode', 'FindingSeverity', 'FleetOptions', 'FleetStatus', 'FleetTableOptions', 'GivenBack'],
-  ...['Hold', 'LagReport', 'LeaseState', 'LeaseStatus', 'MoveOrder', 'OperationOptions', 'OperationProgress'],
-  ...['OperationRefusal', 'RangeStatus', 'ResetPosition', 'ResetReport', 'ShardLag', 'ShardReset', 'ShardSelection'],
+  ...[
+    'Hold',
+    'LagReport',
+    'LeaseState',
+    'LeaseStatus',
+    ...['Leftovers', 'MigrationNote', 'MigrationNoteCode', 'MigrationOptions', 'MigrationPlan', 'MigrationProgress'],
+    ...['MigrationReport', 'MigrationRow', 'MigrationStep', 'MigrationStepName', 'MigrationTable', 'MigrationTarget'],
+    'MoveOrder',
+    'OperationOptions',
+    'OperationProgress'
+  ],
+  ...[
+    'OperationRefusal',
+    'OwnerSight',
+    'RangeStatus',
+    'ResetPosition',
+    'ResetReport',
+    'ShardLag',
+    'ShardReset',
+    'ShardSelection'
+  ],
   ...['StatusColor', 'StatusOptions', 'WorkerStatus']
 ]
 

@@ -54,6 +54,7 @@ export function flakyControlStore(
     reportLoads: (session, loads) => call('reportLoads', session, () => store.reportLoads(session, loads)),
     loads: signal => call('loads', undefined, () => store.loads(signal)),
     forget: session => call('forget', session, () => store.forget(session)),
+    clear: () => call('clear', undefined, () => store.clear()),
     orders: options => call('orders', undefined, () => store.orders(options)),
     replaceOrders: (before, after) => call('replaceOrders', undefined, () => store.replaceOrders(before, after))
   }

@@ -36,6 +36,7 @@ export function laggingControl(store: ControlStore, clock: Clock, random: Random
     replaceLeader: (before, after) => noting(store.replaceLeader(before, after)),
     post: mailbox => noting(store.post(mailbox)),
     forget: session => noting(store.forget(session)),
+    clear: () => noting(store.clear()),
     leader: async options => (options?.consistent ? store.leader(options) : some()?.lock),
     member: async session => some()?.members.get(session)
   }
