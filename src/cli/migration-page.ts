@@ -31,10 +31,11 @@ export function migrationPage(plan: MigrationPlan, colors: Colors): string[] {
 function tableOfLeases({ table }: MigrationPlan, colors: Colors): string[] {
   const { leases, kcl, owners, workers, mode, leaseTable, controlTable } = table
   const { total, finished, ofKcl, ofMillrace, ofNobody } = leases
+  const inMode = kcl.clientVersion === undefined ? '' : `, in mode ${kcl.clientVersion}`
   const words = [
     `lease table ${leaseTable}: ${plural(total, 'lease')}, ${ofKcl} of KCL, ${ofMillrace} of Millrace, ${ofNobody} of nobody, ${finished} finished`,
     `control table ${controlTable}: ${plural(workers, 'worker')} of Millrace${mode === undefined ? '' : `, ${MODES[mode]}`}`,
-    ...(kcl.version === undefined ? [] : [`KCL ${kcl.version}, by ${kcl.because.join(', ')}`])
+    ...(kcl.version === undefined ? [] : [`KCL ${kcl.version}${inMode}, by ${kcl.because.join(', ')}`])
   ]
   const rows = owners.map(({ workerId, kind, leases: owned, state, writesEveryMs }) => [
     printable(workerId),

@@ -136,7 +136,7 @@ function workerRow(
   ]
 }
 
-function orderLines({ holds, moves }: FleetStatus, colors: Colors): string[] {
+function orderLines({ holds, moves, orderedMode }: FleetStatus, colors: Colors): string[] {
   const lines = [
     ...holds.map(({ why, by, leases }) => {
       const which =
@@ -145,7 +145,8 @@ function orderLines({ holds, moves }: FleetStatus, colors: Colors): string[] {
           : `${leases.length === 1 ? 'shard' : 'shards'} ${leases.map(shortShard).join(', ')}`
       return `on hold: ${which}, for ${why} by ${by}`
     }),
-    ...moves.map(({ leaseKey, to, by }) => `ordered to move: shard ${shortShard(leaseKey)} to ${to}, by ${by}`)
+    ...moves.map(({ leaseKey, to, by }) => `ordered to move: shard ${shortShard(leaseKey)} to ${to}, by ${by}`),
+    ...(orderedMode?.mode === 'mixed' ? [`ordered: to share the table with KCL, by ${orderedMode.by}`] : [])
   ]
   return lines.length === 0 ? [] : [...lines.map(line => colors.yellow(printable(line))), '']
 }

@@ -1,5 +1,5 @@
 // The public API of `millrace/operate`: re-exports, nothing else. Nobody in src imports this file.
-export type { Hold, MoveOrder } from '../leases/order-rules.ts'
+export type { Hold, ModeOrder, MoveOrder } from '../leases/order-rules.ts'
 export { OperationError, type OperationRefusal } from '../model/errors.ts'
 export type { CheckpointExport, ExportedLease } from './checkpoint-codec.ts'
 export { type CostPart, type CostReport, DYNAMODB_PRICES, type DynamoPrices } from './cost-rules.ts'

@@ -3,13 +3,7 @@ import { isSession } from '../leases/session-id.ts'
 import { isFinished, type Lease } from '../model/lease.ts'
 import { isClosed, parentsOf } from '../model/shard.ts'
 import { judgeIdentity } from '../shards/identity-rules.ts'
-import {
-  kclStanding,
-  type MigrationFacts,
-  type MigrationNote,
-  type MigrationTarget,
-  type Standing
-} from './migration-rules.ts'
+import type { MigrationFacts, MigrationNote, MigrationTarget, Standing } from './migration-rules.ts'
 import { failoverOf } from './owner-rules.ts'
 import type { KclRow } from './plan-kcl-rows.ts'
 
@@ -76,7 +70,7 @@ function inLeases({ leases, shards, owners }: MigrationFacts): MigrationNote[] {
   const handOffs = open.filter(({ checkpointOwner }) => checkpointOwner !== undefined)
   if (handOffs.length > 0) {
     notes.push({
-      ...{ severity: 'info', code: 'hand-offs', message: `${handOffs.length} leases are being handed over by KCL 3.x` },
+      ...{ severity: 'info', code: 'hand-offs', message: `${leasesIn(handOffs)} handed over now, by KCL 3.x` },
       ...{ advice: 'Nothing: whoever has a lease checkpoints first', ...about(handOffs) }
     })
   }
@@ -84,7 +78,7 @@ function inLeases({ leases, shards, owners }: MigrationFacts): MigrationNote[] {
   if (pending.length > 0) {
     notes.push({
       ...{ severity: 'info', code: 'pending-checkpoints', ...about(pending) },
-      message: `${pending.length} checkpoints are prepared and not made`,
+      message: `In ${leasesIn(pending)} a checkpoint is prepared and not made`,
       advice: 'Both sides keep them, and hand them to the processor that goes on: it has to finish the commit'
     })
   }
@@ -136,16 +130,7 @@ function inOrders(to: MigrationTarget, { orders }: MigrationFacts): MigrationNot
 
 function forMillrace(facts: MigrationFacts): MigrationNote[] {
   const { leases, members, owners } = facts
-  const { version, because, clientVersion } = kclStanding(facts)
   const notes: MigrationNote[] = []
-  if (version !== undefined) {
-    const mode = clientVersion === undefined ? '' : `, in the mode ${clientVersion}`
-    const signs = because.join(', ')
-    notes.push({
-      ...{ severity: 'info', code: 'kcl-version', message: `The table is of KCL ${version}${mode}, by ${signs}` },
-      advice: 'Nothing'
-    })
-  }
   const paces = owners.flatMap(({ owner, writesEveryMs, state }) =>
     isSession(owner) || state !== 'alive' || writesEveryMs === undefined ? [] : writesEveryMs
   )
@@ -170,7 +155,7 @@ function forMillrace(facts: MigrationFacts): MigrationNote[] {
   if (atTime.length > 0) {
     notes.push({
       ...{ severity: 'warning', code: 'at-timestamp', shardIds: atTime.map(({ shardId }) => shardId).sort() },
-      message: `${atTime.length} leases begin at a time that only the configuration of KCL knows`,
+      message: `In ${leasesIn(atTime)} KCL begins at a time that only its configuration knows`,
       advice: 'Start the workers of Millrace with startAt: that Date'
     })
   }
@@ -180,9 +165,9 @@ function forMillrace(facts: MigrationFacts): MigrationNote[] {
   if (latest.length > 0) {
     notes.push({
       ...{ severity: 'warning', code: 'at-latest', shardIds: latest.map(({ shardId }) => shardId).sort() },
-      message: `In ${latest.length} leases KCL has checkpointed nothing yet: they are still at LATEST`,
+      message: `In ${leasesIn(latest)} KCL has checkpointed nothing yet, since LATEST`,
       advice:
-        'They get the time of now to begin at. What KCL has read there before, and not finished, is passed over, as when one of its workers crashes: have it checkpoint'
+        'It gets the time of now to begin at. What KCL has read there before, and not finished, is passed over, as when one of its workers crashes: have it checkpoint'
     })
   }
   return notes
@@ -195,15 +180,15 @@ function forKcl({ remains, members }: MigrationFacts, standing: Standing, rows: 
   if (timed.length > 0) {
     notes.push({
       ...{ severity: 'info', code: 'start-times', shardIds: idsOf(timed) },
-      message: `${timed.length} leases begin at a time, which KCL does not keep: it would begin with what arrives once it has come`,
-      advice: 'Nothing: they get the last record before that time as their checkpoint'
+      message: `In ${leasesIn(timed)} Millrace begins at a time, which KCL does not keep: it would begin with what arrives once it has come`,
+      advice: 'Nothing: the last record before that time becomes the checkpoint'
     })
   }
   const others = rows.filter(({ why }) => why.some(reason => reason !== 'start-time'))
   if (others.length > 0) {
     notes.push({
       ...{ severity: 'info', code: 'rows-to-write', shardIds: idsOf(others) },
-      message: `${others.length} rows lack something that KCL expects: ${[...new Set(others.flatMap(({ why }) => why))].join(', ')}`,
+      message: `KCL expects something else in ${leasesIn(others)}: ${[...new Set(others.flatMap(({ why }) => why))].join(', ')}`,
       advice: 'Nothing: it is added'
     })
   }
@@ -256,4 +241,8 @@ function forKcl({ remains, members }: MigrationFacts, standing: Standing, rows: 
     })
   }
   return notes
+}
+
+function leasesIn(some: readonly unknown[]): string {
+  return some.length === 1 ? '1 lease' : `${some.length} leases`
 }

@@ -28,7 +28,7 @@ export interface MigrationNote {
 /** What a note is about. */
 export type MigrationNoteCode =
   | ('other-stream' | 'malformed-rows' | 'multi-stream' | 'busy' | 'paused' | 'incomplete-rows' | 'strange-rows')
-  | ('kcl-version' | 'failover' | 'durations' | 'at-latest' | 'at-timestamp' | 'start-times' | 'rows-to-write')
+  | ('failover' | 'durations' | 'at-latest' | 'at-timestamp' | 'start-times' | 'rows-to-write')
   | (
       | 'hand-offs'
       | 'pending-checkpoints'

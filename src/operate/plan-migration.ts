@@ -134,7 +134,7 @@ function toMillrace(facts: MigrationFacts, standing: Standing, pins: number): Dr
       name: 'pin',
       by: 'command',
       isDone: pins === 0,
-      what: `give ${pins} leases that KCL began at LATEST a time to begin at`
+      what: 'give leases that KCL began at LATEST a time to begin at'
     },
     {
       ...{ name: 'start-millrace', by: 'operator', isDone: workers > 0 },
@@ -175,7 +175,7 @@ function toKcl(standing: Standing, rows: readonly KclRow[]): Draft[] {
     },
     {
       ...{ name: 'write-rows', by: 'command', isDone: rows.length === 0 },
-      what: `write ${rows.length} rows as KCL expects them`
+      what: 'write rows as KCL expects them'
     },
     {
       ...{ name: 'start-kcl', by: 'operator', isDone: kclAlive > 0 || unfinished === 0 },

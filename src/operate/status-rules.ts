@@ -1,7 +1,7 @@
 // What a fleet looks like, made of its two tables and the listing of its stream: who is there, who reads what, how far, and what
 // of it is not well. Plain data that can be printed, sent as JSON, or drawn.
 import type { LeaderLock, Member } from '../leases/control-store.ts'
-import { covers, type Hold, type MoveOrder, type Orders } from '../leases/order-rules.ts'
+import { covers, type Hold, type ModeOrder, type MoveOrder, type Orders } from '../leases/order-rules.ts'
 import { isSession, workerIdOf } from '../leases/session-id.ts'
 import { findHoles, type HashKeyRange } from '../model/hash-key-range.ts'
 import { isFinished, type Lease } from '../model/lease.ts'
@@ -95,6 +95,8 @@ export interface FleetStatus {
   /** What an operator has ordered. */
   readonly holds: readonly Hold[]
   readonly moves: readonly MoveOrder[]
+  /** Whether the fleet is ordered to share its table with workers of another kind, or not to. Absent: its leader decides. */
+  readonly orderedMode?: ModeOrder
   /** Everything that is red, in words. Empty: all is well. */
   readonly reasons: readonly string[]
 }
@@ -166,7 +168,9 @@ export function statusOf(given: StatusFacts): FleetStatus {
     ...(leader?.session !== undefined && {
       leader: { session: leader.session, workerId: leader.workerId, term: lock?.term ?? 0 }
     }),
-    ...{ workers, leases, holes, holds: orders.holds, moves: orders.moves, reasons }
+    ...{ workers, leases, holes, holds: orders.holds, moves: orders.moves },
+    ...(orders.mode !== undefined && { orderedMode: orders.mode }),
+    reasons
   }
 }
 

@@ -41,7 +41,8 @@ export interface LeaseOptions {
   readonly generation?: number
   /**
    * Who shares the lease table: only workers of Millrace (`solo`, default), or those of Java KCL too (`mixed`), with
-   * `failoverTimeMillis` = `durationMs`. A leader that meets Java workers changes the whole fleet to `mixed`.
+   * `failoverTimeMillis` = `durationMs`. A leader that meets Java workers changes the whole fleet to `mixed`. An order
+   * of `millrace migrate` outranks it.
    */
   readonly mode?: FleetMode
   /**

@@ -13,7 +13,7 @@ describe('migrationPage', () => {
     expect(text).to.include('lease table app: 1 lease, 1 of KCL')
     expect(text).to.include('java\\u001b[2J')
     expect(text).to.not.include('\u001b')
-    expect(text).to.include('✓ 1. millrace: give 0 leases')
+    expect(text).to.include('✓ 1. millrace: give leases that KCL began at LATEST')
     const rows = migrationPage(
       planMigration('kcl', facts({ leases: [aReadLease(3, undefined, { checkpointOwner: 'j' })] })),
       colors

@@ -15,6 +15,7 @@ const TYPES = [
     'LeaseStatus',
     ...['Leftovers', 'MigrationNote', 'MigrationNoteCode', 'MigrationOptions', 'MigrationPlan', 'MigrationProgress'],
     ...['MigrationReport', 'MigrationRow', 'MigrationStep', 'MigrationStepName', 'MigrationTable', 'MigrationTarget'],
+    'ModeOrder',
     'MoveOrder',
     'OperationOptions',
     'OperationProgress'

@@ -76,7 +76,6 @@ describe('notesFor', () => {
       facts({ leases: JAVA }, { shards: [aShard({ shardId: shardId(9) })] }),
       'warning missing-leases'
     ],
-    ['the version of KCL', 'millrace', facts({ leases: JAVA }), 'info kcl-version'],
     ['the failover time to set', 'millrace', facts({ leases: JAVA }), 'info failover'],
     [
       'workers with another duration',
@@ -140,7 +139,7 @@ describe('notesFor', () => {
   }
 
   it('has nothing but what is worth knowing where all is well, the most severe first', () => {
-    expect(codes('millrace', facts({ leases: JAVA }))).to.deep.equal(['info kcl-version', 'info failover'])
+    expect(codes('millrace', facts({ leases: JAVA }))).to.deep.equal(['info failover'])
     expect(codes('kcl', facts({ leases: OURS, members: [aWorker('a', { durationMs: 10_000 })] }))).to.deep.equal([
       'info failover'
     ])
