@@ -3,6 +3,7 @@ import type { Command } from 'commander'
 import type { CommandContext, CommandSpec } from './command.ts'
 import { type CompletedCommand, completionScript, SHELLS } from './completion-rules.ts'
 import { EXIT } from './exit-codes.ts'
+import { MIGRATION_SIDES } from './migrate-command.ts'
 import { LOG_LEVELS } from './run-view.ts'
 import { oneOf } from './value-rules.ts'
 
@@ -41,7 +42,7 @@ function completed(program: Command): CompletedCommand[] {
           summary: description,
           takesValue: required || optional,
           takesFiles: flags.includes('<file>'),
-          words: flags.includes('<level>') ? LOG_LEVELS : []
+          words: flags.includes('<level>') ? LOG_LEVELS : flags.includes('<side>') ? MIGRATION_SIDES : []
         })),
       takesFiles: ['file', 'source'].includes(first?.name() ?? ''),
       words: command.name() === 'completion' ? SHELLS : []

@@ -9,7 +9,7 @@ import { addFleetFlags, overFleet } from './fleet-flags.ts'
 import type { OperationFlags } from './fleet-operation.ts'
 import { leftoverLines, migrationPage, stepInWords } from './migration-page.ts'
 import { duration, plural } from './text-rules.ts'
-import { durationMs, quoted } from './value-rules.ts'
+import { durationMs, oneOf } from './value-rules.ts'
 
 interface MigrateFlags extends OperationFlags {
   readonly to?: string
@@ -17,6 +17,9 @@ interface MigrateFlags extends OperationFlags {
   readonly observe?: string
   readonly deleteLeftovers?: boolean
 }
+
+/** What `--to` takes. */
+export const MIGRATION_SIDES: readonly MigrationTarget[] = ['millrace', 'kcl']
 
 /** Changes a fleet over. */
 export const migrateCommand: CommandSpec = {
@@ -76,9 +79,8 @@ async function migrate(context: CommandContext, _: readonly unknown[], given: ob
 const SIDES = { millrace: 'Millrace', kcl: 'KCL' } as const
 
 function targetOf(to: string | undefined): MigrationTarget {
-  if (to === 'millrace' || to === 'kcl') return to
   if (to === undefined) throw new OptionError('--to', 'is missing, expected millrace or kcl')
-  throw new OptionError('--to', `is ${quoted(to)}, expected millrace or kcl`)
+  return oneOf('--to', to, MIGRATION_SIDES)
 }
 
 function consequence({ applicationName, steps, leftovers, to }: MigrationPlan, flags: MigrateFlags): string {
