@@ -3,96 +3,12 @@
 import { expect } from 'chai'
 import { isSession } from '../../src/leases/session-id.ts'
 import { OperationError } from '../../src/model/errors.ts'
-import { openFleet } from '../../src/operate/fleet.ts'
-import type { MigrationOptions, MigrationReport } from '../../src/operate/migration.ts'
-import type { MigrationStepName } from '../../src/operate/plan-migration.ts'
-import { seededRandom } from '../../src/runtime/random.ts'
 import { expectSafe, openLeases } from '../support/fleet.ts'
-import { JavaWorker } from '../support/java-worker.ts'
+import { Migration } from '../support/migration.ts'
 import { seeds } from '../support/seeds.ts'
-import { STREAM, World, type WorldWorkerOptions } from '../support/world.ts'
+import { STREAM } from '../support/world.ts'
 
 const SEEDS = 1
-
-/** What an operator does at the steps that are theirs, once each. */
-type Deeds = Partial<Record<MigrationStepName, () => void>>
-
-class Migration {
-  readonly world: World
-  readonly #fleet
-  readonly javas: JavaWorker[] = []
-
-  constructor(seed: number, shards = 6) {
-    this.world = new World({ shards, seed, latencyMs: 10 })
-    const { clock, kinesis, store, control } = this.world
-    const ports = { clock, random: seededRandom(seed), kinesis: kinesis.port(STREAM), store, control }
-    this.#fleet = openFleet({ applicationName: 'app', streamName: STREAM, by: 'ann' }, ports)
-  }
-
-  java(): JavaWorker {
-    const java = new JavaWorker(this.world, `java-${this.javas.length + 1}`)
-    this.javas.push(java)
-    java.start()
-    return java
-  }
-
-  millrace(options: WorldWorkerOptions = {}): void {
-    void this.world.makeWorker(options).worker.start()
-  }
-
-  millraces(count: number): void {
-    for (let n = 0; n < count; n++) this.millrace()
-  }
-
-  kcls(count: number): void {
-    for (let n = 0; n < count; n++) this.java()
-  }
-
-  foresee(to: 'millrace' | 'kcl') {
-    return this.underLoad(this.#fleet.foreseeMigration(to))
-  }
-
-  /** Changes over under load, with somebody who does what is asked of them. Says what was asked, in order. */
-  async run(
-    to: 'millrace' | 'kcl',
-    deeds: Deeds,
-    options: MigrationOptions = {}
-  ): Promise<{ report: MigrationReport; asked: string[] }> {
-    const asked: string[] = []
-    const onProgress: MigrationOptions['onProgress'] = ({ step }) => {
-      if (step === undefined || asked.at(-1) === step.name) return
-      const isNew = !asked.includes(step.name)
-      asked.push(step.name)
-      if (isNew) deeds[step.name]?.()
-    }
-    const report = await this.underLoad(this.#fleet.migrate(to, { ...options, onProgress }))
-    return { report, asked }
-  }
-
-  /** Waits while records arrive. */
-  async underLoad<T>(promise: Promise<T>, untilMs = 900_000): Promise<T> {
-    let isOver = false
-    const over = (): void => {
-      isOver = true
-    }
-    promise.then(over, over)
-    for (let ms = 0; !isOver && ms < untilMs; ms += 500) await this.world.load(500)
-    expect(isOver, `SEED=${this.world.seed}: over after ${untilMs} ms`).to.equal(true)
-    return promise
-  }
-
-  /** One after another, `everyMs` apart, as in a rolling deployment. */
-  async rolling(work: readonly (() => unknown)[], everyMs = 20_000): Promise<void> {
-    for (const one of work) {
-      one()
-      await this.world.clock.sleep(everyMs)
-    }
-  }
-
-  async owners(): Promise<string[]> {
-    return (await openLeases(this.world)).map(({ owner = '' }) => owner)
-  }
-}
 
 describe('a change from KCL to Millrace', () => {
   it('goes from a KCL fleet to a Millrace fleet on its own and back, with every record delivered and few twice', async () => {
@@ -173,7 +89,7 @@ describe('a change from KCL to Millrace', () => {
 describe('a change from Millrace to KCL', () => {
   it('loses nothing in shards that began at LATEST and have no checkpoint, and repeats nothing older', async () => {
     for (const seed of seeds(SEEDS)) {
-      const migration = new Migration(seed, 2)
+      const migration = new Migration(seed, { shards: 2 })
       const { world } = migration
       // What is there before is not for this application, in one shard; in the other there is nothing.
       const before = [1, 2, 3].map(() => world.kinesis.put(STREAM, 'old', 'old', { explicitHashKey: '0' }))
