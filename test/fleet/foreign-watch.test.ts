@@ -2,20 +2,29 @@ import { expect } from 'chai'
 import { ForeignWatch } from '../../src/fleet/foreign-watch.ts'
 import { memoryKclCoordination } from '../../src/leases/memory-kcl-coordination.ts'
 import { memoryLeaseStore } from '../../src/leases/memory-lease-store.ts'
+import type { ModeOrder } from '../../src/leases/order-rules.ts'
 import { finished, type Lease, renewed } from '../../src/model/lease.ts'
 import { VirtualClock } from '../../src/testing/virtual-clock.ts'
 import { aMember, SETTINGS, session, someLeases } from './fleet-model.ts'
 
 function rig({ mode = 'solo', version }: { mode?: 'solo' | 'mixed'; version?: '2X' | '3X' } = {}) {
+  const orders: { mode?: ModeOrder } = {}
   const clock = new VirtualClock()
   const kcl = memoryKclCoordination(memoryLeaseStore())
   kcl.items.version = version
-  const watch = new ForeignWatch({ kcl, clock, settings: SETTINGS, mode })
+  const watch = new ForeignWatch({ kcl, clock, settings: SETTINGS, mode, ordered: () => orders.mode })
   const look = async (ms: number): Promise<boolean> => {
     await clock.advance(ms)
     return watch.look([])
   }
-  return { clock, kcl, watch, look, beat: (word: string) => (kcl.items.lock = { owner: 'java-1', version: word }) }
+  return {
+    clock,
+    kcl,
+    watch,
+    look,
+    orders,
+    beat: (word: string) => (kcl.items.lock = { owner: 'java-1', version: word })
+  }
 }
 
 describe('ForeignWatch', () => {
@@ -40,6 +49,19 @@ describe('ForeignWatch', () => {
     watch.note(someLeases(1))
     expect(watch.mode).to.equal('mixed')
     await clock.advance(1)
+    watch.note(someLeases(1))
+    expect(watch.mode).to.equal('solo')
+  })
+
+  it('goes by the mode that an operator has ordered, as soon as there is no foreign worker', () => {
+    const { watch, orders } = rig()
+    orders.mode = { id: '1', mode: 'mixed', by: 'somebody' }
+    watch.note(someLeases(1))
+    expect(watch.mode).to.equal('mixed')
+    watch.note(someLeases(1, () => 'java-1'))
+    orders.mode = { id: '2', mode: 'solo', by: 'somebody' }
+    watch.note(someLeases(1, () => 'java-1'))
+    expect(watch.mode).to.equal('mixed')
     watch.note(someLeases(1))
     expect(watch.mode).to.equal('solo')
   })
@@ -109,7 +131,8 @@ describe('ForeignWatch', () => {
     kcl.items.lock = { owner: 'java-1', version: '1' }
     let isDenied = false
     const read = (nowS: number) => (isDenied ? Promise.reject(new Error('denied')) : kcl.read(nowS))
-    const watch = new ForeignWatch({ kcl: { ...kcl, read }, clock, settings: SETTINGS, mode: 'mixed' })
+    const about = { clock, settings: SETTINGS, mode: 'mixed', ordered: () => undefined } as const
+    const watch = new ForeignWatch({ ...about, kcl: { ...kcl, read } })
     watch.note(someLeases(1, () => 'java-1'))
     await watch.look([])
     isDenied = true
