@@ -5,7 +5,7 @@ import { asConsumerError, CheckpointRefusedError, isRetryable, ProcessorGoneErro
 import type { ConsumedRecord } from '../model/record.ts'
 import { comparePositions, type ExtendedSequenceNumber, positionOf } from '../model/sequence-number.ts'
 import { LaneProcessor } from '../processor/lane-processor.ts'
-import type { ProcessRecordsInput, RecordProcessor } from '../processor/record-processor.ts'
+import type { ProcessRecordsInput, RecordProcessor, ShardPlace } from '../processor/record-processor.ts'
 import type { ThreadProcessor } from '../processor/thread-processor.ts'
 import { unlessAborted } from '../runtime/abort.ts'
 import { backoffMs } from '../runtime/backoff.ts'
@@ -143,18 +143,19 @@ export class BatchCalls {
   /** Where the processor keeps positions with its own data, those are asked for before it is called again. */
   #confirmation(): ((calls: number) => Promise<void>) | undefined {
     const { tenure, giveUp } = this.#options
-    const { processor, progress } = this.#calls
+    const { processor, progress, place } = this.#calls
     if (processor.loadCheckpoint === undefined) return undefined
-    return calls => confirmOwnCheckpoint(progress, calls > 0, processor, tenure, giveUp)
+    return calls => confirmOwnCheckpoint(progress, calls > 0, processor, { place, tenure }, giveUp)
   }
 
   #processRecords(batch: CalledBatch, call: BatchCall): ReturnType<RecordProcessor['processRecords']> {
-    const { processor, progress } = this.#calls
+    const { processor, progress, place } = this.#calls
     const { beyond, scope } = call
     const upTo = batch.upTo && (beyond === undefined ? batch.upTo : before(beyond, batch.records))
     if (upTo !== undefined) progress.deliver(upTo)
     batch.begun?.()
-    const given = new CallInput(this.#options.tenure, batch.millisBehindLatest, call, () =>
+    const { fencingToken } = this.#options.tenure
+    const given = new CallInput(place, fencingToken, batch.millisBehindLatest, call, () =>
       this.#checkpointer(upTo, scope)
     )
     const input = processor instanceof LaneProcessor ? given : given.whole()
@@ -244,23 +245,36 @@ export class BatchCalls {
 
 /** What a call is given, made as far as it is asked for. */
 class CallInput implements ProcessRecordsInput {
-  readonly shardId: string
   readonly fencingToken: number
   readonly millisBehindLatest: number
+  readonly #place: ShardPlace
   readonly #call: BatchCall
   readonly #makeCheckpointer: () => Checkpointer
 
   constructor(
-    { shardId, fencingToken }: Pick<ProcessRecordsInput, 'shardId' | 'fencingToken'>,
+    place: ShardPlace,
+    fencingToken: number,
     millisBehindLatest: number,
     call: BatchCall,
     makeCheckpointer: () => Checkpointer
   ) {
-    this.shardId = shardId
+    this.#place = place
     this.fencingToken = fencingToken
     this.millisBehindLatest = millisBehindLatest
     this.#call = call
     this.#makeCheckpointer = makeCheckpointer
+  }
+
+  get shardId(): string {
+    return this.#place.shardId
+  }
+
+  get streamName(): string {
+    return this.#place.streamName
+  }
+
+  get streamArn(): string {
+    return this.#place.streamArn
   }
 
   get failures(): number {
@@ -289,8 +303,10 @@ class CallInput implements ProcessRecordsInput {
 
   /** All of it, as plain data. */
   whole(): ProcessRecordsInput {
-    const { shardId, records, checkpointer, millisBehindLatest, failures, fencingToken, settle, signal } = this
-    return { shardId, records, checkpointer, millisBehindLatest, failures, fencingToken, settle, signal }
+    const { shardId, streamName, streamArn } = this.#place
+    const { records, checkpointer, millisBehindLatest, failures, fencingToken, settle, signal } = this
+    const place = { shardId, streamName, streamArn }
+    return { ...place, records, checkpointer, millisBehindLatest, failures, fencingToken, settle, signal }
   }
 }
 

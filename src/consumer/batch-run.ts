@@ -235,12 +235,13 @@ export class BatchRun {
   }
 
   #judge(state: BatchState, cause: unknown): FailureVerdict {
-    const { shardId, clock, policy, random } = this.#options.setting
+    const { place, clock, policy, random } = this.#options.setting
     const { call, failures, failedAtMs } = state
     const arrivals = call.flatMap(({ arrivedAtMs }) => arrivedAtMs ?? [])
     const failure = {
       error: cause,
-      shardId,
+      shardId: place.shardId,
+      streamName: place.streamName,
       method: METHOD,
       records: call.length,
       attempt: failures,
@@ -274,8 +275,8 @@ export class BatchRun {
     retryInMs: number | undefined,
     action: Parameters<CallSetting['failed']>[2]
   ): ProcessorError {
-    const { shardId, failed } = this.#options.setting
-    const error = new ProcessorError(shardId, METHOD, attempt, cause)
+    const { place, failed } = this.#options.setting
+    const error = new ProcessorError(place.shardId, METHOD, attempt, cause)
     failed(error, retryInMs, action)
     return error
   }

@@ -4,10 +4,13 @@ import type { OwnCheckpoint, ShardProgress } from '../checkpoint/checkpointer.ts
 import type { Tenure } from '../leases/tenure.ts'
 import { CheckpointRefusedError, LeaseLostError, ProcessorGoneError } from '../model/errors.ts'
 import { type ExtendedSequenceNumber, isPosition, isRecordPosition, positionOf } from '../model/sequence-number.ts'
-import type { RecordProcessor } from '../processor/record-processor.ts'
+import type { RecordProcessor, ShardPlace } from '../processor/record-processor.ts'
 
-/** What is asked of a tenure: which shard it is of, its token, and whether it still holds the lease. */
-type Holder = Pick<Tenure, 'shardId' | 'fencingToken' | 'lease' | 'renew'>
+/** Which shard it is about, and what is asked of its tenure: its token, and whether it still holds the lease. */
+export interface Holder {
+  readonly place: ShardPlace
+  readonly tenure: Pick<Tenure, 'fencingToken' | 'lease' | 'renew'>
+}
 
 /** What is asked of a processor. */
 type Keeper = Pick<RecordProcessor, 'loadCheckpoint' | 'saveCheckpoint' | 'leaseLost'>
@@ -21,14 +24,14 @@ type Keeper = Pick<RecordProcessor, 'loadCheckpoint' | 'saveCheckpoint' | 'lease
  */
 export async function loadOwnCheckpoint(
   processor: Keeper,
-  tenure: Holder,
+  { place, tenure }: Holder,
   signal: AbortSignal
 ): Promise<OwnCheckpoint | undefined> {
   if (processor.loadCheckpoint === undefined) return undefined
-  const { shardId, fencingToken, lease } = tenure
-  const input = { shardId, fencingToken, checkpoint: positionOf(lease.checkpoint), signal }
-  const loaded = await unlessFenced(tenure, async () => processor.loadCheckpoint?.(input))
-  return { position: checkedPosition(shardId, loaded), saves: processor.saveCheckpoint !== undefined }
+  const { fencingToken, lease } = tenure
+  const input = { ...place, fencingToken, checkpoint: positionOf(lease.checkpoint), signal }
+  const loaded = await unlessFenced({ place, tenure }, async () => processor.loadCheckpoint?.(input))
+  return { position: checkedPosition(place.shardId, loaded), saves: processor.saveCheckpoint !== undefined }
 }
 
 /**
@@ -38,12 +41,14 @@ export async function loadOwnCheckpoint(
  */
 export async function saveOwnCheckpoint(
   processor: Keeper,
-  tenure: Holder,
+  { place, tenure }: Holder,
   positions: { readonly position: ExtendedSequenceNumber; readonly previous: ExtendedSequenceNumber | undefined },
   signal: AbortSignal
 ): Promise<void> {
-  const { shardId, fencingToken } = tenure
-  await unlessFenced(tenure, async () => processor.saveCheckpoint?.({ shardId, fencingToken, ...positions, signal }))
+  const { fencingToken } = tenure
+  await unlessFenced({ place, tenure }, async () =>
+    processor.saveCheckpoint?.({ ...place, fencingToken, ...positions, signal })
+  )
 }
 
 /**
@@ -56,14 +61,15 @@ export async function confirmOwnCheckpoint(
   progress: ShardProgress,
   isRepeated: boolean,
   processor: Keeper,
-  tenure: Holder,
+  holder: Holder,
   signal: AbortSignal
 ): Promise<void> {
-  if (await progress.confirm(isRepeated, () => loadOwnCheckpoint(processor, tenure, signal))) return
-  const { shardId } = tenure
+  if (await progress.confirm(isRepeated, () => loadOwnCheckpoint(processor, holder, signal))) return
+  const { place } = holder
+  const { shardId } = place
   const because = 'another position is saved than it knows of'
   try {
-    await processor.leaseLost({ shardId })
+    await processor.leaseLost({ ...place })
   } catch (cause) {
     throw new ProcessorGoneError(shardId, because, { cause })
   }
@@ -74,15 +80,14 @@ export async function confirmOwnCheckpoint(
  * A processor that finds a higher token in its store says that the lease is lost. The lease table knows whether it is: writing to it
  * ends the tenure, or shows that the store is the one in the wrong.
  */
-async function unlessFenced<T>(tenure: Holder, work: () => Promise<T>): Promise<T> {
+async function unlessFenced<T>({ place, tenure }: Holder, work: () => Promise<T>): Promise<T> {
   try {
     return await work()
   } catch (error) {
     if (!(error instanceof LeaseLostError)) throw error
     await tenure.renew()
-    const { shardId, fencingToken } = tenure
     const message =
-      `The processor of ${shardId} refuses fencing token ${fencingToken}, although it is that of the owner of the lease. ` +
+      `The processor of ${place.shardId} refuses fencing token ${tenure.fencingToken}, although it is that of the owner of the lease. ` +
       'Was the row of the lease deleted, which begins the tokens anew, or do two applications share one store?'
     throw new CheckpointRefusedError('fenced', message)
   }

@@ -11,22 +11,25 @@ import {
   formatPosition,
   isRecordPosition
 } from '../model/sequence-number.ts'
+import type { StreamNames } from '../model/stream-id.ts'
 import { afterFailure, type FailurePolicy } from '../processor/failure-rules.ts'
 import { keepsNothing } from '../processor/handler-processor.ts'
 import { LaneProcessor } from '../processor/lane-processor.ts'
-import { asProcessor, type RecordProcessor } from '../processor/record-processor.ts'
+import { asProcessor, type RecordProcessor, type ShardPlace } from '../processor/record-processor.ts'
 import { ThreadProcessor } from '../processor/thread-processor.ts'
 import type { Clock } from '../runtime/clock.ts'
 import type { Random } from '../runtime/random.ts'
 import { type CallScope, withinLimit } from './call-limit.ts'
 import { CallTimers } from './call-timers.ts'
-import { confirmOwnCheckpoint, loadOwnCheckpoint, saveOwnCheckpoint } from './own-checkpoints.ts'
+import { confirmOwnCheckpoint, type Holder, loadOwnCheckpoint, saveOwnCheckpoint } from './own-checkpoints.ts'
 import type { ShardListener } from './shard-listener.ts'
 import { type CallOutcome, type CallSetting, callUser } from './user-call.ts'
 
 /** Whose code is called for which shard, what becomes of failures, and who is told. */
 export interface ProcessorCallsOptions {
   readonly tenure: Tenure
+  /** The stream that the shard is of. */
+  readonly stream: StreamNames
   /** Makes the processor; called before initialize: once, and again after each processor that is gone. */
   readonly processor: () => RecordProcessor
   readonly policy: FailurePolicy
@@ -55,6 +58,8 @@ const DRAIN_BACKOFF = { firstMs: 250, maxMs: 1_000 }
 /** The calls of one processor, for one tenure of one shard. */
 export class ProcessorCalls {
   readonly progress: ShardProgress
+  /** What every call is told of the shard. */
+  readonly place: ShardPlace
   readonly #options: ProcessorCallsOptions
   readonly #signals: CallSignals
   readonly #timers: CallTimers
@@ -71,7 +76,9 @@ export class ProcessorCalls {
   #pauseMs = 0
 
   constructor(options: ProcessorCallsOptions, signals: CallSignals) {
-    const { tenure, clock } = options
+    const { tenure, stream, clock } = options
+    const { streamName, streamArn } = stream
+    this.place = { shardId: tenure.shardId, streamName, streamArn }
     this.#options = options
     this.#signals = signals
     this.#timers = new CallTimers({ clock, abandoned: signals.abandoned, lingers: true })
@@ -79,7 +86,9 @@ export class ProcessorCalls {
       checkpoint: position => this.#unlessAbandoned(() => this.#writeCheckpoint(position)),
       prepareCheckpoint: pending => this.#unlessAbandoned(() => tenure.prepareCheckpoint(pending)),
       save: (position, previous) =>
-        this.#unlessAbandoned(() => saveOwnCheckpoint(this.processor, tenure, { position, previous }, signals.giveUp))
+        this.#unlessAbandoned(() =>
+          saveOwnCheckpoint(this.processor, this.#holder, { position, previous }, signals.giveUp)
+        )
     })
   }
 
@@ -114,12 +123,12 @@ export class ProcessorCalls {
     const { interrupt, giveUp } = this.#signals
     return this.#callUser('initialize', interrupt, async () => {
       this.#processor ??= asProcessor(processor())
-      await this.threaded?.enter(tenure.shardId, interrupt)
+      await this.threaded?.enter(this.place, interrupt)
       this.#keepsNothing = this.threaded?.keepsNothing ?? false
-      this.progress.begin(await loadOwnCheckpoint(this.#processor, tenure, giveUp))
+      this.progress.begin(await loadOwnCheckpoint(this.#processor, this.#holder, giveUp))
       const { settled } = this.progress
       return this.#processor.initialize({
-        shardId: tenure.shardId,
+        ...this.place,
         checkpoint: isRecordPosition(settled) ? settled.sequenceNumber : undefined,
         subSequenceNumber: settled.subSequenceNumber,
         pendingCheckpoint: tenure.lease.pendingCheckpoint,
@@ -155,14 +164,13 @@ export class ProcessorCalls {
 
   /** Tells a processor that has been called before; one call, for there is nothing left to retry it for. */
   async tellLoss(): Promise<void> {
-    const { tenure, listener, clock, handlerTimeoutMs: limitMs } = this.#options
-    const { shardId } = tenure
+    const { listener, clock, handlerTimeoutMs: limitMs } = this.#options
     const { abandoned } = this.#signals
     try {
       // Nobody is called after this, so nothing is lost with a processor that does not return.
-      await withinLimit({ limitMs, clock, abandoned }, [], () => this.#processor?.leaseLost({ shardId }))
+      await withinLimit({ limitMs, clock, abandoned }, [], () => this.#processor?.leaseLost({ ...this.place }))
     } catch (cause) {
-      listener.processorFailed(new ProcessorError(shardId, 'leaseLost', 1, cause), undefined, 'retry')
+      listener.processorFailed(new ProcessorError(this.place.shardId, 'leaseLost', 1, cause), undefined, 'retry')
     }
   }
 
@@ -181,8 +189,8 @@ export class ProcessorCalls {
 
   /** Makes ready for the next processor, the last being gone; or gives up, if too many have gone one after another. */
   async startOver(method: string, gone: Extract<CallOutcome, { kind: 'gone' }>): Promise<CallOutcome> {
-    const { tenure, random, listener, policy } = this.#options
-    const { shardId } = tenure
+    const { random, listener, policy } = this.#options
+    const { shardId, streamName } = this.place
     const isInnocent = this.threaded?.gone?.blame === 'another'
     await this.#forget()
     if (gone.restartInMs !== undefined) {
@@ -192,7 +200,7 @@ export class ProcessorCalls {
     // Where it is another shard that ends threads, that one is given up some day, and not this one.
     const attempt = isInnocent ? 1 : method === 'shardEnded' ? ++this.#goneAtEnd : ++this.#gone
     const error = new ProcessorError(shardId, method, attempt, gone.cause)
-    const failure = { error: gone.cause, shardId, method, records: 0, attempt }
+    const failure = { error: gone.cause, shardId, streamName, method, records: 0, attempt }
     const verdict = isInnocent
       ? ({ kind: 'again', inMs: 0 } as const)
       : afterFailure({ ...failure, elapsedMs: 0, ageMs: undefined }, policy, random.next())
@@ -232,7 +240,7 @@ export class ProcessorCalls {
   setting(policy: FailurePolicy): CallSetting {
     const { tenure, clock, random, listener, handlerTimeoutMs } = this.#options
     return {
-      shardId: tenure.shardId,
+      place: this.place,
       hold: tenure,
       policy,
       limitMs: handlerTimeoutMs,
@@ -256,6 +264,10 @@ export class ProcessorCalls {
     const isDone = (): boolean => upTo !== undefined && comparePositions(progress.settled, upTo) >= 0
     const isVoid = (): boolean => lapse.aborted && !this.#signals.giveUp.aborted && !isDone()
     return progress.checkpointer(upTo ?? progress.settled, isVoid)
+  }
+
+  get #holder(): Holder {
+    return { place: this.place, tenure: this.#options.tenure }
   }
 
   async #forget(): Promise<void> {
@@ -287,13 +299,12 @@ export class ProcessorCalls {
 
   /** After a save that failed, what is saved is asked for. */
   #confirm(): Promise<void> {
-    const { tenure } = this.#options
-    return confirmOwnCheckpoint(this.progress, false, this.processor, tenure, this.#signals.giveUp)
+    return confirmOwnCheckpoint(this.progress, false, this.processor, this.#holder, this.#signals.giveUp)
   }
 
   /** What shardEnded and shutdownRequested are given. */
   #lastWords(signal: AbortSignal) {
-    return { shardId: this.#options.tenure.shardId, checkpointer: this.checkpointer(undefined), signal }
+    return { ...this.place, checkpointer: this.checkpointer(undefined), signal }
   }
 
   async #callUser(

@@ -120,12 +120,12 @@ export class ShardConsumer {
 
   /** How the shard is doing. */
   get status(): ShardStatus {
-    const { leaseKey, shardId } = this.tenure
+    const { leaseKey } = this.tenure
     const state = this.#state
     const stall = state === 'processing' ? this.#reading.stall : undefined
     const lag = state === 'waiting-for-parents' ? undefined : this.#lag.report()
     const is = { isPaused: !this.#pauses.isOpen, isSuspended: !this.tenure.hasEnded && !this.tenure.isValid() }
-    return { shardId, leaseKey, state, ...is, stall, haltedBy: this.#haltedBy, lag }
+    return { ...this.#calls.place, leaseKey, state, ...is, stall, haltedBy: this.#haltedBy, lag }
   }
 
   /** Has no more records delivered until {@link resume}; calls under way end. The lease is kept. Says whether that is news. */

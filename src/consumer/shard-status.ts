@@ -1,11 +1,11 @@
 // How a shard is doing here, as its consumer says. Plain data.
+import type { ShardPlace } from '../processor/record-processor.ts'
 import type { Stall } from './progress-rules.ts'
 import type { ShardLagReport } from './shard-lag.ts'
 import type { ShardState } from './shard-state.ts'
 
 /** How a shard is doing here. */
-export interface ShardStatus {
-  readonly shardId: string
+export interface ShardStatus extends ShardPlace {
   readonly leaseKey: string
   readonly state: ShardState
   readonly isPaused: boolean

@@ -2,6 +2,7 @@
 // again and again until it succeeds, the rules say to give up, or the call is interrupted.
 import { LeaseLostError, ProcessorError, ProcessorGoneError } from '../model/errors.ts'
 import { afterFailure, type FailureAction, type FailurePolicy, type LastResort } from '../processor/failure-rules.ts'
+import type { ShardPlace } from '../processor/record-processor.ts'
 import type { Clock } from '../runtime/clock.ts'
 import type { Random } from '../runtime/random.ts'
 import { type CallLimit, type CallScope, isThenable, withinLimit } from './call-limit.ts'
@@ -63,7 +64,7 @@ export interface AdmittedCall {
 
 /** What every call of the user's code of one shard is made with. */
 export interface CallSetting extends Pick<CallLimit, 'timers' | 'turn' | 'leftBehind'> {
-  readonly shardId: string
+  readonly place: ShardPlace
   readonly hold: Hold
   readonly policy: FailurePolicy
   /** How long a call may take. Milliseconds. */
@@ -151,7 +152,8 @@ export interface UserCall extends CallSetting {
  * `failed`, and is in the outcome if it was the last straw; it is never thrown on.
  */
 export async function callUser(user: UserCall): Promise<CallOutcome> {
-  const { shardId, method, policy, interrupt, clock, random } = user
+  const { place, method, policy, interrupt, clock, random } = user
+  const { shardId, streamName } = place
   let failedAtMs: number | undefined
   for (let attempt = 1; ; attempt++) {
     const made = await attemptCall(user, interrupt, user.call)
@@ -171,6 +173,7 @@ export async function callUser(user: UserCall): Promise<CallOutcome> {
     const failure = {
       error: cause,
       shardId,
+      streamName,
       method,
       records: 0,
       attempt,

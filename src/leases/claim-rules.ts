@@ -1,5 +1,5 @@
 // Which leases may be claimed: the only copy of rule R1 of the protocol, and of which shards can be read now.
-import { actualOwner, isFinished, type Lease } from '../model/lease.ts'
+import { actualOwner, isFinished, type Lease, siblingKey } from '../model/lease.ts'
 import type { Mailbox } from './control-store.ts'
 
 /** Whether and why a lease may be claimed. */
@@ -39,6 +39,6 @@ export function judgeClaim(
 /** Unfinished leases whose shards can be read: every parent is finished, or has no lease any more. */
 export function readableLeases(leases: readonly Lease[]): Lease[] {
   const unfinished = leases.filter(lease => !isFinished(lease))
-  const waitedFor = new Set(unfinished.map(lease => lease.shardId))
-  return unfinished.filter(lease => !lease.parentShardIds.some(parent => waitedFor.has(parent)))
+  const waitedFor = new Set(unfinished.map(lease => lease.leaseKey))
+  return unfinished.filter(lease => !lease.parentShardIds.some(parent => waitedFor.has(siblingKey(lease, parent))))
 }

@@ -19,6 +19,7 @@ import { BugError } from '../model/errors.ts'
 import type { HashKeyRange } from '../model/hash-key-range.ts'
 import type { Lease, PendingCheckpoint, StreamIdentity } from '../model/lease.ts'
 import type { ExtendedSequenceNumber } from '../model/sequence-number.ts'
+import { leaseKeyOf, parseStreamId } from '../model/stream-id.ts'
 import { asIdSet, changedFields, LEASE_FIELDS, type LeaseField } from './lease-fields.ts'
 import type { SkippedRow } from './lease-store.ts'
 
@@ -69,7 +70,10 @@ export function keyOf(leaseKey: string): Item {
 /** The whole item of a lease, as it is when it is created. */
 export function toItem(lease: Lease): Item {
   const attributes = LEASE_FIELDS.map(field => present(ATTRIBUTES_OF[field](lease)))
-  return Object.assign({ ...keyOf(lease.leaseKey), entityType: 'LEASE' }, ...attributes)
+  const { leaseKey, streamId, shardId } = lease
+  // KCL keeps the id of the stream under this name, not its name. The reader of a shared table needs both in every row.
+  const inSharedTable = streamId === undefined ? {} : { streamName: streamId, shardId }
+  return Object.assign({ ...keyOf(leaseKey), entityType: 'LEASE', ...inSharedTable }, ...attributes)
 }
 
 /** A PutItem that is refused if the key is taken. */
@@ -129,15 +133,31 @@ export function parseItem(item: Readonly<Record<string, unknown>>): ParsedItem {
   const sequenceNumber = reader.require('checkpoint', POSITION)
   const subSequenceNumber = reader.read('checkpointSubSequenceNumber', COUNT) ?? 0
   const optional = readOptional(reader)
+  const place = readPlace(reader, leaseKey)
   if (leaseKey === undefined) reader.require(KEY_ATTRIBUTE, TEXT)
   if (leaseKey === undefined || counter === undefined || sequenceNumber === undefined || reader.problems.length > 0) {
     return skip('malformed', reader.problems.join('; '))
   }
   const checkpoint = { sequenceNumber, subSequenceNumber }
-  return { kind: 'lease', lease: { leaseKey, shardId: leaseKey, counter, checkpoint, ...optional } }
+  return { kind: 'lease', lease: { leaseKey, ...place, counter, checkpoint, ...optional } }
 }
 
-function readOptional(reader: AttributeReader): Omit<Lease, 'leaseKey' | 'shardId' | 'counter' | 'checkpoint'> {
+/** Which shard the lease is of, and of which stream where several share the table. What says that must agree with the key. */
+function readPlace(reader: AttributeReader, leaseKey = '?'): Pick<Lease, 'shardId' | 'streamId'> {
+  const streamId = reader.read('streamName', TEXT)
+  if (streamId === undefined) return { shardId: leaseKey }
+  const shardId = reader.require('shardId', TEXT) ?? '?'
+  if (parseStreamId(streamId) === undefined) {
+    reader.problems.push(`streamName is ${shown(streamId)}, expected account:name:creationEpoch`)
+  } else if (shardId !== '?' && leaseKey !== leaseKeyOf(streamId, shardId)) {
+    reader.problems.push(`leaseKey is ${shown(leaseKey)}, expected ${leaseKeyOf(streamId, shardId)}`)
+  }
+  return { shardId, streamId }
+}
+
+function readOptional(
+  reader: AttributeReader
+): Omit<Lease, 'leaseKey' | 'shardId' | 'streamId' | 'counter' | 'checkpoint'> {
   const owner = reader.read('leaseOwner', TEXT)
   const checkpointOwner = reader.read('checkpointOwner', TEXT)
   // What others have measured must not make a lease unreadable.
@@ -195,9 +215,6 @@ function otherKindOf(reader: AttributeReader, leaseKey: string | undefined): str
   if (entityType !== undefined && entityType !== 'LEASE') return `entityType is ${entityType}, not LEASE`
   if (leaseKey !== undefined && COORDINATOR_KEYS.includes(leaseKey)) {
     return `${leaseKey} is a coordination record of KCL`
-  }
-  if (reader.has('streamName')) {
-    return `a lease of a KCL application that reads several streams, of ${shown(reader.value('streamName'))}`
   }
   if (entityType === undefined && !reader.has('leaseCounter') && !reader.has('checkpoint')) {
     return 'it has neither leaseCounter nor checkpoint'

@@ -1,7 +1,7 @@
 // The leases that this worker holds: the only place that claims. A claim is made of the row as it was just read, under the
 // session alive, and once for a lease at a time.
 import { isRetryable } from '../model/errors.ts'
-import { actualOwner, claimed, givenBack, isFinished, type Lease, pinned, renewed } from '../model/lease.ts'
+import { actualOwner, claimed, givenBack, isFinished, type Lease, pinned, renewed, siblingKey } from '../model/lease.ts'
 import type { Clock } from '../runtime/clock.ts'
 import type { Random } from '../runtime/random.ts'
 import { judgeClaim, readableLeases } from './claim-rules.ts'
@@ -270,7 +270,8 @@ export class HeldLeases {
 
   /** Whether a shard can be read now, by the rows of its parents as they are. */
   async #isReadable(lease: Lease): Promise<boolean> {
-    const parents = await Promise.all(lease.parentShardIds.map(parent => this.#options.store.get(parent)))
+    const { store } = this.#options
+    const parents = await Promise.all(lease.parentShardIds.map(parent => store.get(siblingKey(lease, parent))))
     return readableLeases([lease, ...parents.flatMap(parent => parent ?? [])]).includes(lease)
   }
 }

@@ -2,8 +2,8 @@
 // has nothing to do with.
 import type { Lease } from '../model/lease.ts'
 
-/** A field of a lease that a write can change. The key and the shard never change. */
-export type LeaseField = Exclude<keyof Lease, 'leaseKey' | 'shardId'>
+/** A field of a lease that a write can change. The key, the shard and the stream of a shared table never change. */
+export type LeaseField = Exclude<keyof Lease, 'leaseKey' | 'shardId' | 'streamId'>
 
 // A record, so that the compiler complains about a field of the model that is missing here.
 const FIELDS: Readonly<Record<LeaseField, true>> = {

@@ -2,6 +2,7 @@
 // a copy. Each copy that an owner writes counts the lease counter up by one: that counter is the fencing token.
 import type { HashKeyRange } from './hash-key-range.ts'
 import { type ExtendedSequenceNumber, isShardEnd, SHARD_END } from './sequence-number.ts'
+import { leaseKeyOf } from './stream-id.ts'
 
 /** A checkpoint that was prepared but not yet made: the first half of a two-phase commit of the application's own. */
 export interface PendingCheckpoint {
@@ -21,10 +22,12 @@ export interface StreamIdentity {
 
 /** One row of the lease table: who reads a shard, and how far it has come. */
 export interface Lease {
-  /** Key of the row: the shard id. */
+  /** Key of the row: the shard id; in a table that several streams share, their id before it. */
   readonly leaseKey: string
   /** The shard that is read by whoever holds the lease. */
   readonly shardId: string
+  /** In a table that several streams share: which of them, `account:name:creationEpoch`. Absent in the table of one stream. */
+  readonly streamId?: string
   /** The session that holds the lease. Absent: nobody does. */
   readonly owner?: string
   /** The fencing token: every owner's write tests it and counts it up by one. */
@@ -55,18 +58,23 @@ export interface Lease {
 
 /** What a new lease needs; everything else begins empty. */
 export type NewLease = Pick<Lease, 'shardId' | 'checkpoint'> &
-  Partial<Pick<Lease, 'parentShardIds' | 'hashKeyRange' | 'stream' | 'startTimestampMs' | 'beganAtMs'>>
+  Partial<Pick<Lease, 'streamId' | 'parentShardIds' | 'hashKeyRange' | 'stream' | 'startTimestampMs' | 'beganAtMs'>>
 
-/** A lease that nobody holds yet. Its key is the shard id. */
+/** A lease that nobody holds yet. Its key follows from the shard and the stream id. */
 export function newLease(from: NewLease): Lease {
   return {
-    leaseKey: from.shardId,
+    leaseKey: leaseKeyOf(from.streamId, from.shardId),
     counter: 0,
     ownerSwitchesSinceCheckpoint: 0,
     parentShardIds: [],
     childShardIds: [],
     ...from
   }
+}
+
+/** The key of the lease of another shard of the same stream. Parents and children of a lease are named by shard ids. */
+export function siblingKey({ streamId }: Pick<Lease, 'streamId'>, shardId: string): string {
+  return leaseKeyOf(streamId, shardId)
 }
 
 /** The lease once `owner` has claimed it. A hand-off mark is gone. */

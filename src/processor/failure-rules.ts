@@ -42,6 +42,8 @@ export interface ProcessorFailure {
   readonly error: unknown
   /** The shard whose processing failed. */
   readonly shardId: string
+  /** Name of the stream that the shard is of. */
+  readonly streamName: string
   /** The method that failed: `processRecords`, also for a handler; or `initialize`, `shardEnded`, `shutdownRequested`. */
   readonly method: string
   /** How many records the call was given; 0 for a method that is given none. */

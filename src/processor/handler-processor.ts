@@ -2,6 +2,7 @@
 // throwing means again.
 import { OptionError } from '../model/errors.ts'
 import type { ConsumedRecord } from '../model/record.ts'
+import type { StreamNames } from '../model/stream-id.ts'
 import type { PartialFailure } from './failure-rules.ts'
 import { type ProcessRecordsInput, type ProcessRecordsOutcome, RecordProcessor } from './record-processor.ts'
 
@@ -19,7 +20,7 @@ export type Handler = (
 ) => ProcessRecordsOutcome | Promise<ProcessRecordsOutcome>
 
 /** What a handler of single records is told beside the record. */
-export interface EachContext {
+export interface EachContext extends StreamNames {
   /** The shard that the record is from. */
   readonly shardId: string
   /** How far the record was behind the tip of the shard, in milliseconds, when it was read. */

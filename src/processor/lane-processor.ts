@@ -20,12 +20,14 @@ export class LaneProcessor extends RecordProcessor {
 
   /** A signal is made if the handler asks for it: there may be a call for each of 100,000 records in a second. */
   override processRecords(input: ProcessRecordsInput): ProcessRecordsOutcome | Promise<ProcessRecordsOutcome> {
-    const { shardId, millisBehindLatest, failures, records } = input
+    const { shardId, streamName, streamArn, millisBehindLatest, failures, records } = input
     if (this.#code.kind === 'each') {
       const [record, another] = records
       if (another !== undefined) throw new BugError(`One record was to be given, and not ${records.length}`)
       const context = {
         shardId,
+        streamName,
+        streamArn,
         millisBehindLatest,
         failures,
         get signal() {
@@ -37,6 +39,8 @@ export class LaneProcessor extends RecordProcessor {
     const { checkpointer, fencingToken, settle } = input
     return this.#code.handler(records, {
       shardId,
+      streamName,
+      streamArn,
       millisBehindLatest,
       failures,
       checkpointer,

@@ -9,6 +9,7 @@ import {
   OptionError,
   ProcessorGoneError
 } from '../model/errors.ts'
+import type { ShardPlace } from './record-processor.ts'
 import { ThreadCheckpoints } from './thread-checkpoints.ts'
 import { receivedError, type SentError, sentError } from './thread-errors.ts'
 import { ThreadNotes } from './thread-memory.ts'
@@ -107,8 +108,8 @@ export class PoolThread {
   }
 
   /** Makes room for one more processor. */
-  admit(shardId: string): ThreadPlace {
-    const place = new ThreadPlace(this, ++this.#placesMade, shardId)
+  admit(shard: ShardPlace): ThreadPlace {
+    const place = new ThreadPlace(this, ++this.#placesMade, shard)
     this.#places.set(place.number, place)
     return place
   }
@@ -282,7 +283,7 @@ export class PoolThread {
 export class ThreadPlace {
   readonly #thread: PoolThread
   readonly number: number
-  readonly shardId: string
+  readonly shard: ShardPlace
   readonly checkpoints = new ThreadCheckpoints()
   /** Stops looking at the signal of its `initialize`. */
   unwatch: () => void = nothing
@@ -291,10 +292,14 @@ export class ThreadPlace {
   /** The last two signs of life that it has asked for, or 0. */
   pings: readonly [before: number, last: number] = [0, 0]
 
-  constructor(thread: PoolThread, number: number, shardId: string) {
+  constructor(thread: PoolThread, number: number, { shardId, streamName, streamArn }: ShardPlace) {
     this.#thread = thread
     this.number = number
-    this.shardId = shardId
+    this.shard = { shardId, streamName, streamArn }
+  }
+
+  get shardId(): string {
+    return this.shard.shardId
   }
 
   /** Whether the thread has ended, and everything in it. */

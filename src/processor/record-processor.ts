@@ -4,10 +4,17 @@ import { OptionError } from '../model/errors.ts'
 import type { PendingCheckpoint } from '../model/lease.ts'
 import type { ConsumedRecord } from '../model/record.ts'
 import type { ExtendedSequenceNumber } from '../model/sequence-number.ts'
+import type { StreamNames } from '../model/stream-id.ts'
 import type { PartialFailure } from './failure-rules.ts'
 
+/** Which shard a call is about, and of which stream: the shards of two streams have the same ids. */
+export interface ShardPlace extends StreamNames {
+  /** Id of the shard. */
+  readonly shardId: string
+}
+
 /** What `loadCheckpoint` is told. */
-export interface LoadCheckpointInput {
+export interface LoadCheckpointInput extends StreamNames {
   /** The shard that is about to be read. */
   readonly shardId: string
   /** The checkpoint in the lease table: a position, or the word that says where to begin, such as `TRIM_HORIZON`. */
@@ -19,7 +26,7 @@ export interface LoadCheckpointInput {
 }
 
 /** What `saveCheckpoint` is given. */
-export interface SaveCheckpointInput {
+export interface SaveCheckpointInput extends StreamNames {
   /** The shard that the position is in. */
   readonly shardId: string
   /** Everything up to and including here is done once this is saved. */
@@ -36,7 +43,7 @@ export interface SaveCheckpointInput {
 }
 
 /** What `initialize` is told: which shard this is, and how far it has come. */
-export interface InitializeInput {
+export interface InitializeInput extends StreamNames {
   /** The shard that this instance serves. */
   readonly shardId: string
   /** Sequence number of the last record that was checkpointed; `undefined` if none was. Reading begins after it. */
@@ -56,7 +63,7 @@ export interface InitializeInput {
 }
 
 /** What `processRecords` is given: a batch, and what to say that it is done with. */
-export interface ProcessRecordsInput {
+export interface ProcessRecordsInput extends StreamNames {
   /** The shard that the records are from. */
   readonly shardId: string
   /** In the order of the shard; never empty. */
@@ -90,13 +97,13 @@ export type ProcessRecordsOutcome =
   void | PartialFailure
 
 /** What `leaseLost` is told. There is no checkpointer in it, because it could only refuse. */
-export interface LeaseLostInput {
+export interface LeaseLostInput extends StreamNames {
   /** The shard that was given up. */
   readonly shardId: string
 }
 
 /** What `shardEnded` is given. */
-export interface ShardEndedInput {
+export interface ShardEndedInput extends StreamNames {
   /** The shard that has come to its end. */
   readonly shardId: string
   /** Its bare `checkpoint()` means everything in the shard. */
@@ -106,7 +113,7 @@ export interface ShardEndedInput {
 }
 
 /** What `shutdownRequested` is given. */
-export interface ShutdownRequestedInput {
+export interface ShutdownRequestedInput extends StreamNames {
   /** The shard that is about to be given back. */
   readonly shardId: string
   /** Its bare `checkpoint()` means everything that was processed without an error. */

@@ -6,7 +6,8 @@ import type {
   InitializeInput,
   LoadCheckpointInput,
   ProcessRecordsInput,
-  SaveCheckpointInput
+  SaveCheckpointInput,
+  ShardPlace
 } from './record-processor.ts'
 import type { SentBatch } from './thread-batch.ts'
 import type { SentError } from './thread-errors.ts'
@@ -35,7 +36,7 @@ export type SentCall =
   | { readonly method: 'recover'; readonly picked: Picked }
   | {
       readonly method: 'shardEnded' | 'shutdownRequested' | 'leaseLost'
-      readonly input: { readonly shardId: string }
+      readonly input: ShardPlace
     }
 
 /** What is known of a processor once it is made. */

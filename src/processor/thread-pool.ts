@@ -7,6 +7,7 @@ import type { Clock } from '../runtime/clock.ts'
 import type { Random } from '../runtime/random.ts'
 import { threadFile } from '../runtime/thread-file.ts'
 import { PoolThread, type ThreadEnd, type ThreadPlace } from './pool-thread.ts'
+import type { ShardPlace } from './record-processor.ts'
 import { ThreadProcessor } from './thread-processor.ts'
 
 /** The threads that were asked for. */
@@ -26,6 +27,8 @@ export interface ThreadDeath {
   readonly because: string
   readonly error: unknown
   readonly shardIds: readonly string[]
+  /** The same, with the streams that they are of. */
+  readonly shards: readonly ShardPlace[]
   readonly retryInMs: number
 }
 
@@ -71,8 +74,8 @@ export class ThreadPool {
     const { tracing } = this.#options
     return new ThreadProcessor({
       ...(tracing && { carrier: () => tracing.carrier() }),
-      admit: (shardId, signal) => this.#admit(shardId, signal),
-      proved: shardId => void this.#suspects.delete(shardId),
+      admit: (shard, signal) => this.#admit(shard, signal),
+      proved: shard => void this.#suspects.delete(nameOf(shard)),
       pause: () => this.#options.clock.sleep(0),
       whenLate: signal => this.#options.clock.sleep(LOAD_MS, signal)
     })
@@ -84,17 +87,17 @@ export class ThreadPool {
     await Promise.all([...this.#threads.keys()].map(thread => thread.close()))
   }
 
-  async #admit(shardId: string, signal: AbortSignal): Promise<ThreadPlace> {
+  async #admit(shard: ShardPlace, signal: AbortSignal): Promise<ThreadPlace> {
     const { clock } = this.#options
     for (;;) {
       signal.throwIfAborted()
       this.#over.signal.throwIfAborted()
       const thread = this.#leastLoaded()
-      if (thread !== undefined && this.#loadOf(thread) === 0) return thread.admit(shardId)
+      if (thread !== undefined && this.#loadOf(thread) === 0) return thread.admit(shard)
       const isFull = this.#threads.size >= this.#options.threads.count
-      if (!isFull && clock.monotonicMs() >= this.#mayStartAtMs) return this.#start().admit(shardId)
+      if (!isFull && clock.monotonicMs() >= this.#mayStartAtMs) return this.#start().admit(shard)
       // A suspect rather waits for a thread of its own.
-      if (thread !== undefined && (isFull || !this.#suspects.has(shardId))) return thread.admit(shardId)
+      if (thread !== undefined && (isFull || !this.#suspects.has(nameOf(shard)))) return thread.admit(shard)
       const waitMs = Math.max(1, this.#mayStartAtMs - clock.monotonicMs())
       await withSignal([signal, this.#over.signal], either => clock.sleep(waitMs, either))
     }
@@ -109,7 +112,7 @@ export class ThreadPool {
 
   /** Whoever may be the one that ends threads is to be alone, as far as there are threads. */
   #loadOf(thread: PoolThread): number {
-    return thread.places.reduce((load, { shardId }) => load + (this.#suspects.has(shardId) ? SUSPECT : 1), 0)
+    return thread.places.reduce((load, { shard }) => load + (this.#suspects.has(nameOf(shard)) ? SUSPECT : 1), 0)
   }
 
   #start(): PoolThread {
@@ -131,9 +134,9 @@ export class ThreadPool {
     if (!isEnded) this.#deaths = livedMs >= LONG_LIFE_MS ? 1 : this.#deaths + 1
     const retryInMs = isEnded ? 0 : backoffMs(this.#deaths, RESTART, random.next())
     this.#mayStartAtMs = nowMs + retryInMs
-    const shardIds = thread.places.map(({ shardId }) => shardId)
-    for (const shardId of shardIds) this.#suspects.add(shardId)
-    died({ because, error: cause, shardIds, retryInMs })
+    const shards = thread.places.map(({ shard }) => shard)
+    for (const shard of shards) this.#suspects.add(nameOf(shard))
+    died({ because, error: cause, shardIds: shards.map(({ shardId }) => shardId), shards, retryInMs })
   }
 }
 
@@ -143,4 +146,9 @@ function besideThisModule(): URL {
   } catch (cause) {
     throw new OptionError('threads', `cannot be had here: ${messageOf(cause)}`, { cause })
   }
+}
+
+/** What tells a shard from those of other streams. */
+function nameOf({ streamArn, shardId }: ShardPlace): string {
+  return `${streamArn} ${shardId}`
 }

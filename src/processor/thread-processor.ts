@@ -12,6 +12,7 @@ import {
   type ProcessRecordsOutcome,
   RecordProcessor,
   type ShardEndedInput,
+  type ShardPlace,
   type ShutdownRequestedInput
 } from './record-processor.ts'
 import { ownBuffers, packBatch, placesIn, type SentBatch, unpackBatch } from './thread-batch.ts'
@@ -22,9 +23,9 @@ import { receivedFailures } from './thread-settling.ts'
 /** What a processor needs of its pool. */
 export interface ThreadPlaces {
   /** A place in a thread, as soon as there is one. Rejects with WorkerStoppedError, or with the reason of `signal`. */
-  admit(shardId: string, signal: AbortSignal): Promise<ThreadPlace>
+  admit(shard: ShardPlace, signal: AbortSignal): Promise<ThreadPlace>
   /** A batch of the shard was processed: it is not what ends threads. */
-  proved(shardId: string): void
+  proved(shard: ShardPlace): void
   /** What the span is known by that is active now. Absent: nobody traces. */
   carrier?(): TraceCarrier | undefined
   /** Lets the event loop run once. */
@@ -132,7 +133,7 @@ export class ThreadProcessor extends RecordProcessor {
    * Gets a place in a thread and has the processor made there, if there is none. That can take a while; rejects with the reason
    * of `signal` if that aborts first.
    */
-  async enter(shardId: string, signal: AbortSignal): Promise<void> {
+  async enter(shard: ShardPlace, signal: AbortSignal): Promise<void> {
     const isThere = this.#place?.isGone === false
     if (isThere && this.#traits !== undefined) return
     const begun = deferred()
@@ -144,10 +145,10 @@ export class ThreadProcessor extends RecordProcessor {
         this.#traits = undefined
         // Nobody knows for how long a thread still writes that is being ended.
         this.#settled = sharedFlags(64)
-        this.#place = await this.#places.admit(shardId, signal)
+        this.#place = await this.#places.admit(shard, signal)
       }
       void this.#places.whenLate(made.signal).then(begun.resolve)
-      this.#traits = await this.#make(this.#placeOf(shardId), begun.resolve)
+      this.#traits = await this.#make(this.#placeOf(shard.shardId), begun.resolve)
     } finally {
       made.abort('made')
       begun.resolve()
@@ -155,7 +156,7 @@ export class ThreadProcessor extends RecordProcessor {
   }
 
   override async initialize({ signal, pendingCheckpoint, ...rest }: InitializeInput): Promise<void> {
-    await this.enter(rest.shardId, signal)
+    await this.enter(rest, signal)
     const state = pendingCheckpoint?.state && new Uint8Array(pendingCheckpoint.state)
     const pending = pendingCheckpoint && { position: pendingCheckpoint.position, ...(state && { state }) }
     const input = { ...rest, pendingCheckpoint: pending }
@@ -175,7 +176,7 @@ export class ThreadProcessor extends RecordProcessor {
       const parts = { signal, checkpointer, begun: begun.resolve }
       const made = { method: 'processRecords', input, settled, ...(trace && { trace }) } as const
       const sent = await this.#call(place, made, parts, records)
-      this.#places.proved(input.shardId)
+      this.#places.proved(input)
       return receivedFailures(sent)
     } finally {
       begun.resolve()
@@ -188,12 +189,12 @@ export class ThreadProcessor extends RecordProcessor {
     if (this.#place?.isGone === false) await this.#place.call({ method: 'leaseLost', input })
   }
 
-  override async shardEnded({ shardId, checkpointer, signal }: ShardEndedInput): Promise<void> {
-    await this.#placeOf(shardId).call({ method: 'shardEnded', input: { shardId } }, { signal, checkpointer })
+  override async shardEnded({ checkpointer, signal, ...input }: ShardEndedInput): Promise<void> {
+    await this.#placeOf(input.shardId).call({ method: 'shardEnded', input }, { signal, checkpointer })
   }
 
-  override async shutdownRequested({ shardId, checkpointer, signal }: ShutdownRequestedInput): Promise<void> {
-    await this.#placeOf(shardId).call({ method: 'shutdownRequested', input: { shardId } }, { signal, checkpointer })
+  override async shutdownRequested({ checkpointer, signal, ...input }: ShutdownRequestedInput): Promise<void> {
+    await this.#placeOf(input.shardId).call({ method: 'shutdownRequested', input }, { signal, checkpointer })
   }
 
   #placeOf(shardId: string): ThreadPlace {

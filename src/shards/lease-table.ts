@@ -3,6 +3,7 @@
 import { TableMismatchError } from '../model/errors.ts'
 import type { Lease, StreamIdentity } from '../model/lease.ts'
 import { formatPosition } from '../model/sequence-number.ts'
+import { leaseKeyOf, streamIdOf } from '../model/stream-id.ts'
 import { judgeIdentity } from './identity-rules.ts'
 import type { PlannedRemoval } from './plan-lease-cleanup.ts'
 import type { CreationReason } from './plan-shard-sync.ts'
@@ -25,16 +26,31 @@ export class LeaseTable {
   readonly #context: SyncContext
   readonly #onRecreatedStream: OnRecreatedStream
   readonly #toldOf = new Set<string>()
+  readonly #isShared: boolean
+  #streamId: string | undefined
 
-  constructor(context: SyncContext, onRecreatedStream: OnRecreatedStream) {
+  /** @param isShared whether the table has the leases of several streams, and what is written here says of which they are */
+  constructor(context: SyncContext, onRecreatedStream: OnRecreatedStream, isShared = false) {
     this.#context = context
     this.#onRecreatedStream = onRecreatedStream
+    this.#isShared = isShared
+  }
+
+  /** What the stream is called in the rows of a table that several share; `undefined` in the table of one. */
+  get streamId(): string | undefined {
+    return this.#streamId
+  }
+
+  /** From now on this is about the leases of `stream`. To be called before anything else. */
+  belongTo(stream: StreamIdentity): void {
+    this.#streamId = this.#isShared ? streamIdOf(stream) : undefined
   }
 
   /**
    * Every lease of the stream. May be a little old, unless `consistent`.
    *
-   * @throws TableMismatchError if the table belongs to another stream, or to an earlier one that must not be forgotten.
+   * @throws TableMismatchError if the table belongs to another stream, or to an earlier one that must not be forgotten; or if it
+   *   has leases of several streams and this is an application of one, or the other way round.
    */
   async list(stream: StreamIdentity, signal: AbortSignal | undefined, consistent = false): Promise<readonly Lease[]> {
     const { leases, skipped } = await patiently(this.#context, signal, () =>
@@ -45,6 +61,9 @@ export class LeaseTable {
       this.#toldOf.add(key)
       this.#context.report({ kind: 'row-skipped', key, because, problem })
     }
+    if (this.#streamId !== undefined) return this.#ofStream(leases, this.#streamId)
+    const shared = leases.find(({ streamId }) => streamId !== undefined)
+    if (shared !== undefined) throw this.#sharedTable(shared)
     const verdict = judgeIdentity(leases, stream)
     if (verdict.kind === 'another-stream') throw this.#anotherStream(stream.streamArn, verdict.streamArn)
     if (verdict.kind === 'ours') return leases
@@ -54,13 +73,13 @@ export class LeaseTable {
     return [...leases.filter(lease => !earlier.has(lease.leaseKey)), ...kept]
   }
 
-  /** The leases with these keys as they are now, by key. */
-  async get(keys: Iterable<string>, signal: AbortSignal | undefined): Promise<Map<string, Lease>> {
-    const unique = [...new Set(keys)]
-    const found = await forEachOf(unique, key =>
-      patiently(this.#context, signal, () => this.#context.store.get(key, signal))
+  /** The leases of these shards as they are now, by shard id. */
+  async get(shardIds: Iterable<string>, signal: AbortSignal | undefined): Promise<Map<string, Lease>> {
+    const unique = [...new Set(shardIds)]
+    const found = await forEachOf(unique, shardId =>
+      patiently(this.#context, signal, () => this.#context.store.get(leaseKeyOf(this.#streamId, shardId), signal))
     )
-    return new Map(found.flatMap(lease => (lease === undefined ? [] : [[lease.leaseKey, lease]])))
+    return new Map(found.flatMap(lease => (lease === undefined ? [] : [[lease.shardId, lease]])))
   }
 
   /**
@@ -77,8 +96,8 @@ export class LeaseTable {
       mayCreate() ? store.create(lease) : { kind: 'stale' as const }
     )
     if (outcome.kind !== 'written') return outcome.kind === 'stale' ? 'stale' : 'exists'
-    const { leaseKey, checkpoint } = lease
-    this.#context.report({ kind: 'lease-created', leaseKey, why, checkpoint: formatPosition(checkpoint) })
+    const { leaseKey, shardId, checkpoint } = lease
+    this.#context.report({ kind: 'lease-created', leaseKey, shardId, why, checkpoint: formatPosition(checkpoint) })
     return 'created'
   }
 
@@ -86,7 +105,7 @@ export class LeaseTable {
   async remove({ lease, why }: PlannedRemoval, signal: AbortSignal | undefined): Promise<boolean> {
     const outcome = await patiently(this.#context, signal, () => this.#context.store.remove(lease))
     if (outcome.kind === 'refused') return false
-    this.#context.report({ kind: 'lease-removed', leaseKey: lease.leaseKey, why })
+    this.#context.report({ kind: 'lease-removed', leaseKey: lease.leaseKey, shardId: lease.shardId, why })
     return true
   }
 
@@ -126,6 +145,22 @@ export class LeaseTable {
     )
   }
 
+  #ofStream(leases: readonly Lease[], streamId: string): readonly Lease[] {
+    const stray = leases.find(lease => lease.streamId === undefined)
+    if (stray === undefined) return leases.filter(lease => lease.streamId === streamId)
+    throw new TableMismatchError(
+      `${this.#name()} holds leases of an application of one stream, such as ${stray.leaseKey}, but this worker reads ` +
+        'several streams, whose leases have other keys. Give it another applicationName, or begin with streamName or streamArn'
+    )
+  }
+
+  #sharedTable({ leaseKey }: Lease): TableMismatchError {
+    return new TableMismatchError(
+      `${this.#name()} holds leases of an application of several streams, such as ${leaseKey}, but this worker reads one ` +
+        'stream, whose leases have other keys. Give it another applicationName, or name the streams with the option streams'
+    )
+  }
+
   #anotherStream(ours: string, theirs: string): TableMismatchError {
     return new TableMismatchError(
       `${this.#name()} holds leases of ${theirs}, but this worker reads ${ours}. ` +
@@ -151,12 +186,12 @@ export class LeaseTable {
 /** What became of a lease that was to be created. `stale`: this worker may have slept, and what it knows be old. */
 export type Creation = 'created' | 'exists' | 'stale'
 
-/** A listing in which the rows of `keys` are as they were read one by one: `fresh` has those that exist. */
+/** A listing in which the rows of some shards are as they were read one by one: `fresh` has those that exist, by shard id. */
 export function overlaid(
   listed: readonly Lease[],
-  keys: Iterable<string>,
+  shardIds: Iterable<string>,
   fresh: ReadonlyMap<string, Lease>
 ): readonly Lease[] {
-  const reread = new Set(keys)
-  return [...listed.filter(lease => !reread.has(lease.leaseKey)), ...fresh.values()]
+  const reread = new Set(shardIds)
+  return [...listed.filter(lease => !reread.has(lease.shardId)), ...fresh.values()]
 }

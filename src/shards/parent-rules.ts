@@ -12,7 +12,7 @@ export type ParentsVerdict =
   /** A parent has no lease, and only the listing tells what that means. */
   | { readonly kind: 'list-shards' }
 
-/** `parents`: the leases that exist of the parents of `lease`, as they are now. */
+/** `parents`: the leases that exist of the parents of `lease`, as they are now, by shard id. */
 export function judgeParents(
   lease: Lease,
   parents: ReadonlyMap<string, Lease>,
@@ -26,7 +26,7 @@ export function judgeParents(
   if (absent.length === 0 || provesAll) return { kind: 'finished' }
   if (shards === undefined) return { kind: 'list-shards' }
   const graph = shardGraph(shards)
-  const standingOf = standingsOf({ graph, leases: new Map([...parents, [lease.leaseKey, lease]]) })
+  const standingOf = standingsOf({ graph, leases: new Map([...parents, [lease.shardId, lease]]) })
   const lost = absent.find(id => graph.byId.has(id) && standingOf(id) === 'lost')
   if (lost === undefined) return { kind: 'finished' }
   return { kind: 'unfinished', because: `the lease of ${lost} is missing, and nothing says that it has been read` }

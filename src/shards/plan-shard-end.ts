@@ -15,7 +15,7 @@ export interface ShardEndFacts {
   readonly children?: readonly ChildShard[]
   /** The whole listing, if it was asked for. */
   readonly shards?: readonly Shard[]
-  /** Existing leases by key: of the children and of their other parents at least. */
+  /** Existing leases by shard id: of the children and of their other parents at least. */
   readonly leases: ReadonlyMap<string, Lease>
   readonly stream: StreamIdentity
 }
@@ -58,6 +58,7 @@ export function planShardEnd(facts: ShardEndFacts): ShardEndPlan {
             parentShardIds,
             hashKeyRange,
             stream,
+            ...(lease.streamId !== undefined && { streamId: lease.streamId }),
             ...(beganAtMs !== undefined && { beganAtMs })
           })
         ),
@@ -101,7 +102,7 @@ function judgeOtherParents(
   if (shards === undefined) return { kind: 'list-shards' }
   const graph = shardGraph(shards)
   // This lease is being read, whatever a table read a moment ago says.
-  const standingOf = standingsOf({ graph, leases: new Map([...leases, [lease.leaseKey, lease]]) })
+  const standingOf = standingsOf({ graph, leases: new Map([...leases, [lease.shardId, lease]]) })
   const missing = others.find(id => graph.byId.has(id) && ['unknown', 'lost'].includes(standingOf(id)))
   if (missing === undefined) return undefined
   const because = `${lease.shardId} was merged with ${missing}, which has no lease and has not been read`

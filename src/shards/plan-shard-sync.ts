@@ -13,9 +13,11 @@ import { type Standing, standingsOf } from './standing-rules.ts'
 export interface SyncFacts {
   /** The whole listing. */
   readonly shards: readonly Shard[]
-  /** The whole table. */
+  /** The whole table, as far as it is of this stream. */
   readonly leases: readonly Lease[]
   readonly stream: StreamIdentity
+  /** What leases are to say beside the shard, in a table that several streams share. */
+  readonly streamId?: string | undefined
   readonly startAt: StartPosition
   /** Epoch milliseconds. */
   readonly nowMs: number
@@ -25,7 +27,7 @@ export interface SyncFacts {
    * than what the service knows, and reading begins with the oldest shards it lists.
    */
   readonly openAtStart?: ReadonlySet<string>
-  /** The last known state of leases whose rows vanished while this worker held them, by lease key. */
+  /** The last known state of leases whose rows vanished while this worker held them, by shard id. */
   readonly remembered: ReadonlyMap<string, Lease>
 }
 
@@ -53,9 +55,9 @@ export interface SyncPlan {
 /** Decides what the lease table lacks and what it can do without. The same facts give the same plan. */
 export function planShardSync(facts: SyncFacts): SyncPlan {
   const graph = shardGraph(facts.shards)
-  const table = new Map(facts.leases.map(lease => [lease.leaseKey, lease]))
+  const table = new Map(facts.leases.map(lease => [lease.shardId, lease]))
   const rebuilt = planRebuilds(facts, graph, table)
-  const leases = new Map([...table, ...rebuilt.map(({ lease }) => [lease.leaseKey, lease] as const)])
+  const leases = new Map([...table, ...rebuilt.map(({ lease }) => [lease.shardId, lease] as const)])
   return {
     create: [...rebuilt, ...planMissing(facts, graph, leases)].sort((a, b) => byAgeOf(graph, a.lease, b.lease)),
     remove: planLeaseCleanup(graph, table),
@@ -91,7 +93,7 @@ function planRebuilds(facts: SyncFacts, graph: ShardGraph, table: ReadonlyMap<st
   const standingOf = standingsOf({ graph, leases: table })
   const isOfUse = ({ shardId }: Lease): boolean => graph.byId.has(shardId) || listedChildIds(graph, shardId).length > 0
   return [...facts.remembered.values()]
-    .filter(lease => !table.has(lease.leaseKey))
+    .filter(lease => !table.has(lease.shardId))
     .filter(lease => !isFinished(lease) || (isOfUse(lease) && standingOf(lease.shardId) !== 'passed'))
     .map(lease => ({ lease: released(lease), why: 'rebuilt' }))
 }
@@ -119,6 +121,7 @@ function planMissing(facts: SyncFacts, graph: ShardGraph, leases: ReadonlyMap<st
       parentShardIds: parentsOf(shard),
       hashKeyRange: shard.hashKeyRange,
       stream: facts.stream,
+      ...(facts.streamId !== undefined && { streamId: facts.streamId }),
       ...(!isContinued && startedAtMs !== undefined && { startTimestampMs: startedAtMs }),
       ...(isContinued && beganAtMs !== undefined && { beganAtMs })
     })

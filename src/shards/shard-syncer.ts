@@ -7,6 +7,7 @@ import type { HashKeyRange } from '../model/hash-key-range.ts'
 import { isFinished, type Lease, type StreamIdentity } from '../model/lease.ts'
 import { type ChildShard, parentsOf, type Shard } from '../model/shard.ts'
 import type { StartPosition } from '../model/start-position.ts'
+import { streamIdOf } from '../model/stream-id.ts'
 import type { Clock } from '../runtime/clock.ts'
 import type { Logger } from '../runtime/logger.ts'
 import type { Random } from '../runtime/random.ts'
@@ -35,6 +36,11 @@ export interface ShardSyncerOptions {
    * earlier stream, or `start-over`, which removes them. Default `refuse`.
    */
   readonly onRecreatedStream?: OnRecreatedStream
+  /**
+   * Whether several streams share the lease table. A stream that was created again is another one there: the syncer of the
+   * earlier one finds it no more. Default false.
+   */
+  readonly isTableShared?: boolean
   /**
    * Whether nobody can have taken this worker's place since a look began: its session is the same, and proved to live. What it
    * returns is asked before each creation of a lease. Default: always.
@@ -79,13 +85,13 @@ export class ShardSyncer {
 
   constructor(options: ShardSyncerOptions) {
     const { kinesis, store, clock, random, logger, startAt, onRecreatedStream = 'refuse', report } = options
-    const { guard = () => () => true } = options
+    const { guard = () => () => true, isTableShared = false } = options
     const retried = (error: unknown, inMs: number): void =>
       logger.warn({ err: error, inMs }, 'a call for the comparison of shards and leases is made again')
     this.#context = { kinesis, store, clock, random, report, retried, guard }
     this.#logger = logger
     this.#startAt = startAt
-    this.#table = new LeaseTable(this.#context, onRecreatedStream)
+    this.#table = new LeaseTable(this.#context, onRecreatedStream, isTableShared)
   }
 
   /**
@@ -120,14 +126,28 @@ export class ShardSyncer {
    */
   async open(signal?: AbortSignal): Promise<StreamIdentity> {
     const { identity: stream } = this.#foundLately() ?? (await this.find(signal))
+    this.#table.belongTo(stream)
     const leases = await this.#table.list(stream, signal)
-    if (leases.length > 0 && leases.every(lease => lease.stream === undefined)) {
+    const sayNothing = leases.every(lease => lease.stream === undefined && lease.streamId === undefined)
+    if (leases.length > 0 && sayNothing) {
       const shards = await listWholeStream(this.#context, signal)
       if (!couldBeOf(leases, shards)) throw this.#foreignTable(leases, stream)
     }
     this.#isFresh = leases.length === 0
     this.#stream = stream
     return stream
+  }
+
+  /** The stream as it was opened; `undefined`: it was not. */
+  get stream(): StreamIdentity | undefined {
+    return this.#stream
+  }
+
+  /** Opens it as the stream that a lease is of: it need not be found for that lease to be served. Does nothing once it is open. */
+  assume(stream: StreamIdentity): void {
+    if (this.#stream !== undefined) return
+    this.#table.belongTo(stream)
+    this.#stream = stream
   }
 
   /**
@@ -145,8 +165,8 @@ export class ShardSyncer {
    * brings it back.
    */
   remember(lease: Lease): void {
-    const earlier = this.#remembered.get(lease.leaseKey)
-    if (earlier === undefined || earlier.counter <= lease.counter) this.#remembered.set(lease.leaseKey, lease)
+    const earlier = this.#remembered.get(lease.shardId)
+    if (earlier === undefined || earlier.counter <= lease.counter) this.#remembered.set(lease.shardId, lease)
   }
 
   /**
@@ -184,7 +204,7 @@ export class ShardSyncer {
   async parentsFinished(lease: Lease, signal?: AbortSignal): Promise<boolean> {
     const remembered = lease.parentShardIds.flatMap(id => this.#remembered.get(id) ?? [])
     const rows = await this.#table.get(lease.parentShardIds, signal)
-    const parents = new Map([...remembered.map(parent => [parent.leaseKey, parent] as const), ...rows])
+    const parents = new Map([...remembered.map(parent => [parent.shardId, parent] as const), ...rows])
     const verdict = judgeParents(lease, parents)
     if (verdict.kind !== 'list-shards') return verdict.kind === 'finished'
     const shards = await listWholeStream(this.#context, signal)
@@ -196,7 +216,7 @@ export class ShardSyncer {
     const listed = await this.#table.list(facts.stream, signal)
     const relatives = relativesOf(shardGraph(shards), facts.lease.shardId)
     const leases = overlaid(listed, relatives, await this.#table.get(relatives, signal))
-    return planShardEnd({ ...facts, shards, leases: new Map(leases.map(lease => [lease.leaseKey, lease])) })
+    return planShardEnd({ ...facts, shards, leases: new Map(leases.map(lease => [lease.shardId, lease])) })
   }
 
   async #syncNow(signal: AbortSignal): Promise<SyncPlan> {
@@ -218,6 +238,7 @@ export class ShardSyncer {
       shards,
       leases,
       stream,
+      streamId: this.#table.streamId,
       startAt: this.#startAt,
       nowMs,
       remembered: new Map(this.#remembered)
@@ -235,11 +256,14 @@ export class ShardSyncer {
     const { identity, nowMs } = this.#foundLately() ?? (await this.find(signal))
     this.#found = undefined
     const { streamArn, creationEpoch } = identity
+    const { streamId } = this.#table
+    if (streamId !== undefined && streamIdOf(identity) === streamId) return nowMs
     if (streamArn === stream.streamArn && creationEpoch === stream.creationEpoch) return nowMs
-    throw new TableMismatchError(
+    const problem =
       `Stream ${this.#context.kinesis.streamName} was deleted and created again while this worker ran (${streamArn} at ` +
-        `${creationEpoch} s instead of ${stream.streamArn} at ${stream.creationEpoch} s). Start the worker again`
-    )
+      `${creationEpoch} s instead of ${stream.streamArn} at ${stream.creationEpoch} s)`
+    if (streamId !== undefined) throw new ServiceError('not-found', problem, { retryable: false })
+    throw new TableMismatchError(`${problem}. Start the worker again`)
   }
 
   /** Asks which shards were open when reading began, if that is longer ago than now and something begins there. */
@@ -258,9 +282,9 @@ export class ShardSyncer {
   async #confirmed(facts: SyncFacts, plan: SyncPlan, signal: AbortSignal): Promise<SyncPlan> {
     if (plan.create.length === 0 && plan.remove.length === 0) return plan
     const graph = shardGraph(facts.shards)
-    const keys = new Set(plan.create.flatMap(({ lease }) => relativesOf(graph, lease.shardId)))
+    const ids = new Set(plan.create.flatMap(({ lease }) => relativesOf(graph, lease.shardId)))
     const listed = await this.#table.list(facts.stream, signal, true)
-    const leases = overlaid(listed, keys, await this.#table.get(keys, signal))
+    const leases = overlaid(listed, ids, await this.#table.get(ids, signal))
     const confirmed = planShardSync({ ...facts, leases })
     const asked = new Set(plan.create.map(({ lease }) => lease.leaseKey))
     return { ...confirmed, create: confirmed.create.filter(({ lease }) => asked.has(lease.leaseKey)) }
@@ -290,7 +314,7 @@ export class ShardSyncer {
   /** Unless it is stale, its row is there afterwards. */
   async #create(planned: LeaseToCreate, mayCreate: () => boolean, signal: AbortSignal | undefined): Promise<Creation> {
     const creation = await this.#table.create(planned, mayCreate, signal)
-    if (creation !== 'stale') this.#remembered.delete(planned.lease.leaseKey)
+    if (creation !== 'stale') this.#remembered.delete(planned.lease.shardId)
     return creation
   }
 
@@ -329,14 +353,14 @@ export class ShardSyncer {
     stream: StreamIdentity,
     signal: AbortSignal
   ): Promise<readonly Lease[]> {
-    const keys = [...this.#remembered.keys()]
-    const rows = await this.#table.get(keys, signal)
+    const vanished = [...this.#remembered.keys()]
+    const rows = await this.#table.get(vanished, signal)
     const ids = new Set(shards.flatMap(shard => [shard.shardId, ...parentsOf(shard)]))
-    for (const [key, lease] of this.#remembered) {
+    for (const [shardId, lease] of this.#remembered) {
       const isForeign = lease.stream !== undefined && !isOf(lease, stream)
-      if (rows.has(key) || isForeign || (isFinished(lease) && !ids.has(key))) this.#remembered.delete(key)
+      if (rows.has(shardId) || isForeign || (isFinished(lease) && !ids.has(shardId))) this.#remembered.delete(shardId)
     }
-    return overlaid(listed, keys, rows)
+    return overlaid(listed, vanished, rows)
   }
 
   /** The stream as it was found, with the time at the service now; `undefined` if that is too long ago. */

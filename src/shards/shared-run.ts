@@ -11,12 +11,17 @@ interface Run<T> {
 /** Work that is done once for all who asked for it before it began. */
 export class SharedRun<T> {
   readonly #work: (signal: AbortSignal) => Promise<T>
+  readonly #gather: ((signal: AbortSignal) => Promise<void>) | undefined
   /** The last run that was asked for: under way, or waiting for the one before it. */
   #last: Run<T> | undefined
 
-  /** `work` is given a signal that aborts once nobody waits for its result any more. */
-  constructor(work: (signal: AbortSignal) => Promise<T>) {
+  /**
+   * `work` is given a signal that aborts once nobody waits for its result any more; and so is `gather`, which a run waits for
+   * before it begins, so that more can share it. Default: it begins at once.
+   */
+  constructor(work: (signal: AbortSignal) => Promise<T>, gather?: (signal: AbortSignal) => Promise<void>) {
     this.#work = work
+    this.#gather = gather
   }
 
   /** Resolves with the result of a run that began after this call. Rejects early, for this caller alone, if `signal` aborts. */
@@ -30,6 +35,7 @@ export class SharedRun<T> {
   #begin(before: Promise<unknown>): Run<T> {
     const nobodyWaits = new AbortController()
     const work = async (): Promise<T> => {
+      await this.#gather?.(nobodyWaits.signal)
       run.hasBegun = true
       nobodyWaits.signal.throwIfAborted()
       return this.#work(nobodyWaits.signal)

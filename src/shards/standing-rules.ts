@@ -18,6 +18,7 @@ export type Standing = 'reading' | 'passed' | 'lost' | 'before' | 'unknown'
 /** What the standing of a shard is inferred from. */
 export interface StandingFacts {
   readonly graph: ShardGraph
+  /** By shard id. */
   readonly leases: ReadonlyMap<string, Lease>
   /** Shards known to have been closed before the application began to read. */
   readonly closedBeforeIds?: ReadonlySet<string>

@@ -7,12 +7,18 @@ export type SyncReport =
   | {
       readonly kind: 'lease-created'
       readonly leaseKey: string
+      readonly shardId: string
       /** `shard-end`: a parent was read to its end. */
       readonly why: CreationReason | 'shard-end'
       /** Where its reading begins, such as `TRIM_HORIZON`. */
       readonly checkpoint: string
     }
-  | { readonly kind: 'lease-removed'; readonly leaseKey: string; readonly why: PlannedRemoval['why'] }
+  | {
+      readonly kind: 'lease-removed'
+      readonly leaseKey: string
+      readonly shardId: string
+      readonly why: PlannedRemoval['why']
+    }
   | {
       /** Nobody was reading a part of the stream. Told once per hole, or whenever leases were created against it. */
       readonly kind: 'hole-found'

@@ -3,6 +3,7 @@
 import type { Checkpointer, PreparedCheckpoint } from '../checkpoint/checkpointer.ts'
 import type { ConsumedRecord } from '../model/record.ts'
 import { type ExtendedSequenceNumber, isPosition } from '../model/sequence-number.ts'
+import type { StreamNames } from '../model/stream-id.ts'
 import { type FailedRecord, namedRecord, type PartialFailure } from '../processor/failure-rules.ts'
 import { type EachHandler, type Handler, keepsNothing } from '../processor/handler-processor.ts'
 import {
@@ -74,10 +75,10 @@ export function watchedEach<Call>(each: EachHandler, options: WatchOptions<Call>
 
 /** Makes watched processors of those that `make` makes. What they checkpoint, or have returned from, is done. */
 export function watchedProcessors<Call>(
-  make: () => RecordProcessor,
+  make: (stream: StreamNames) => RecordProcessor,
   options: WatchOptions<Call>
-): () => RecordProcessor {
-  return () => new WatchedProcessor(asProcessor(make()), options)
+): (stream: StreamNames) => RecordProcessor {
+  return stream => new WatchedProcessor(asProcessor(make(stream)), options)
 }
 
 class WatchedProcessor<Call> extends RecordProcessor {

@@ -4,6 +4,7 @@ import type { LeadershipListener } from '../fleet/leadership.ts'
 import type { LeaseListener } from '../fleet/lease-coordinator.ts'
 import type { Tenure } from '../leases/tenure.ts'
 import { messageOf } from '../model/errors.ts'
+import type { Lease } from '../model/lease.ts'
 import { formatPosition } from '../model/sequence-number.ts'
 import type { BreakerChange } from '../processor/circuit-breaker.ts'
 import type { SyncReport } from '../shards/sync-report.ts'
@@ -12,11 +13,13 @@ import type { WorkerEmitter } from './worker-emitter.ts'
 
 type Emit = WorkerEmitter['emit']
 
-/** Emits what the lease coordinator tells as the events of leases. */
+/** Emits what the lease coordinator tells as the events of leases. `streamNameOf`: what the stream of a lease is called. */
 export function leaseEvents(
-  emit: Emit
+  emit: Emit,
+  streamNameOf: (lease: Lease) => string
 ): Pick<LeaseListener, 'taken' | 'revoked' | 'ended'> & { neglected(leaseKeys: readonly string[]): void } {
   let told: ReadonlySet<string> = new Set()
+  const shardOf = (tenure: Tenure): ShardEventBase => shardIn(tenure, streamNameOf(tenure.lease))
   return {
     // Not when there are fewer of them: a fleet that picks up many would be told of each.
     neglected: leaseKeys => {
@@ -56,8 +59,8 @@ export function fleetEvents(
 }
 
 /** Emits what the consumer of one shard tells as the events of that shard. */
-export function shardEvents(emit: Emit, tenure: Tenure): ShardListener {
-  const shard = shardOf(tenure)
+export function shardEvents(emit: Emit, tenure: Tenure, streamName: string): ShardListener {
+  const shard = shardIn(tenure, streamName)
   return {
     moved: (from, to) => {
       if (from === 'initializing' && to === 'processing') {
@@ -117,20 +120,20 @@ export function breakerEvents(emit: Emit): (change: BreakerChange) => void {
     })
 }
 
-/** Emits what the comparison of shards and leases tells. */
-export function syncEvents(emit: Emit): (report: SyncReport) => void {
+/** Emits what the comparison of the shards of one stream with their leases tells. */
+export function syncEvents(emit: Emit, streamName: string): (report: SyncReport) => void {
   return report => {
     switch (report.kind) {
       case 'lease-created':
-        return emit('lease:created', { ...named(report), why: report.why, checkpoint: report.checkpoint })
+        return emit('lease:created', { ...shardIn(report, streamName), why: report.why, checkpoint: report.checkpoint })
       case 'lease-removed':
-        return emit('lease:removed', { ...named(report), why: report.why })
+        return emit('lease:removed', { ...shardIn(report, streamName), why: report.why })
       case 'hole-found':
-        return emit('lease:hole-found', { ranges: report.ranges, repaired: report.repaired })
+        return emit('lease:hole-found', { streamName, ranges: report.ranges, repaired: report.repaired })
       case 'row-skipped':
         return emit('lease:row-skipped', { key: report.key, problem: report.problem })
       case 'stream-recreated':
-        return emit('stream:recreated', { creationEpoch: report.creationEpoch, removed: report.removed })
+        return emit('stream:recreated', { streamName, creationEpoch: report.creationEpoch, removed: report.removed })
     }
   }
 }
@@ -139,10 +142,6 @@ function asError(thrown: unknown): Error {
   return thrown instanceof Error ? thrown : new Error(messageOf(thrown))
 }
 
-function shardOf({ leaseKey, shardId }: Tenure): ShardEventBase {
-  return { leaseKey, shardId }
-}
-
-function named({ leaseKey }: { readonly leaseKey: string }): ShardEventBase {
-  return { leaseKey, shardId: leaseKey }
+function shardIn({ leaseKey, shardId }: Omit<ShardEventBase, 'streamName'>, streamName: string): ShardEventBase {
+  return { leaseKey, shardId, streamName }
 }

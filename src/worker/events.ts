@@ -10,10 +10,12 @@ import type { RetrievalMode } from '../retrieval/retriever.ts'
 
 /** What every event of a shard says. */
 export interface ShardEventBase {
-  /** Key of the lease in the table; the same as the shard id. */
+  /** Key of the lease in the table: the shard id; where several streams share the table, what tells them apart before it. */
   readonly leaseKey: string
   /** The shard that the lease is of. */
   readonly shardId: string
+  /** Name of the stream that the shard is of. */
+  readonly streamName: string
 }
 
 /** What a worker emits: one plain object an event. Counts are of user records, after de-aggregation, unless said. */
@@ -73,11 +75,19 @@ export interface WorkerEvents {
   /** The lease of a finished shard is not needed any more and was deleted. */
   'lease:removed': ShardEventBase & { readonly why: string }
   /** Part of the stream had nobody reading it. `ranges`: hash keys, `first..last`. `repaired`: leases created for it. */
-  'lease:hole-found': { readonly ranges: readonly string[]; readonly repaired: readonly string[] }
+  'lease:hole-found': {
+    readonly streamName: string
+    readonly ranges: readonly string[]
+    readonly repaired: readonly string[]
+  }
   /** A row of the lease table cannot be read as a lease and is left alone. Emitted once for each row. */
   'lease:row-skipped': { readonly key: string; readonly problem: string }
   /** The stream was deleted and created again; the leases of the earlier one were `removed` and reading starts over. */
-  'stream:recreated': { readonly creationEpoch: number; readonly removed: readonly string[] }
+  'stream:recreated': {
+    readonly streamName: string
+    readonly creationEpoch: number
+    readonly removed: readonly string[]
+  }
   /** The processor is initialized: records will be delivered. */
   'shard:started': ShardEventBase & { readonly checkpoint: string }
   /** Everything in the shard was processed, and its children may start. */

@@ -1,5 +1,5 @@
 // What makes a worker a member of its fleet: its leases, its turn as the leader, and, while it leads, the comparison of the
-// shards of the stream with the lease table.
+// shards of the streams with the lease table.
 
 import type { FleetSettings } from '../fleet/fleet-settings.ts'
 import type { FleetCensus } from '../fleet/fleet-view.ts'
@@ -8,17 +8,20 @@ import { Leadership, type LeadershipListener } from '../fleet/leadership.ts'
 import { LeaseCoordinator, type LeaseListener } from '../fleet/lease-coordinator.ts'
 import type { Troubles } from '../leases/control-store.ts'
 import type { KclCoordination } from '../leases/kcl-coordination.ts'
+import type { LeaseStore } from '../leases/lease-store.ts'
 import { covers } from '../leases/order-rules.ts'
 import type { Tenure } from '../leases/tenure.ts'
 import { StalledError } from '../model/errors.ts'
+import type { Lease } from '../model/lease.ts'
 import type { Clock } from '../runtime/clock.ts'
 import { type Loop, startLoop } from '../runtime/loop.ts'
 import { jittered, type Random } from '../runtime/random.ts'
-import type { ShardSyncer } from '../shards/shard-syncer.ts'
+import { listedBy } from '../shards/shared-listing.ts'
 import { LoadMeter } from './load-meter.ts'
 import type { ResolvedOptions } from './options.ts'
 import type { OpenPorts } from './ports.ts'
-import { ReadingDoubt } from './reading-doubt.ts'
+import { type DoubtedPort, ReadingDoubt } from './reading-doubt.ts'
+import type { TableSync } from './stream-set.ts'
 
 /** What the worker is told. Nothing here may throw. */
 export type FleetListener = LeaseListener & Omit<LeadershipListener, 'posted'>
@@ -26,9 +29,11 @@ export type FleetListener = LeaseListener & Omit<LeadershipListener, 'posted'>
 /** What a member is made of, and who is told. */
 export interface FleetMemberOptions {
   readonly options: ResolvedOptions
-  readonly ports: OpenPorts
+  readonly ports: Pick<OpenPorts, 'store' | 'control' | 'makeHeartbeat'>
   readonly settings: FleetSettings
-  readonly syncer: ShardSyncer
+  readonly syncer: TableSync
+  /** Whether the fleet is to hold a lease. Default: every one. */
+  readonly isWanted?: (lease: Lease) => boolean
   readonly clock: Clock
   readonly random: Random
   /** Whether an earlier run of the shard is still being wound up in this process. */
@@ -68,7 +73,7 @@ export class FleetMember {
     const { workerId, leases } = options
     const { generation, capacity, maxLeases, balance: strategy, mode } = leases
     this.#loads = new LoadMeter(clock)
-    const doubt = new ReadingDoubt({ kinesis: ports.kinesis, clock, changed: () => this.#coordinator.lookAtLeases() })
+    const doubt = new ReadingDoubt({ clock, changed: () => this.#coordinator.lookAtLeases() })
     this.#doubt = doubt
     const held = (): number => this.held().length
     this.#coordinator = new LeaseCoordinator({
@@ -106,8 +111,10 @@ export class FleetMember {
         }
       }
     })
+    const { isWanted } = member
     this.#leadership = new Leadership({
       ...ports,
+      ...(isWanted && { store: onlyWanted(ports.store, isWanted) }),
       settings,
       strategy,
       mode,
@@ -230,9 +237,9 @@ export class FleetMember {
   }
 
   /** Leaves a lease to others because reading its shard failed; all of them, if nothing at all came of it. */
-  cannotRead(tenure: Tenure, error: unknown): void {
+  cannotRead(tenure: Tenure, kinesis: DoubtedPort, error: unknown): void {
     this.avoid(tenure)
-    if (error instanceof StalledError) this.#doubt.begin(tenure.shardId)
+    if (error instanceof StalledError) this.#doubt.begin(tenure.shardId, kinesis)
     this.syncSoon()
   }
 
@@ -333,9 +340,17 @@ export class FleetMember {
     await Promise.race([syncing, clock.sleep(settings.durationMs, over.signal)])
   }
 
-  async #reportLoads({ control }: OpenPorts): Promise<void> {
+  async #reportLoads({ control }: Pick<OpenPorts, 'control'>): Promise<void> {
     const { session } = this.#coordinator
     const held = this.held().map(({ leaseKey }) => leaseKey)
     if (session !== undefined) await control.reportLoads(session, this.#loads.measure(held))
   }
+}
+
+/** The table as the leader is to see it: what it does not see it gives to nobody, and whoever has it lets go of it. */
+function onlyWanted(store: LeaseStore, isWanted: (lease: Lease) => boolean): LeaseStore {
+  return listedBy(store, async options => {
+    const { leases, skipped } = await store.list(options)
+    return { leases: leases.filter(isWanted), skipped }
+  })
 }

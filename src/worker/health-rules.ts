@@ -7,6 +7,8 @@ import type { WorkerState } from './worker-state.ts'
 export interface ShardHealth {
   /** The shard that it is about. */
   readonly shardId: string
+  /** Name of the stream that the shard is of. */
+  readonly streamName: string
   /** `red`: somebody should look at it. */
   readonly color: 'green' | 'red'
   /** Where it is in its life, such as `processing` or `halted`. */
@@ -19,9 +21,21 @@ export interface ShardHealth {
   readonly haltedBy?: string
 }
 
+/** How one of several streams is doing, apart from its shards. */
+export interface StreamHealth {
+  /** Name of the stream. */
+  readonly streamName: string
+  /** ARN of the stream; empty: it was given by name, and was not found yet. */
+  readonly streamArn: string
+  /** `red`: it cannot be found, or its shards cannot be listed; that is tried again. */
+  readonly color: 'green' | 'red'
+  /** Why it is red. Absent: it is green. */
+  readonly reason?: string
+}
+
 /** How a worker is doing. */
 export interface WorkerHealth {
-  /** `red`: at least one shard is, or the worker has ended with an error. */
+  /** `red`: at least one shard or stream is, or the worker has ended with an error. */
   readonly color: 'green' | 'red'
   /** Where the worker is in its life. */
   readonly state: WorkerState
@@ -29,6 +43,8 @@ export interface WorkerHealth {
   readonly paused: boolean
   /** The shards that this worker has leased. */
   readonly shards: readonly ShardHealth[]
+  /** The streams that it reads. Absent: it reads one, without which it does not run. */
+  readonly streams?: readonly StreamHealth[]
   /** What ended the worker. What user code threw stands in it as it is. Absent: nothing did. */
   readonly reason?: string
   /** The names of the errors that ended it, without what they say. Absent: nothing did. */
@@ -62,25 +78,29 @@ export function healthOf(worker: {
   /** Absent: the circuit breaker is closed, or there is none. */
   readonly breaker?: OpenBreaker | undefined
   readonly shards: readonly ShardStatus[]
+  /** Absent: there is one. */
+  readonly streams?: readonly StreamHealth[] | undefined
 }): WorkerHealth {
   const shards = worker.shards.map(shard => shardHealth(shard, worker.breaker))
-  const { state, isPaused, failure } = worker
-  const isRed = failure !== undefined || shards.some(({ color }) => color === 'red')
+  const { state, isPaused, failure, streams } = worker
+  const isRed = failure !== undefined || [...shards, ...(streams ?? [])].some(({ color }) => color === 'red')
   return {
     color: isRed ? 'red' : 'green',
     state,
     paused: isPaused,
     shards,
+    ...(streams !== undefined && { streams }),
     ...(failure !== undefined && { reason: failure.message, failedBy: namesOf(failure) })
   }
 }
 
 function shardHealth(shard: ShardStatus, breaker: OpenBreaker | undefined): ShardHealth {
-  const { shardId, state, isPaused, haltedBy } = shard
+  const { shardId, streamName, state, isPaused, haltedBy } = shard
   const reason = whyRed(shard, breaker)
   const color = reason === undefined ? 'green' : 'red'
   const names = state === 'halted' && haltedBy !== undefined ? namesOf(haltedBy) : undefined
-  return { shardId, color, state, paused: isPaused, ...(reason && { reason }), ...(names && { haltedBy: names }) }
+  const place = { shardId, streamName }
+  return { ...place, color, state, paused: isPaused, ...(reason && { reason }), ...(names && { haltedBy: names }) }
 }
 
 /** What is wrong with a shard, the worst first; `undefined`: nothing. */

@@ -8,6 +8,7 @@ import { ThreadHeartbeat } from '../fleet/thread-heartbeat.ts'
 import { countedFanOut, countedKinesis } from '../kinesis/counted-ports.ts'
 import type { FanOutPort } from '../kinesis/fan-out-port.ts'
 import type { KinesisPort, StreamDescription } from '../kinesis/kinesis-port.ts'
+import type { StreamReference } from '../kinesis/sdk-client.ts'
 import { sdkFanOut } from '../kinesis/sdk-fan-out.ts'
 import { type SdkKinesisPort, sdkKinesis } from '../kinesis/sdk-kinesis.ts'
 import type { ControlStore } from '../leases/control-store.ts'
@@ -21,6 +22,7 @@ import { BugError } from '../model/errors.ts'
 import type { Clock } from '../runtime/clock.ts'
 import type { Random } from '../runtime/random.ts'
 import type { ResolvedOptions } from './options.ts'
+import type { StreamPorts } from './worker-stream.ts'
 
 /** Time, chance, Kinesis and the two tables: everything a worker reaches outside of itself. */
 export interface WorkerPorts {
@@ -29,6 +31,9 @@ export interface WorkerPorts {
   readonly kinesis: KinesisPort
   /** Used with `retrieval.mode: 'fan-out'` only. */
   readonly fanOut: FanOutPort
+  /** The same for workers of several streams, by stream. */
+  readonly kinesisOf?: (stream: StreamReference) => KinesisPort
+  readonly fanOutOf?: (stream: StreamReference) => FanOutPort
   readonly store: LeaseStore
   /** With one given, the heartbeat lives in the main thread. */
   readonly control: ControlStore
@@ -38,11 +43,8 @@ export interface WorkerPorts {
 
 /** The ports as a worker uses them. `close` lets go of what was made here. */
 export interface OpenPorts {
-  readonly kinesis: KinesisPort
-  /** Absent where records are polled. */
-  readonly fanOut: FanOutPort | undefined
-  /** Says how many shards are read, so that there are connections for them and not many more. */
-  readonly expectShards: (count: number) => void
+  /** Opens the doors to a stream. Whoever does closes them. */
+  readonly openStream: (stream: StreamReference) => StreamPorts
   readonly store: LeaseStore
   readonly control: ControlStore
   readonly kcl?: KclCoordination | undefined
@@ -65,8 +67,6 @@ interface Counting extends PortContext {
 
 /** The ports that talk to AWS, as far as the worker was not given others. */
 export function openPorts(options: ResolvedOptions, context: PortContext, given: Partial<WorkerPorts>): OpenPorts {
-  const { clock } = context
-  const { stream, retrieval } = options
   const requests = options.metrics && new RequestMeter()
   const counting = { ...context, requests }
   const closing: (() => void)[] = []
@@ -74,23 +74,6 @@ export function openPorts(options: ResolvedOptions, context: PortContext, given:
     closing.push(() => port.close())
     return port
   }
-  const { requestTimeoutMs } = retrieval
-  const { wire } = retrieval
-  const kinesis: KinesisPort & Partial<SdkKinesisPort> =
-    given.kinesis ??
-    closedLater(
-      sdkKinesis({
-        ...{ stream, client: options.kinesis, clock, requestTimeoutMs, wire },
-        onWireChange: (encoding, because) =>
-          options.logger.warn({ encoding, because }, 'GetRecords is answered in another encoding from here on')
-      })
-    )
-  const windowBytes = windowOf(retrieval.maxBufferedBytes)
-  const pushed = retrieval.mode === 'fan-out'
-  const fanOut = pushed
-    ? (given.fanOut ??
-      closedLater(sdkFanOut({ stream, client: options.kinesis, clock, requestTimeoutMs, windowBytes })))
-    : undefined
   const givenStore = given.store ?? options.leases.store
   const leaseTable = givenStore === undefined ? closedLater(leaseStoreOf(options, counting)) : undefined
   const store = givenStore ?? leaseTable
@@ -99,13 +82,8 @@ export function openPorts(options: ResolvedOptions, context: PortContext, given:
   const control = givenControl ?? closedLater(controlStoreOf(options, counting, leaseTable))
   const inThread = givenControl === undefined && options.leases.heartbeat === 'thread'
   const kcl = given.kcl ?? (leaseTable ? closedLater(kclCoordinationOf(options, counting)) : undefined)
-  const described = (answer: StreamDescription): void => {
-    if (requests) requests.isOnDemand = answer.isOnDemand
-  }
   return {
-    kinesis: requests ? countedKinesis(kinesis, { clock, told: requests.note, described }) : kinesis,
-    expectShards: count => kinesis.expectShards?.(Math.max(1, count)),
-    fanOut: requests && fanOut ? countedFanOut(fanOut, { clock, told: requests.note }) : fanOut,
+    openStream: stream => streamPorts(stream, options, counting, given),
     store,
     control,
     kcl,
@@ -119,6 +97,48 @@ export function openPorts(options: ResolvedOptions, context: PortContext, given:
       requests?.follow({ service: 'dynamodb', operation: 'UpdateItem', writeUnits: 1 }, () => heartbeat.beats)
       return heartbeat
     },
+    close: () => {
+      for (const close of closing) close()
+    }
+  }
+}
+
+function streamPorts(
+  stream: StreamReference,
+  { retrieval, kinesis: client, logger }: ResolvedOptions,
+  { clock, requests }: Counting,
+  given: Partial<WorkerPorts>
+): StreamPorts {
+  const { requestTimeoutMs, wire, mode, maxBufferedBytes } = retrieval
+  const closing: (() => void)[] = []
+  const closedLater = <T extends { close(): void }>(port: T): T => {
+    closing.push(() => port.close())
+    return port
+  }
+  const kinesis: KinesisPort & Partial<SdkKinesisPort> =
+    given.kinesisOf?.(stream) ??
+    given.kinesis ??
+    closedLater(
+      sdkKinesis({
+        ...{ stream, client, clock, requestTimeoutMs, wire },
+        onWireChange: (encoding, because) =>
+          logger.warn({ encoding, because }, 'GetRecords is answered in another encoding from here on')
+      })
+    )
+  const windowBytes = windowOf(maxBufferedBytes)
+  const fanOut =
+    mode === 'fan-out'
+      ? (given.fanOutOf?.(stream) ??
+        given.fanOut ??
+        closedLater(sdkFanOut({ stream, client, clock, requestTimeoutMs, windowBytes })))
+      : undefined
+  const described = (answer: StreamDescription): void => {
+    if (requests) requests.isOnDemand = answer.isOnDemand
+  }
+  return {
+    kinesis: requests ? countedKinesis(kinesis, { clock, told: requests.note, described }) : kinesis,
+    fanOut: requests && fanOut ? countedFanOut(fanOut, { clock, told: requests.note }) : fanOut,
+    expectShards: count => kinesis.expectShards?.(Math.max(1, count)),
     close: () => {
       for (const close of closing) close()
     }

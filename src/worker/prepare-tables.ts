@@ -1,14 +1,14 @@
-// What a worker does before it joins its fleet: finds the stream, and has the two tables made and read.
+// What a worker does before it joins its fleet: finds its streams, and has the two tables made and read.
 import type { Clock } from '../runtime/clock.ts'
 import type { Logger } from '../runtime/logger.ts'
 import type { Random } from '../runtime/random.ts'
 import { retry } from '../runtime/retry.ts'
-import type { ShardSyncer } from '../shards/shard-syncer.ts'
 import type { OpenPorts } from './ports.ts'
+import type { StreamSet } from './stream-set.ts'
 
 /** What is prepared, and who is told of attempts that fail. */
 export interface PrepareOptions {
-  readonly syncer: ShardSyncer
+  readonly syncer: Pick<StreamSet, 'find' | 'open'>
   readonly ports: Pick<OpenPorts, 'store' | 'control'>
   readonly clock: Clock
   readonly random: Random

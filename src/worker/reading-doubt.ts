@@ -5,13 +5,15 @@ import { ServiceError, ThrottledError } from '../model/errors.ts'
 import type { Clock } from '../runtime/clock.ts'
 import { type Loop, startLoop } from '../runtime/loop.ts'
 
-/** What is asked, and who is told. */
+/** Who is told. */
 export interface ReadingDoubtOptions {
-  readonly kinesis: Pick<KinesisPort, 'getShardIterator' | 'getRecords'>
   readonly clock: Clock
   /** It is in doubt now, or it is not any more. */
   readonly changed: () => void
 }
+
+/** What is asked. */
+export type DoubtedPort = Pick<KinesisPort, 'getShardIterator' | 'getRecords'>
 
 /** How often it is tried to read while that is in doubt. Milliseconds. */
 const TRY_EVERY_MS = 10_000
@@ -32,12 +34,12 @@ export class ReadingDoubt {
   }
 
   /** Nothing came of reading this shard: from now on it is in doubt, and tried. */
-  begin(shardId: string): void {
+  begin(shardId: string, kinesis: DoubtedPort): void {
     if (this.#trying !== undefined || this.#isClosed) return
     const { clock, changed } = this.#options
     this.#trying = startLoop({
       clock,
-      run: signal => this.#try(shardId, signal),
+      run: signal => this.#try(shardId, kinesis, signal),
       delayMs: () => TRY_EVERY_MS,
       onError: () => {},
       runAtOnce: false
@@ -59,8 +61,7 @@ export class ReadingDoubt {
     this.clear()
   }
 
-  async #try(shardId: string, signal: AbortSignal): Promise<void> {
-    const { kinesis } = this.#options
+  async #try(shardId: string, kinesis: DoubtedPort, signal: AbortSignal): Promise<void> {
     try {
       const iterator = await kinesis.getShardIterator(shardId, { type: 'LATEST' }, { signal })
       await kinesis.getRecords(iterator, { limit: 1, signal })

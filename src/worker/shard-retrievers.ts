@@ -1,10 +1,11 @@
-// Opens the retriever of a shard: by polling, or by fan-out with polling to fall back on. Holds what all the shards that a
-// worker reads have in common: the budget of bytes, the paces, and the consumer of fan-out.
+// Opens the retriever of a shard: by polling, or by fan-out with polling to fall back on. Holds what all the shards of a
+// stream have in common: the paces, and the consumer of fan-out. The budget of bytes is that of the worker.
 import type { FanOutPort } from '../kinesis/fan-out-port.ts'
 import type { KinesisPort } from '../kinesis/kinesis-port.ts'
 import { type ShardTracing, tracedFanOut, tracedKinesis } from '../kinesis/traced-ports.ts'
 import { BugError } from '../model/errors.ts'
 import type { Lease } from '../model/lease.ts'
+import type { StartPosition } from '../model/start-position.ts'
 import { ByteBudget } from '../retrieval/byte-budget.ts'
 import { ActiveConsumer } from '../retrieval/fan-out-consumer.ts'
 import { FallbackRetriever, type ReadListener } from '../retrieval/fan-out-fallback.ts'
@@ -15,11 +16,15 @@ import type { RetrievalListener, Retriever } from '../retrieval/retriever.ts'
 import { ShardPaces } from '../retrieval/shard-paces.ts'
 import type { Clock } from '../runtime/clock.ts'
 import type { Random } from '../runtime/random.ts'
-import type { ResolvedOptions } from './options.ts'
+import type { ResolvedRetrieval } from './retrieval-options.ts'
 
 /** How shards are to be read, and through which ports. */
 export interface ShardRetrieversOptions {
-  readonly options: Pick<ResolvedOptions, 'retrieval' | 'startAt'>
+  readonly retrieval: ResolvedRetrieval
+  /** Where shards begin whose leases stand for it. */
+  readonly startAt: StartPosition
+  /** What records are buffered within: shared by all shards of the worker. */
+  readonly budget: ByteBudget
   readonly kinesis: KinesisPort
   /** Needed for fan-out only. */
   readonly fanOut: FanOutPort | undefined
@@ -35,27 +40,29 @@ export interface ShardRetrieversOptions {
  */
 const RECORDS_SHARE = 7 / 8
 
-/** The retrievers of one worker. */
+/** The budget of bytes of a worker, for all the shards that it reads. */
+export function budgetOf({ maxBufferedBytes, maxShardBufferedBytes }: ResolvedRetrieval): ByteBudget {
+  const maxBytes = Math.ceil(maxBufferedBytes * RECORDS_SHARE)
+  return new ByteBudget({ maxBytes, maxShardBytes: Math.min(maxShardBufferedBytes, maxBytes) })
+}
+
+/** The retrievers of one stream. */
 export class ShardRetrievers {
   readonly #parts: ShardRetrieversOptions
-  readonly #budget: ByteBudget
   readonly #paces: ShardPaces
   readonly #consumer: ActiveConsumer | undefined
 
   constructor(parts: ShardRetrieversOptions) {
-    const { options, fanOut, clock, random } = parts
-    const { maxBufferedBytes, maxShardBufferedBytes, idleMs, otherApplications, mode, consumer } = options.retrieval
+    const { retrieval, fanOut, clock, random } = parts
+    const { idleMs, otherApplications, mode, consumer } = retrieval
     this.#parts = parts
-    const maxBytes = Math.ceil(maxBufferedBytes * RECORDS_SHARE)
-    this.#budget = new ByteBudget({ maxBytes, maxShardBytes: Math.min(maxShardBufferedBytes, maxBytes) })
     this.#paces = new ShardPaces({ idleMs, otherApplications, clock, random })
     if (mode === 'fan-out' && fanOut) this.#consumer = new ActiveConsumer({ fanOut, consumer, clock, random })
   }
 
   /** A retriever for the shard of a lease, from its checkpoint on. To be closed. */
   open(lease: Lease, listener: RetrievalListener): Retriever {
-    const { options, clock, random } = this.#parts
-    const { retrieval, startAt } = options
+    const { retrieval, startAt, clock, random } = this.#parts
     const start = startOf(lease, startAt instanceof Date ? startAt : undefined)
     const { shardId } = lease
     if (retrieval.mode === 'polling') return this.#poll(shardId, start, listener)
@@ -70,30 +77,25 @@ export class ShardRetrievers {
     })
   }
 
-  /** How many bytes are held for records now. */
-  get bufferedBytes(): number {
-    return this.#budget.heldBytes
-  }
-
   /** Ends what is still being asked for on behalf of all shards. */
   close(): void {
     this.#consumer?.close()
   }
 
   #poll(shardId: string, start: ReadStart, listener: ReadListener): Retriever {
-    const { options, clock, random } = this.#parts
-    const { maxRecords } = options.retrieval
+    const { retrieval, budget, clock, random } = this.#parts
+    const { maxRecords } = retrieval
     const kinesis = this.#kinesisFor(shardId)
     const pace = this.#paces.open(shardId)
-    const allowance = this.#budget.open()
+    const allowance = budget.open()
     return new PollingRetriever({ kinesis, shardId, start, maxRecords, pace, allowance, clock, random, listener })
   }
 
   #subscribe(shardId: string, start: ReadStart, listener: ReadListener, givesUp: boolean): Retriever {
-    const { fanOut, tracingOf, clock, random } = this.#parts
+    const { fanOut, budget, tracingOf, clock, random } = this.#parts
     const consumer = this.#consumer
     if (fanOut === undefined || consumer === undefined) throw new BugError('Fan-out was not prepared')
-    const allowance = this.#budget.open()
+    const allowance = budget.open()
     return new FanOutRetriever({
       fanOut: tracingOf === undefined ? fanOut : tracedFanOut(fanOut, tracingOf(shardId)),
       kinesis: this.#kinesisFor(shardId),

@@ -1,6 +1,7 @@
 // The user's code as it can be given: a processor, a handler, each, or threads, and what may be said beside each of them.
 import type { BatchSettings, ConcurrencySettings } from '../consumer/delivery-options.ts'
 import { OptionError } from '../model/errors.ts'
+import type { StreamNames } from '../model/stream-id.ts'
 import { type EachHandler, type Handler, HandlerProcessor, type LaneHandler } from '../processor/handler-processor.ts'
 import type { RecordProcessor } from '../processor/record-processor.ts'
 import type { ResolvedThreads } from '../processor/thread-pool.ts'
@@ -11,7 +12,8 @@ import { resolveThreads, type ThreadOptions } from './thread-options.ts'
 /** One of the four, and what may stand beside it. */
 export type ProcessorOption =
   | {
-      /** Makes a record processor; called once for each shard this worker leases. */ readonly processor: () => RecordProcessor
+      /** Makes a record processor; called once for each shard this worker leases, with the stream that it is of. */
+      readonly processor: (stream: StreamNames) => RecordProcessor
       readonly handler?: never
       readonly each?: never
       readonly threads?: never
@@ -45,7 +47,7 @@ export type ProcessorOption =
 
 /** The user's code: how a processor is made, the threads that it lives in, or what many keys of a shard are handled with at once. */
 export type UserCode =
-  | { readonly makeProcessor: () => RecordProcessor }
+  | { readonly makeProcessor: (stream: StreamNames) => RecordProcessor }
   | { readonly threads: ResolvedThreads }
   | { readonly lanes: LaneHandler }
 
@@ -117,7 +119,9 @@ function checkHandler<T>(name: string, given: T, parameters: string): T {
   throw new OptionError(name, `is ${shown}, expected a function ${parameters} => void or a promise`)
 }
 
-function checkFactory(processor: (() => RecordProcessor) | undefined): () => RecordProcessor {
+function checkFactory(
+  processor: ((stream: StreamNames) => RecordProcessor) | undefined
+): (stream: StreamNames) => RecordProcessor {
   if (typeof processor === 'function') {
     if (!isClass(processor)) return processor
     const problem = 'is a class, expected a function that makes an instance: () => new MyProcessor()'

@@ -40,17 +40,18 @@ export interface MeasuredParts {
   readonly emitter: WorkerEmitter
   readonly consumers: { readonly statuses: readonly ShardStatus[] }
   readonly buffers: { readonly bufferedBytes: number }
+  readonly streams: { readonly label: string }
   readonly member: { readonly census: FleetCensus | undefined; held(): readonly { isValid(): boolean }[] }
 }
 
 /** Has a worker measured from its first event on, if its options say where metrics go. */
 export function measureWorker(
   { metrics, applicationName, workerId, retrieval, logger }: ResolvedOptions,
-  { kinesis, requests }: Pick<OpenPorts, 'kinesis' | 'requests'>,
-  { clock, emitter, consumers, buffers, member }: MeasuredParts
+  { requests }: Pick<OpenPorts, 'requests'>,
+  { clock, emitter, consumers, buffers, streams, member }: MeasuredParts
 ): WorkerMetrics | undefined {
   if (metrics === undefined || requests === undefined) return undefined
-  const about = { application: applicationName, stream: kinesis.streamName, worker: workerId }
+  const about = { application: applicationName, stream: streams.label, worker: workerId }
   const facts = (): WorkerFacts => ({
     shards: consumers.statuses,
     leases: member.held().filter(tenure => tenure.isValid()).length,

@@ -10,21 +10,24 @@ import {
   TableMismatchError,
   WorkerStoppedError
 } from '../model/errors.ts'
+import { siblingKey } from '../model/lease.ts'
+import type { ThreadDeath } from '../processor/thread-pool.ts'
 import { unlessAborted, whenAborted } from '../runtime/abort.ts'
 import { type Clock, systemClock } from '../runtime/clock.ts'
 import { deferred } from '../runtime/deferred.ts'
 import { systemRandom } from '../runtime/random.ts'
-import { ShardSyncer } from '../shards/shard-syncer.ts'
 import { ConsumerFactory } from './consumer-factory.ts'
-import { breakerEvents, fleetEvents, leaseEvents, shardEvents, syncEvents } from './event-sources.ts'
+import { breakerEvents, fleetEvents, leaseEvents, shardEvents } from './event-sources.ts'
 import { type FleetListener, FleetMember } from './fleet-member.ts'
 import { healthOf, type WorkerHealth } from './health-rules.ts'
 import { Observable } from './observable.ts'
+import { openStreams } from './open-streams.ts'
 import { type ResolvedOptions, resolveOptions, type WorkerOptions } from './options.ts'
 import { type OpenPorts, openPorts, type WorkerPorts } from './ports.ts'
 import { prepareTables } from './prepare-tables.ts'
 import { ShardConsumers } from './shard-consumers.ts'
 import { DEFAULT_GRACE_MS, resolveStop, type StopOptions } from './stop-options.ts'
+import type { StreamSet } from './stream-set.ts'
 import { troublesOf } from './trouble-rules.ts'
 import { WorkerEmitter } from './worker-emitter.ts'
 import { measureWorker, type WorkerMetrics } from './worker-metrics.ts'
@@ -43,7 +46,7 @@ export class Worker extends Observable {
   readonly #emitter: WorkerEmitter
   readonly #settings: FleetSettings
   readonly #ports: OpenPorts
-  readonly #syncer: ShardSyncer
+  readonly #streams: StreamSet
   readonly #prepare: (signal: AbortSignal) => Promise<void>
   readonly #member: FleetMember
   readonly #factory: ConsumerFactory
@@ -68,7 +71,7 @@ export class Worker extends Observable {
   constructor(options: WorkerOptions, ports: Partial<WorkerPorts> = {}) {
     const { clock = systemClock, random = systemRandom } = ports
     const resolved = resolveOptions(options, random, clock.epochMs())
-    const { logger, leases, startAt, onRecreatedStream, stallMs } = resolved
+    const { logger, leases, stallMs } = resolved
     const emitter = new WorkerEmitter(logger, clock)
     super(emitter)
     this.#emitter = emitter
@@ -77,41 +80,39 @@ export class Worker extends Observable {
     this.#settings = fleetSettings(leases.durationMs)
     const shared = { clock, random }
     this.#ports = openPorts(this.#options, { ...shared, settings: this.#settings }, ports)
-    const { kinesis, store } = this.#ports
     const emit = this.#emitter.emit.bind(this.#emitter)
-    const report = syncEvents(emit)
+    const threadDied = (death: ThreadDeath): void => emit('thread:died', death)
+    const parts = { ...shared, options: resolved, ports: this.#ports }
+    this.#factory = new ConsumerFactory({ ...parts, threadDied, breakerChanged: breakerEvents(emit) })
     const guard = (): (() => boolean) => this.#member.guard()
-    const syncing = { ...shared, logger, store, kinesis, startAt, onRecreatedStream, report, guard }
-    this.#syncer = new ShardSyncer(syncing)
-    const preparing = { ...shared, logger, syncer: this.#syncer, ports: this.#ports }
+    const streams = openStreams({ ...parts, budget: this.#factory.budget, guard, emit })
+    this.#streams = streams
+    const preparing = { ...parts, logger, syncer: streams }
     this.#prepare = signal => prepareTables(preparing, signal)
     this.#member = new FleetMember({
-      ...shared,
-      options: this.#options,
-      ports: this.#ports,
-      settings: this.#settings,
-      syncer: this.#syncer,
+      ...parts,
+      ...{ settings: this.#settings, syncer: streams },
+      isWanted: lease => streams.isWanted(lease),
       isBusy: leaseKey => this.#consumers.isBusy(leaseKey),
       troubles: () => troublesOf(this.health().shards),
       listener: this.#fleetListener()
     })
-    this.#factory = new ConsumerFactory({
-      ...shared,
-      options: this.#options,
-      ports: this.#ports,
-      syncer: this.#syncer,
-      threadDied: death => emit('thread:died', death),
-      breakerChanged: breakerEvents(emit)
-    })
     this.#consumers = new ShardConsumers({
       clock: this.#clock,
       drainTimeoutMs: this.#settings.drainTimeoutMs,
-      makeConsumer: tenure => this.#factory.make(tenure, this.#shardListener(tenure)),
+      makeConsumer: tenure => this.#factory.make(tenure, streams.of(tenure.lease), this.#shardListener(tenure)),
       letGo: (tenure, error) => this.#letGoOf(tenure, error),
       done: () => this.#consumerDone(),
       stallMs
     })
-    const measured = { clock, emitter, consumers: this.#consumers, buffers: this.#factory, member: this.#member }
+    const measured = {
+      clock,
+      emitter,
+      consumers: this.#consumers,
+      buffers: this.#factory,
+      streams,
+      member: this.#member
+    }
     this.#metrics = measureWorker(resolved, this.#ports, measured)
   }
 
@@ -140,7 +141,8 @@ export class Worker extends Observable {
   health(): WorkerHealth {
     const { isPaused, statuses: shards } = this.#consumers
     const { openBreaker: breaker } = this.#factory
-    return healthOf({ state: this.#state, isPaused, failure: this.#failure, breaker, shards })
+    const { health: streams } = this.#streams
+    return healthOf({ state: this.#state, isPaused, failure: this.#failure, breaker, shards, streams })
   }
 
   /**
@@ -213,10 +215,11 @@ export class Worker extends Observable {
     }
     this.#move('running')
     this.#consumers.watch()
+    this.#streams.watch()
     this.#emitter.emit('worker:started', {
       workerId: this.workerId,
       session: this.#member.session ?? '',
-      streamName: this.#ports.kinesis.streamName,
+      streamName: this.#streams.label,
       tableName: this.#ports.store.tableName
     })
   }
@@ -289,6 +292,7 @@ export class Worker extends Observable {
   #finish(abandoned: readonly string[]): void {
     this.#graceOver.abort()
     this.#consumers.close()
+    this.#streams.close()
     this.#ports.close()
     this.#move('stopped')
     this.#emitter.emit('worker:stopped', { workerId: this.workerId, abandoned })
@@ -313,7 +317,7 @@ export class Worker extends Observable {
 
   #fleetListener(): FleetListener {
     const emit = this.#emitter.emit.bind(this.#emitter)
-    const events = leaseEvents(emit)
+    const events = leaseEvents(emit, lease => this.#streams.of(lease).names.streamName)
     return {
       ...fleetEvents(emit),
       taken: (tenure, why) => {
@@ -338,7 +342,7 @@ export class Worker extends Observable {
 
   #fitConsumers(): void {
     const held = this.#member.held()
-    this.#ports.expectShards(held.length)
+    this.#streams.expect(held)
     this.#consumers.fit(held, { mayStart: this.#isActive(), drainAll: this.#isDrainingAll })
   }
 
@@ -348,7 +352,8 @@ export class Worker extends Observable {
   }
 
   #shardListener(tenure: Tenure): ShardListener {
-    const events = shardEvents(this.#emitter.emit.bind(this.#emitter), tenure)
+    const { names, ports } = this.#streams.of(tenure.lease)
+    const events = shardEvents(this.#emitter.emit.bind(this.#emitter), tenure, names.streamName)
     return {
       ...events,
       read: report => {
@@ -359,7 +364,7 @@ export class Worker extends Observable {
         events.failed(failure)
         // Where no checkpoint can be stored, the shard is halted, and keeps its lease.
         if (failure.retryInMs !== undefined || failure.during === 'checkpoint') return
-        this.#member.cannotRead(tenure, failure.error)
+        this.#member.cannotRead(tenure, ports.kinesis, failure.error)
       },
       gaveUp: (error, lastResort) => {
         events.gaveUp(error, lastResort)
@@ -368,7 +373,7 @@ export class Worker extends Observable {
       ended: childShardIds => {
         events.ended(childShardIds)
         this.#member
-          .adopt(childShardIds)
+          .adopt(childShardIds.map(shardId => siblingKey(tenure.lease, shardId)))
           .catch(error => this.#failedInBackground('claim the leases of child shards', error))
       }
     }

@@ -6,7 +6,7 @@ import { WatchedWorker } from '../support/watched-worker.ts'
 
 const HEALTH: WorkerHealth = { color: 'green', state: 'running', paused: false, shards: [] }
 
-const shard = (n: number) => ({ shardId: `shard-${n}`, leaseKey: `shard-${n}` })
+const shard = (n: number) => ({ shardId: `shard-${n}`, leaseKey: `shard-${n}`, streamName: 'orders' })
 
 describe('RunBoard', () => {
   let clock: VirtualClock

@@ -15,7 +15,13 @@ function aSnapshot(shards: number, change: Partial<RunSnapshot> = {}): RunSnapsh
       color: 'green',
       state: 'running',
       paused: false,
-      shards: ids.map(shardId => ({ shardId, color: 'green', state: 'processing', paused: false }))
+      shards: ids.map(shardId => ({
+        shardId,
+        streamName: 'orders',
+        color: 'green',
+        state: 'processing',
+        paused: false
+      }))
     },
     records: 12_345,
     bytes: 5_000_000,

@@ -13,10 +13,19 @@ const RED: WorkerHealth = {
   color: 'red',
   state: 'running',
   paused: false,
-  shards: [{ shardId: 'shardId-000000000001', color: 'red', state: 'halted', paused: false, reason: 'halted: boom' }]
+  shards: [
+    {
+      shardId: 'shardId-000000000001',
+      streamName: 'orders',
+      color: 'red',
+      state: 'halted',
+      paused: false,
+      reason: 'halted: boom'
+    }
+  ]
 }
 
-const SHARD = { shardId: 'shardId-000000000001', leaseKey: 'shardId-000000000001' }
+const SHARD = { shardId: 'shardId-000000000001', leaseKey: 'shardId-000000000001', streamName: 'orders' }
 
 function aTerminal({ isTTY = true, isJson = false, columns = 100, rows = 30 } = {}): Terminal {
   const [stdout, stderr] = [new CollectingOutput(), new CollectingOutput()]

@@ -8,7 +8,7 @@ import type { FailurePolicy } from '../../src/processor/failure-rules.ts'
 import type { ProcessRecordsOutcome } from '../../src/processor/record-processor.ts'
 import { seededRandom } from '../../src/runtime/random.ts'
 import { VirtualClock } from '../../src/testing/virtual-clock.ts'
-import { aFailurePolicy } from '../support/builders.ts'
+import { aFailurePolicy, NAMES } from '../support/builders.ts'
 import { seeds } from '../support/seeds.ts'
 
 /** Called with the numbers of the records, from 1. */
@@ -49,7 +49,7 @@ function aRun(code: Code, { policy, count = 8, isOld = () => false, seed = 1, ..
   }
   const never = new AbortController().signal
   const setting: CallSetting = {
-    shardId: 'shard',
+    place: { shardId: 'shard', ...NAMES },
     hold: { lapse: never, whenValid: () => undefined },
     policy: aFailurePolicy({ attempts: 3, bisect: true, lastResort: 'dead-letter', ...policy }),
     limitMs: 60_000,

@@ -9,7 +9,7 @@ import {
   RecordProcessor,
   type SaveCheckpointInput
 } from '../../src/processor/record-processor.ts'
-import { aLease, aPosition } from '../support/builders.ts'
+import { aLease, aPosition, NAMES } from '../support/builders.ts'
 
 const { signal } = new AbortController()
 
@@ -19,7 +19,8 @@ function aTenure({ isLost = false } = {}) {
   const renew = async (): Promise<void> => {
     if (isLost) throw new LeaseLostError(lease.leaseKey, 'somebody else has it')
   }
-  return { shardId: lease.shardId, lease, fencingToken: lease.counter, renew }
+  const place = { shardId: lease.shardId, ...NAMES }
+  return { place, tenure: { lease, fencingToken: lease.counter, renew } }
 }
 
 class Keeping extends RecordProcessor {
@@ -55,10 +56,10 @@ describe('loadOwnCheckpoint', () => {
   it('asks with the token of the tenure and the checkpoint of its lease', async () => {
     const processor = new Keeping()
     processor.answer = { ...aPosition(9, 3), somethingElse: true }
-    const { shardId } = aTenure()
+    const { place } = aTenure()
     const own = await loadOwnCheckpoint(processor, aTenure(), signal)
     expect(own).to.deep.equal({ position: aPosition(9, 3), saves: true })
-    expect(processor.told).to.deep.equal([{ shardId, fencingToken: 7, checkpoint: aPosition(5), signal }])
+    expect(processor.told).to.deep.equal([{ ...place, fencingToken: 7, checkpoint: aPosition(5), signal }])
   })
 
   it('finds nothing, where nothing is saved', async () => {
@@ -92,7 +93,7 @@ describe('loadOwnCheckpoint', () => {
       const error = await errorOf(loadOwnCheckpoint(processor, aTenure(), signal))
       expect(error).to.be.instanceOf(CheckpointRefusedError).and.include({ because: 'malformed' })
       const { message } = error as Error
-      expect(message).to.include(`loadCheckpoint of ${aTenure().shardId} returned`).and.to.include(shown)
+      expect(message).to.include(`loadCheckpoint of ${aTenure().place.shardId} returned`).and.to.include(shown)
       expect(message).to.include('expected undefined or the position of a record')
     })
   }
@@ -104,8 +105,8 @@ describe('saveOwnCheckpoint', () => {
   it('gives the positions and the token', async () => {
     const processor = new Keeping()
     await saveOwnCheckpoint(processor, aTenure(), positions, signal)
-    const { shardId } = aTenure()
-    expect(processor.told).to.deep.equal([{ shardId, fencingToken: 7, ...positions, signal }])
+    const { place } = aTenure()
+    expect(processor.told).to.deep.equal([{ ...place, fencingToken: 7, ...positions, signal }])
   })
 
   it('rejects with what the processor throws', async () => {

@@ -28,7 +28,7 @@ import { seededRandom } from '../../src/runtime/random.ts'
 import type { ShardEndOutcome } from '../../src/shards/shard-syncer.ts'
 import { FakeKinesis } from '../../src/testing/fake-kinesis.ts'
 import { VirtualClock } from '../../src/testing/virtual-clock.ts'
-import { aFailurePolicy, shardId } from '../support/builders.ts'
+import { aFailurePolicy, NAMES, shardId } from '../support/builders.ts'
 import { flakyStore } from '../support/flaky-store.ts'
 import { Heart } from '../support/heart.ts'
 
@@ -182,6 +182,7 @@ export class ShardWorld {
     const log: string[] = []
     const options: ShardConsumerOptions = {
       tenure,
+      stream: NAMES,
       processor: () => new ScriptedProcessor(script, log),
       openRetriever: (lease, told) =>
         new PollingRetriever({

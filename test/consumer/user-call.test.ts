@@ -3,7 +3,7 @@ import { type CallOutcome, callUser, type Hold, type UserCall } from '../../src/
 import { LeaseLostError } from '../../src/model/errors.ts'
 import { seededRandom } from '../../src/runtime/random.ts'
 import { VirtualClock } from '../../src/testing/virtual-clock.ts'
-import { aFailurePolicy } from '../support/builders.ts'
+import { aFailurePolicy, NAMES } from '../support/builders.ts'
 import { Heart } from '../support/heart.ts'
 
 /** A call that is made at once, unless its hold has lapsed. */
@@ -21,7 +21,7 @@ function aCall(call: UserCall['call'], { attempts = 3, isLapsed = false } = {}) 
   const failed: string[] = []
   let outcome: CallOutcome | undefined
   const done = callUser({
-    shardId: 'shard',
+    place: { shardId: 'shard', ...NAMES },
     method: 'processRecords',
     call,
     hold,
@@ -61,7 +61,7 @@ describe('callUser', () => {
     const outcome = world.outcome()
     expect(outcome).to.deep.include({ kind: 'gave-up', lastResort: 'stop' })
     expect(outcome?.kind === 'gave-up' && outcome.error).to.include({
-      shardId: 'shard',
+      place: { shardId: 'shard', ...NAMES },
       method: 'processRecords',
       attempt: 3,
       message: 'processRecords of shard failed (attempt 3): boom'
@@ -76,7 +76,7 @@ describe('callUser', () => {
     heart.lapse()
     const giveUp = new AbortController().signal
     const rest = {
-      shardId: 's',
+      place: { shardId: 's', ...NAMES },
       method: 'm',
       limitMs: 900_000,
       giveUp,
@@ -113,7 +113,7 @@ describe('callUser', () => {
     const clock = new VirtualClock()
     const giveUp = new AbortController().signal
     const rest = {
-      shardId: 's',
+      place: { shardId: 's', ...NAMES },
       method: 'm',
       limitMs: 900_000,
       giveUp,

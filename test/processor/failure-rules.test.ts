@@ -22,6 +22,7 @@ const POLICY: FailurePolicy = {
 const FAILURE: ProcessorFailure = {
   error: new Error('no'),
   shardId: 'shardId-000000000000',
+  streamName: 'orders',
   method: 'processRecords',
   records: 100,
   attempt: 1,

@@ -3,6 +3,7 @@ import type { Checkpointer } from '../../src/checkpoint/checkpointer.ts'
 import { ConsumedRecord } from '../../src/model/record.ts'
 import { type HandlerContext, HandlerProcessor, keepsNothing } from '../../src/processor/handler-processor.ts'
 import type { ProcessRecordsInput } from '../../src/processor/record-processor.ts'
+import { NAMES } from '../support/builders.ts'
 
 const record = new ConsumedRecord({
   sequenceNumber: '1',
@@ -20,7 +21,7 @@ function anInput(order: string[], failures = 2): ProcessRecordsInput {
   const { signal } = new AbortController()
   const settle = (): void => {}
   const rest = { checkpointer, millisBehindLatest: 7, failures, settle, fencingToken: 1, signal }
-  return { shardId: 'shard', records: [record], ...rest }
+  return { shardId: 'shard', ...NAMES, records: [record], ...rest }
 }
 
 describe('HandlerProcessor', () => {

@@ -3,6 +3,7 @@ import { BugError } from '../../src/model/errors.ts'
 import { ConsumedRecord } from '../../src/model/record.ts'
 import { LaneProcessor } from '../../src/processor/lane-processor.ts'
 import type { ProcessRecordsInput } from '../../src/processor/record-processor.ts'
+import { NAMES } from '../support/builders.ts'
 
 const RECORDS = [1, 2].map(
   number => new ConsumedRecord({ sequenceNumber: String(number), partitionKey: 'k', data: new Uint8Array() })
@@ -12,7 +13,7 @@ function anInput(records = RECORDS) {
   let asked = 0
   const { signal } = new AbortController()
   const input = {
-    ...{ shardId: 'shard', records, millisBehindLatest: 5, failures: 2, fencingToken: 9 },
+    ...{ shardId: 'shard', ...NAMES, records, millisBehindLatest: 5, failures: 2, fencingToken: 9 },
     checkpointer: {} as ProcessRecordsInput['checkpointer'],
     settle: () => {},
     get signal() {
@@ -35,7 +36,7 @@ describe('LaneProcessor', () => {
     })
     expect(processor.recordsPerCall).to.equal(1)
     expect(await processor.processRecords(input)).to.equal(undefined)
-    expect(seen).to.deep.equal([RECORDS[0], { shardId: 'shard', millisBehindLatest: 5, failures: 2, signal }])
+    expect(seen).to.deep.equal([RECORDS[0], { shardId: 'shard', ...NAMES, millisBehindLatest: 5, failures: 2, signal }])
   })
 
   it('passes over nothing', () => {
@@ -52,7 +53,16 @@ describe('LaneProcessor', () => {
       handler: (given, context) => {
         expect(given).to.equal(records)
         expect({ ...context }).to.deep.equal({
-          ...{ shardId: 'shard', millisBehindLatest: 5, failures: 2, fencingToken: 9, checkpointer, settle, signal }
+          ...{
+            shardId: 'shard',
+            ...NAMES,
+            millisBehindLatest: 5,
+            failures: 2,
+            fencingToken: 9,
+            checkpointer,
+            settle,
+            signal
+          }
         })
         return { failed: [RECORDS[1] as ConsumedRecord] }
       }

@@ -9,9 +9,10 @@ import { receivedError } from '../../src/processor/thread-errors.ts'
 import { processorMaker, ThreadHost } from '../../src/processor/thread-host.ts'
 import { ThreadNotes } from '../../src/processor/thread-memory.ts'
 import type { FromThread, SentCall } from '../../src/processor/thread-messages.ts'
+import { NAMES } from '../support/builders.ts'
 import { aBatch } from './thread-world.ts'
 
-const INPUT = { shardId: 'shard', fencingToken: 5 }
+const INPUT = { shardId: 'shard', ...NAMES, fencingToken: 5 }
 const TOLD = { millisBehindLatest: 0, failures: 0 }
 
 /** A host with one processor, and what it tells. */
@@ -135,7 +136,7 @@ describe('ThreadHost', () => {
       .that.matches(/called before the processor was made/)
     expect(await begin()).to.deep.include({ kind: 'returned' })
     host.hear({ kind: 'end', processor: 1 })
-    expect(await call({ method: 'leaseLost', input: { shardId: 'shard' } })).to.deep.include({ kind: 'threw' })
+    expect(await call({ method: 'leaseLost', input: { shardId: 'shard', ...NAMES } })).to.deep.include({ kind: 'threw' })
     close()
   })
 

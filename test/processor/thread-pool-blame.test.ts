@@ -2,6 +2,7 @@
 import { expect } from 'chai'
 import { HandlerTimeoutError, ProcessorGoneError } from '../../src/model/errors.ts'
 import type { ThreadProcessor } from '../../src/processor/thread-processor.ts'
+import { NAMES } from '../support/builders.ts'
 import { pollUntil } from '../support/poll.ts'
 import { aBatch, aCall, failureOf, ThreadWorld } from './thread-world.ts'
 
@@ -64,7 +65,7 @@ describe('ThreadPool, in search of whose call has ended a thread', function () {
     const never = call(first, 'never return')
     const also = call(second, 'never return')
     // Answered only when the thread has come to everything before.
-    const whenHeard = (): Promise<unknown> => second.leaseLost({ shardId: 'second' }).catch(() => {})
+    const whenHeard = (): Promise<unknown> => second.leaseLost({ shardId: 'second', ...NAMES }).catch(() => {})
     // The thread answers a moment before it has done with the call that it answers.
     await whenHeard()
     await pollUntil('neither to be held up', () => !first.isHeldUp() && !second.isHeldUp())

@@ -7,6 +7,7 @@ import {
   ServiceError,
   WorkerStoppedError
 } from '../../src/model/errors.ts'
+import { NAMES } from '../support/builders.ts'
 import { Asked, aBatch, aCall, anInitialization, failureOf, ThreadWorld } from './thread-world.ts'
 
 const LARGE = 'x'.repeat(200_000)
@@ -200,7 +201,7 @@ describe('ThreadPool', function () {
 
   it('tells the processor that the lease is lost, and passes on what that throws', async () => {
     const processor = await world.begun('shard-7')
-    expect(await failureOf(processor.leaseLost({ shardId: 'shard-7' }))).to.have.property('message', 'shard-7 was told')
+    expect(await failureOf(processor.leaseLost({ shardId: 'shard-7', ...NAMES }))).to.have.property('message', 'shard-7 was told')
     processor.close()
     expect(world.deaths).to.deep.equal([])
   })
@@ -239,7 +240,7 @@ describe('ThreadPool, as threads begin and end', function () {
       .to.be.instanceOf(ProcessorGoneError)
       .with.property('shardId', 'c')
     expect(await failureOf(c.shutdownRequested(aCall([], { shardId: 'c' })))).to.be.instanceOf(ProcessorGoneError)
-    await c.leaseLost({ shardId: 'c' })
+    await c.leaseLost({ shardId: 'c', ...NAMES })
     expect(world.deaths.map(({ shardIds }) => shardIds)).to.deep.equal([['a', 'c']])
     const [first, second] = [await world.begun('a'), await world.begun('c')]
     expect(await threadOf(first)).to.not.equal(await threadOf(second))
@@ -281,7 +282,7 @@ describe('ThreadPool, as threads begin and end', function () {
   it('has a processor load and save positions of its own, if it does that, and says if it keeps nothing', async () => {
     world = new ThreadWorld({ data: 'keeps positions' })
     const processor = await world.begun()
-    const of = { shardId: 'shard', signal: new AbortController().signal }
+    const of = { shardId: 'shard', ...NAMES, signal: new AbortController().signal }
     const position = { sequenceNumber: '9', subSequenceNumber: 0 }
     const load = (fencingToken: number) => processor.loadCheckpoint?.({ ...of, fencingToken, checkpoint: position })
     expect([await load(5), processor.keepsNothing]).to.deep.equal([undefined, false])

@@ -7,6 +7,7 @@ import { type ResolvedThreads, type ThreadDeath, ThreadPool } from '../../src/pr
 import type { ThreadProcessor } from '../../src/processor/thread-processor.ts'
 import { systemClock } from '../../src/runtime/clock.ts'
 import { seededRandom } from '../../src/runtime/random.ts'
+import { NAMES } from '../support/builders.ts'
 
 const MODULE = new URL('../support/thread-processor.ts', import.meta.url)
 
@@ -98,7 +99,7 @@ export class ThreadWorld {
 export function anInitialization(shardId: string, input: Partial<InitializeInput> = {}): InitializeInput {
   const { signal } = new AbortController()
   const checkpoint = { checkpoint: undefined, subSequenceNumber: 0, pendingCheckpoint: undefined }
-  return { shardId, ...checkpoint, fencingToken: 5, signal, ...input }
+  return { shardId, ...NAMES, ...checkpoint, fencingToken: 5, signal, ...input }
 }
 
 /** What `processRecords` is given. */
@@ -109,7 +110,7 @@ export function aCall(
   const { signal } = new AbortController()
   const checkpointer = (input.checkpointer as Asked | undefined) ?? new Asked()
   const settle = ({ sequenceNumber }: ExtendedSequenceNumber): void => void checkpointer.settled.push(sequenceNumber)
-  const told = { shardId: 'shard', millisBehindLatest: 7, failures: 0, fencingToken: 5 }
+  const told = { shardId: 'shard', ...NAMES, millisBehindLatest: 7, failures: 0, fencingToken: 5 }
   return { ...told, settle, signal, records, ...input, checkpointer }
 }
 

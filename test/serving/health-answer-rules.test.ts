@@ -2,9 +2,16 @@ import { expect } from 'chai'
 import { liveAnswer, readyAnswer, statusAnswer } from '../../src/serving/health-answer-rules.ts'
 import type { ShardHealth, WorkerHealth } from '../../src/worker/health-rules.ts'
 
-const GREEN: ShardHealth = { shardId: 'shardId-000000000000', color: 'green', state: 'processing', paused: false }
+const GREEN: ShardHealth = {
+  shardId: 'shardId-000000000000',
+  streamName: 'orders',
+  color: 'green',
+  state: 'processing',
+  paused: false
+}
 const HALTED: ShardHealth = {
   shardId: 'shardId-000000000001',
+  streamName: 'orders',
   color: 'red',
   state: 'halted',
   paused: false,

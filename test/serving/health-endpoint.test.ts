@@ -15,6 +15,7 @@ const RED: WorkerHealth = {
   shards: [
     {
       shardId: 'shardId-000000000001',
+      streamName: 'orders',
       color: 'red',
       state: 'halted',
       paused: false,

@@ -4,6 +4,7 @@ import { FULL_HASH_KEY_RANGE } from '../../src/model/hash-key-range.ts'
 import { type Lease, newLease, type StreamIdentity } from '../../src/model/lease.ts'
 import { type ExtendedSequenceNumber, TRIM_HORIZON } from '../../src/model/sequence-number.ts'
 import type { Shard } from '../../src/model/shard.ts'
+import type { StreamNames } from '../../src/model/stream-id.ts'
 import type { FailurePolicy } from '../../src/processor/failure-rules.ts'
 
 /** The stream that the leases of {@link aLease} are of. */
@@ -11,6 +12,9 @@ export const A_STREAM: StreamIdentity = {
   streamArn: 'arn:aws:kinesis:us-east-1:000000000000:stream/orders',
   creationEpoch: 1_700_000_000
 }
+
+/** What calls and events say of that stream. */
+export const NAMES: StreamNames = { streamName: 'orders', streamArn: A_STREAM.streamArn }
 
 /** `shardId-000000000007` for 7. */
 export function shardId(number: number): string {

@@ -12,7 +12,7 @@ import {
   watchedHandler,
   watchedProcessors
 } from '../../src/testing/watched-processor.ts'
-import { aPosition } from '../support/builders.ts'
+import { aPosition, NAMES } from '../support/builders.ts'
 
 const RECORDS = ['10', '20'].map(
   sequenceNumber =>
@@ -51,7 +51,15 @@ function aWatch(conduct: Conduct = {}) {
     }
   }
   const input: ProcessRecordsInput = {
-    ...{ shardId: 'shard', records: RECORDS, checkpointer, millisBehindLatest: 0, failures: 0, fencingToken: 1 },
+    ...{
+      shardId: 'shard',
+      ...NAMES,
+      records: RECORDS,
+      checkpointer,
+      millisBehindLatest: 0,
+      failures: 0,
+      fencingToken: 1
+    },
     settle: ({ sequenceNumber }) => told.push(`settle ${sequenceNumber}`),
     signal: new AbortController().signal
   }
@@ -146,7 +154,7 @@ describe('watchedProcessors', () => {
         }),
       options
     )
-    await make().processRecords(input)
+    await make(NAMES).processRecords(input)
     expect(told).to.deep.equal([
       'begin 2',
       ...['vouch up to 10', 'checkpoint 10', 'stored up to 10'],
@@ -157,19 +165,19 @@ describe('watchedProcessors', () => {
 
   it('are done when the processor returns, without a checkpoint too', async () => {
     const { told, options, input } = aWatch()
-    await watchedProcessors(() => new Custom(() => {}), options)().processRecords(input)
+    await watchedProcessors(() => new Custom(() => {}), options)(NAMES).processRecords(input)
     expect(told).to.deep.equal(['begin 2', 'done'])
   })
 
   it('hand on every other call, whose bare checkpoints are the framework’s', async () => {
     const { told, options, input } = aWatch()
     const { shardId, checkpointer, signal } = input
-    const processor = watchedProcessors(() => new Custom(() => {}), options)()
+    const processor = watchedProcessors(() => new Custom(() => {}), options)(NAMES)
     const at = { checkpoint: undefined, subSequenceNumber: 0, pendingCheckpoint: undefined, fencingToken: 1 }
-    await processor.initialize({ shardId, signal, ...at })
-    await processor.shutdownRequested({ shardId, checkpointer, signal })
-    await processor.shardEnded({ shardId, checkpointer, signal })
-    await processor.leaseLost({ shardId })
+    await processor.initialize({ shardId, ...NAMES, signal, ...at })
+    await processor.shutdownRequested({ shardId, ...NAMES, checkpointer, signal })
+    await processor.shardEnded({ shardId, ...NAMES, checkpointer, signal })
+    await processor.leaseLost({ shardId, ...NAMES })
     expect(told).to.deep.equal(['checkpoint all', 'checkpoint all'])
   })
 
@@ -180,12 +188,12 @@ describe('watchedProcessors', () => {
       loadCheckpoint: async () => aPosition(10),
       saveCheckpoint: async () => {}
     })
-    const processor = watchedProcessors(() => own, options)()
-    expect(await processor.loadCheckpoint?.({ shardId, signal, fencingToken, checkpoint: aPosition(5) })).to.deep.equal(
+    const processor = watchedProcessors(() => own, options)(NAMES)
+    expect(await processor.loadCheckpoint?.({ shardId, ...NAMES, signal, fencingToken, checkpoint: aPosition(5) })).to.deep.equal(
       aPosition(10)
     )
     expect(processor.saveCheckpoint).to.be.a('function')
-    const plain = watchedProcessors(() => new Custom(() => {}), options)()
+    const plain = watchedProcessors(() => new Custom(() => {}), options)(NAMES)
     expect([plain.loadCheckpoint, plain.saveCheckpoint]).to.deep.equal([undefined, undefined])
   })
 
@@ -198,7 +206,7 @@ describe('watchedProcessors', () => {
   describe('by conduct', () => {
     it('take their time', async () => {
       const { clock, told, options, input } = aWatch({ takesMs: [100, 200] })
-      void watchedProcessors(() => new Custom(() => {}), options)().processRecords(input)
+      void watchedProcessors(() => new Custom(() => {}), options)(NAMES).processRecords(input)
       await clock.advance(99)
       expect(told).to.deep.equal(['begin 2'])
       await clock.advance(101)
@@ -211,7 +219,7 @@ describe('watchedProcessors', () => {
         [{ hanging: 1 }, ['begin 2']]
       ] as const) {
         const { clock, told, options, input } = aWatch(conduct)
-        Promise.resolve(watchedProcessors(() => new Custom(() => {}), options)().processRecords(input)).catch(() => {})
+        Promise.resolve(watchedProcessors(() => new Custom(() => {}), options)(NAMES).processRecords(input)).catch(() => {})
         await clock.advance(600_000)
         expect(told).to.deep.equal(heard)
       }

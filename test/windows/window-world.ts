@@ -10,6 +10,7 @@ import { type Random, seededRandom } from '../../src/runtime/random.ts'
 import { VirtualClock } from '../../src/testing/virtual-clock.ts'
 import { tumblingWindows } from '../../src/windows/tumbling-windows.ts'
 import type { ClosingWindow, TumblingWindowsOptions } from '../../src/windows/window-options.ts'
+import { NAMES } from '../support/builders.ts'
 
 export const WINDOW_MS = 60_000
 export const SHARD = 'shardId-000000000000'
@@ -144,6 +145,7 @@ export class Owner {
     if (this.next === -1) this.next = log.length
     void processor.initialize({
       shardId: SHARD,
+      ...NAMES,
       checkpoint: stored?.sequenceNumber,
       subSequenceNumber: stored?.subSequenceNumber ?? 0,
       fencingToken: this.#world.owners,
@@ -159,6 +161,7 @@ export class Owner {
     return this.#call(() =>
       this.#processor?.processRecords({
         shardId: SHARD,
+        ...NAMES,
         records,
         checkpointer: this.checkpointer(),
         millisBehindLatest,
@@ -170,19 +173,21 @@ export class Owner {
 
   endShard(): Promise<unknown> {
     const { signal } = this.lifetime
-    return this.#call(() => this.#processor?.shardEnded({ shardId: SHARD, checkpointer: this.checkpointer(), signal }))
+    return this.#call(() =>
+      this.#processor?.shardEnded({ shardId: SHARD, ...NAMES, checkpointer: this.checkpointer(), signal })
+    )
   }
 
   shutDown(): Promise<unknown> {
     const { signal } = this.lifetime
     return this.#call(() =>
-      this.#processor?.shutdownRequested({ shardId: SHARD, checkpointer: this.checkpointer(), signal })
+      this.#processor?.shutdownRequested({ shardId: SHARD, ...NAMES, checkpointer: this.checkpointer(), signal })
     )
   }
 
   loseLease(): void {
     this.lifetime.abort(new LeaseLostError(SHARD, 'a test took it'))
-    void this.#processor?.leaseLost({ shardId: SHARD })
+    void this.#processor?.leaseLost({ shardId: SHARD, ...NAMES })
   }
 
   /** From here on nothing of it happens. */

@@ -5,8 +5,8 @@ import { EventLog } from '../../src/worker/event-log.ts'
 import type { WorkerEvents } from '../../src/worker/events.ts'
 import { collectingLogger } from '../support/collecting-logger.ts'
 
-const SHARD = { leaseKey: 'shard-1', shardId: 'shard-1' }
-const OTHER = { leaseKey: 'shard-2', shardId: 'shard-2' }
+const SHARD = { leaseKey: 'shard-1', shardId: 'shard-1', streamName: 'orders' }
+const OTHER = { leaseKey: 'shard-2', shardId: 'shard-2', streamName: 'orders' }
 const error = new ProcessorError('shard-1', 'processRecords', 1, new Error('broken'))
 const FAILED = { error, attempt: 1, retryInMs: 5, action: 'retry' } as const
 const DONE = { records: 1, bytes: 1, millisBehindLatest: 0, durationMs: 1 }

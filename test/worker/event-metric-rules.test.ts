@@ -4,7 +4,7 @@ import { ProcessorError, ServiceError } from '../../src/model/errors.ts'
 import { readingsOf } from '../../src/worker/event-metric-rules.ts'
 import type { WorkerEventName, WorkerEvents } from '../../src/worker/events.ts'
 
-const shard = { leaseKey: 'a', shardId: 'a' }
+const shard = { leaseKey: 'a', shardId: 'a', streamName: 'orders' }
 const error = new ServiceError('other', 'boom', { retryable: true })
 
 /** What an event says, as `Name value`, or `Name value of a`. */
@@ -70,7 +70,7 @@ describe('readingsOf', () => {
     expect(said('lease:released', shard)).to.deep.equal(['ReleasedLeases 1'])
     expect(said('lease:created', { ...shard, why: 'x', checkpoint: '7' })).to.deep.equal(['CreatedLeases 1'])
     expect(said('lease:removed', { ...shard, why: 'x' })).to.deep.equal(['RemovedLeases 1'])
-    expect(said('lease:hole-found', { ranges: [], repaired: [] })).to.deep.equal(['LeaseHoles 1'])
+    expect(said('lease:hole-found', { streamName: 'orders', ranges: [], repaired: [] })).to.deep.equal(['LeaseHoles 1'])
     expect(said('shard:ended', { ...shard, childShardIds: [] })).to.deep.equal(['ShardsEnded 1'])
     expect(said('session:suspended', {})).to.deep.equal(['SessionSuspensions 1'])
     expect(said('session:died', { session: 'x', how: 'silent' })).to.deep.equal(['SessionDeaths 1'])

@@ -8,7 +8,7 @@ import { aLease, aPosition } from '../support/builders.ts'
 const LEASE = aLease({ checkpoint: aPosition(7, 2) })
 const { leaseKey, shardId } = LEASE
 const TENURE = { leaseKey, shardId, lease: LEASE } as Tenure
-const SHARD = { leaseKey, shardId }
+const SHARD = { leaseKey, shardId, streamName: 'orders' }
 
 type Emitted = [name: WorkerEventName, event: object]
 
@@ -47,7 +47,8 @@ describe('leaseEvents', () => {
     ]
   ]
   for (const [what, tell, expected] of table) {
-    it(`tells of ${what}`, () => expect(emittedBy(leaseEvents, tell)).to.deep.equal(expected))
+    it(`tells of ${what}`, () =>
+      expect(emittedBy(emit => leaseEvents(emit, () => 'orders'), tell)).to.deep.equal(expected))
   }
 })
 
@@ -170,18 +171,19 @@ describe('shardEvents', () => {
     ['the end', events => events.ended(['a', 'b']), [['shard:ended', { ...SHARD, childShardIds: ['a', 'b'] }]]]
   ]
   for (const [what, tell, expected] of table) {
-    it(`tells of ${what}`, () => expect(emittedBy(emit => shardEvents(emit, TENURE), tell)).to.deep.equal(expected))
+    it(`tells of ${what}`, () =>
+      expect(emittedBy(emit => shardEvents(emit, TENURE, 'orders'), tell)).to.deep.equal(expected))
   }
 
   it('makes an error of whatever failed', () => {
     const [[, event] = []] = emittedBy(
-      emit => shardEvents(emit, TENURE),
+      emit => shardEvents(emit, TENURE, 'orders'),
       events => events.failed({ ...failure, error: Symbol('odd') })
     )
     expect(event).to.have.property('error').that.is.instanceOf(Error).with.property('message', 'Symbol(odd)')
     const given = { records: 1, how: 'dead-letter', error: 'text', first: aPosition(1), last: aPosition(1) } as const
     const emitted = emittedBy(
-      emit => shardEvents(emit, TENURE),
+      emit => shardEvents(emit, TENURE, 'orders'),
       events => {
         events.gaveUpRecords(given)
         events.deadLetterFailed('text', undefined)
@@ -208,19 +210,22 @@ describe('breakerEvents', () => {
 
 describe('syncEvents', () => {
   it('tells of everything that a comparison of shards and leases reports', () => {
-    const emitted = emittedBy(syncEvents, report => {
-      report({ kind: 'lease-created', leaseKey: 'a', why: 'rebuilt', checkpoint: '7' })
-      report({ kind: 'lease-removed', leaseKey: 'a', why: 'shard-expired' })
-      report({ kind: 'hole-found', ranges: ['0..9'], repaired: ['a'] })
-      report({ kind: 'row-skipped', key: 'a', because: 'malformed', problem: 'odd' })
-      report({ kind: 'stream-recreated', creationEpoch: 5, removed: ['a'] })
-    })
+    const emitted = emittedBy(
+      emit => syncEvents(emit, 'orders'),
+      report => {
+        report({ kind: 'lease-created', leaseKey: 'a', shardId: 'a', why: 'rebuilt', checkpoint: '7' })
+        report({ kind: 'lease-removed', leaseKey: 'a', shardId: 'a', why: 'shard-expired' })
+        report({ kind: 'hole-found', ranges: ['0..9'], repaired: ['a'] })
+        report({ kind: 'row-skipped', key: 'a', because: 'malformed', problem: 'odd' })
+        report({ kind: 'stream-recreated', creationEpoch: 5, removed: ['a'] })
+      }
+    )
     expect(emitted).to.deep.equal([
-      ['lease:created', { leaseKey: 'a', shardId: 'a', why: 'rebuilt', checkpoint: '7' }],
-      ['lease:removed', { leaseKey: 'a', shardId: 'a', why: 'shard-expired' }],
-      ['lease:hole-found', { ranges: ['0..9'], repaired: ['a'] }],
+      ['lease:created', { leaseKey: 'a', shardId: 'a', streamName: 'orders', why: 'rebuilt', checkpoint: '7' }],
+      ['lease:removed', { leaseKey: 'a', shardId: 'a', streamName: 'orders', why: 'shard-expired' }],
+      ['lease:hole-found', { streamName: 'orders', ranges: ['0..9'], repaired: ['a'] }],
       ['lease:row-skipped', { key: 'a', problem: 'odd' }],
-      ['stream:recreated', { creationEpoch: 5, removed: ['a'] }]
+      ['stream:recreated', { streamName: 'orders', creationEpoch: 5, removed: ['a'] }]
     ])
   })
 })

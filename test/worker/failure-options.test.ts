@@ -11,6 +11,7 @@ const CALLBACK = (): void => {}
 const FAILURE: ProcessorFailure = {
   error: new Error('no'),
   shardId: 'shardId-000000000000',
+  streamName: 'orders',
   method: 'processRecords',
   records: 5,
   attempt: 1,

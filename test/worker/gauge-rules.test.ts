@@ -3,9 +3,10 @@ import type { ShardStatus } from '../../src/consumer/shard-status.ts'
 import { specOf } from '../../src/metrics/metric-table.ts'
 import { type GaugeFacts, gaugesOf } from '../../src/worker/gauge-rules.ts'
 import { NAMES } from '../metrics/sample.ts'
+import { NAMES as STREAM_NAMES } from '../support/builders.ts'
 
 function aStatus(shardId: string, status: Partial<ShardStatus> = {}): ShardStatus {
-  const shard = { shardId, leaseKey: shardId, state: 'processing', isPaused: false } as const
+  const shard = { shardId, ...STREAM_NAMES, leaseKey: shardId, state: 'processing', isPaused: false } as const
   return { ...shard, stall: undefined, haltedBy: undefined, lag: undefined, ...status }
 }
 

@@ -2,9 +2,10 @@ import { expect } from 'chai'
 import type { ShardStatus } from '../../src/consumer/shard-status.ts'
 import { ProcessorError } from '../../src/model/errors.ts'
 import { healthOf } from '../../src/worker/health-rules.ts'
+import { NAMES } from '../support/builders.ts'
 
 function aStatus(status: Partial<ShardStatus> = {}): ShardStatus {
-  const shard = { shardId: 'shard', leaseKey: 'shard', state: 'processing', isPaused: false } as const
+  const shard = { shardId: 'shard', ...NAMES, leaseKey: 'shard', state: 'processing', isPaused: false } as const
   return { ...shard, stall: undefined, haltedBy: undefined, lag: undefined, ...status }
 }
 

@@ -14,7 +14,7 @@ class Source extends Observable {
   }
 
   pause(shardId: string): void {
-    this.#emitter.emit('shard:paused', { shardId, leaseKey: shardId })
+    this.#emitter.emit('shard:paused', { shardId, leaseKey: shardId, streamName: 'orders' })
   }
 }
 

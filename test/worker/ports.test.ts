@@ -34,6 +34,8 @@ function counting<T extends { destroy(): void }>(client: T): { client: T; destro
   return { client, destroyed: () => count }
 }
 
+const STREAM = { streamName: 'orders' }
+
 describe('openPorts', () => {
   it('uses the ports that it is given, and closes none of them', () => {
     let closed = 0
@@ -41,9 +43,11 @@ describe('openPorts', () => {
     const kinesis = { ...port, close: () => void closed++ }
     const store = memoryLeaseStore()
     const ports = openPorts(resolve(), context, { kinesis, store })
-    expect(ports.kinesis).to.equal(kinesis)
+    const stream = ports.openStream(STREAM)
+    expect(stream.kinesis).to.equal(kinesis)
     expect(ports.store).to.equal(store)
     expect(ports.control, 'that of the table').to.equal(store.control)
+    stream.close()
     ports.close()
     expect(closed).to.equal(0)
   })
@@ -54,16 +58,22 @@ describe('openPorts', () => {
     const [port, fanOut, store] = [kinesis.port('orders'), kinesis.fanOut('orders'), memoryLeaseStore()]
     const retrieval = { retrieval: { mode: 'fan-out' } }
     const plain = openPorts(resolve(retrieval), context, { kinesis: port, fanOut, store })
-    expect([plain.requests, plain.kinesis === port, plain.fanOut === fanOut]).to.deep.equal([undefined, true, true])
+    const uncounted = plain.openStream(STREAM)
+    expect([plain.requests, uncounted.kinesis === port, uncounted.fanOut === fanOut]).to.deep.equal([
+      undefined,
+      true,
+      true
+    ])
     const metrics = new CollectingMetrics('worker')
     const counted = openPorts(resolve({ ...retrieval, metrics }), context, { kinesis: port, fanOut, store })
-    const calls = Promise.all([counted.kinesis.describeStream(), counted.kinesis.listShards()])
+    const opened = counted.openStream(STREAM)
+    const calls = Promise.all([opened.kinesis.describeStream(), opened.kinesis.listShards()])
     await clock.advance(100)
     await calls
     expect(counted.requests?.take().map(({ operation }) => operation)).to.deep.equal([
       ...['DescribeStreamSummary', 'ListShards']
     ])
-    expect(counted.fanOut).to.not.equal(fanOut)
+    expect(opened.fanOut).to.not.equal(fanOut)
   })
 
   it('counts the beats of the thread of the heartbeat', async () => {

@@ -5,7 +5,7 @@ import { seededRandom } from '../../src/runtime/random.ts'
 import { type FakeCall, FakeKinesis } from '../../src/testing/fake-kinesis.ts'
 import { VirtualClock } from '../../src/testing/virtual-clock.ts'
 import { type RetrievalOptions, resolveRetrieval } from '../../src/worker/retrieval-options.ts'
-import { ShardRetrievers } from '../../src/worker/shard-retrievers.ts'
+import { budgetOf, ShardRetrievers } from '../../src/worker/shard-retrievers.ts'
 import { aLease, shardId } from '../support/builders.ts'
 
 const STREAM = 'orders'
@@ -21,8 +21,9 @@ function aWorld(retrieval: RetrievalOptions, startAt: Date | 'LATEST' = 'LATEST'
     calls.push(call)
     world.refuse(call)
   }
+  const resolved = resolveRetrieval(retrieval, 'indexer')
   const retrievers = new ShardRetrievers({
-    options: { retrieval: resolveRetrieval(retrieval, 'indexer'), startAt },
+    ...{ retrieval: resolved, budget: budgetOf(resolved), startAt },
     kinesis: kinesis.port(STREAM),
     fanOut: retrieval.mode === 'fan-out' ? kinesis.fanOut(STREAM) : undefined,
     clock,

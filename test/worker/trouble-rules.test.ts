@@ -2,7 +2,13 @@ import { expect } from 'chai'
 import type { ShardHealth } from '../../src/worker/health-rules.ts'
 import { troublesOf } from '../../src/worker/trouble-rules.ts'
 
-const green = (shardId: string): ShardHealth => ({ shardId, color: 'green', state: 'processing', paused: false })
+const green = (shardId: string): ShardHealth => ({
+  shardId,
+  streamName: 'orders',
+  color: 'green',
+  state: 'processing',
+  paused: false
+})
 const red = (shardId: string, reason: string): ShardHealth => ({ ...green(shardId), color: 'red', reason })
 
 describe('troublesOf', () => {

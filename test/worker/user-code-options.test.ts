@@ -4,6 +4,7 @@ import { OptionError } from '../../src/model/errors.ts'
 import { HandlerProcessor } from '../../src/processor/handler-processor.ts'
 import { RecordProcessor } from '../../src/processor/record-processor.ts'
 import { type ProcessorOption, type ResolvedUserCode, resolveUserCode } from '../../src/worker/user-code-options.ts'
+import { NAMES } from '../support/builders.ts'
 
 class Quiet extends RecordProcessor {
   processRecords(): void {}
@@ -33,7 +34,7 @@ function errorOf(options: object): OptionError {
 function madeBy(options: object): RecordProcessor {
   const { userCode } = resolve(options)
   if (!('makeProcessor' in userCode)) throw new Error('No processor is made')
-  return userCode.makeProcessor()
+  return userCode.makeProcessor(NAMES)
 }
 
 describe('resolveUserCode', () => {

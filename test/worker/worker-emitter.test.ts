@@ -8,7 +8,7 @@ import { unhandledRejectionsOf } from '../support/rejections.ts'
 import { STREAM, World } from '../support/world.ts'
 
 const STARTED = { workerId: 'w', session: 'w/1', streamName: 'orders', tableName: 'app' }
-const SHARD = { leaseKey: 'shardId-000000000000', shardId: 'shardId-000000000000' }
+const SHARD = { leaseKey: 'shardId-000000000000', shardId: 'shardId-000000000000', streamName: 'orders' }
 const GIVEN_UP = { records: 1, error: new Error('broken'), first: '7', last: '7' }
 const STALL = { waitingFor: 'answer', forMs: 60_000 }
 const FAILURE = new ServiceError('other', 'broken', { retryable: true })

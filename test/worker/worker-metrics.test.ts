@@ -47,6 +47,7 @@ describe('measureWorker', () => {
           return unasked()
         }
       },
+      streams: { label: 'orders' },
       member: {
         get census() {
           return unasked()
@@ -54,7 +55,7 @@ describe('measureWorker', () => {
         held: unasked
       }
     }
-    const ports = { kinesis: world.kinesis.port('orders'), requests: undefined }
+    const ports = { requests: undefined }
     expect(measureWorker(resolveOptions(options, world.random, 0), ports, parts)).to.equal(undefined)
     emitter.emit('session:suspended', {})
     await world.clock.advance(60_000)
