@@ -189,11 +189,13 @@ export class ThreadProcessor extends RecordProcessor {
     if (this.#place?.isGone === false) await this.#place.call({ method: 'leaseLost', input })
   }
 
-  override async shardEnded({ checkpointer, signal, ...input }: ShardEndedInput): Promise<void> {
+  override async shardEnded({ checkpointer, signal, ...told }: ShardEndedInput): Promise<void> {
+    const input = placeIn(told)
     await this.#placeOf(input.shardId).call({ method: 'shardEnded', input }, { signal, checkpointer })
   }
 
-  override async shutdownRequested({ checkpointer, signal, ...input }: ShutdownRequestedInput): Promise<void> {
+  override async shutdownRequested({ checkpointer, signal, ...told }: ShutdownRequestedInput): Promise<void> {
+    const input = placeIn(told)
     await this.#placeOf(input.shardId).call({ method: 'shutdownRequested', input }, { signal, checkpointer })
   }
 
@@ -255,4 +257,9 @@ export class ThreadProcessor extends RecordProcessor {
       settle(records[index] as ConsumedRecord)
     }
   }
+}
+
+/** Which shard a call is about, and nothing else that a caller may have put there. */
+function placeIn({ shardId, streamName, streamArn }: ShardPlace): ShardPlace {
+  return { shardId, streamName, streamArn }
 }

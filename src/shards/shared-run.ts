@@ -35,7 +35,7 @@ export class SharedRun<T> {
   #begin(before: Promise<unknown>): Run<T> {
     const nobodyWaits = new AbortController()
     const work = async (): Promise<T> => {
-      await this.#gather?.(nobodyWaits.signal)
+      if (this.#gather !== undefined) await this.#gather(nobodyWaits.signal)
       run.hasBegun = true
       nobodyWaits.signal.throwIfAborted()
       return this.#work(nobodyWaits.signal)

@@ -61,7 +61,7 @@ describe('callUser', () => {
     const outcome = world.outcome()
     expect(outcome).to.deep.include({ kind: 'gave-up', lastResort: 'stop' })
     expect(outcome?.kind === 'gave-up' && outcome.error).to.include({
-      place: { shardId: 'shard', ...NAMES },
+      shardId: 'shard',
       method: 'processRecords',
       attempt: 3,
       message: 'processRecords of shard failed (attempt 3): boom'

@@ -197,13 +197,7 @@ describe('parseItem, on a row of another kind', () => {
     },
     'metrics without a type': { leaseKey: 'worker-1', lut: 1_700_000_000, sup: 1 },
     'a stream': { leaseKey: '123456789012:orders:1', entityType: 'STREAM', streamId: 'orders' },
-    'a type of the future': { ...bareItem, entityType: 'SOMETHING_NEW' },
-    'a lease of one of several streams': {
-      ...bareItem,
-      leaseKey: `123456789012:orders:1:${KEY}`,
-      streamName: '123456789012:orders:1',
-      shardId: KEY
-    }
+    'a type of the future': { ...bareItem, entityType: 'SOMETHING_NEW' }
   }
   for (const [name, item] of Object.entries(rows)) {
     it(`skips ${name}`, () => {
@@ -380,4 +374,57 @@ describe('deletionOf', () => {
       ExpressionAttributeValues: { ':was_leaseCounter': 0 }
     })
   })
+})
+
+describe('a lease of a table that several streams share', () => {
+  const streamId = '123456789012:orders:1700000000'
+  // As KCL 3.5 for Java writes it when it creates the lease of a child: the id of the stream under streamName.
+  const javaItem = {
+    leaseKey: `${streamId}:${KEY}`,
+    entityType: 'LEASE',
+    leaseCounter: 0,
+    ownerSwitchesSinceCheckpoint: 0,
+    checkpoint: 'TRIM_HORIZON',
+    checkpointSubSequenceNumber: 0,
+    parentShardId: new Set(['shardId-000000000001']),
+    startingHashKey: '0',
+    endingHashKey: '340282366920938463463374607431768211455',
+    streamName: streamId,
+    shardId: KEY
+  }
+  const lease = newLease({
+    shardId: KEY,
+    streamId,
+    checkpoint: { sequenceNumber: 'TRIM_HORIZON', subSequenceNumber: 0 },
+    parentShardIds: ['shardId-000000000001'],
+    hashKeyRange: { start: 0n, end: MAX_HASH_KEY }
+  })
+
+  it('is read as KCL for Java writes it: shards without the stream, and the key with it', () => {
+    expect(parseItem(javaItem)).to.deep.equal({ kind: 'lease', lease })
+  })
+
+  it('is written as KCL for Java expects it', () => {
+    expect(toItem(lease)).to.deep.equal(javaItem)
+  })
+
+  it('never has its stream changed by a write', () => {
+    const { UpdateExpression, ExpressionAttributeNames } = replacementOf(lease, claimed(lease, 'w/1'))
+    expect(UpdateExpression).to.not.equal(undefined)
+    expect(Object.values(ExpressionAttributeNames ?? {})).to.not.include.members(['streamName'])
+  })
+
+  const { shardId: _, ...withoutShard } = javaItem
+  for (const [what, item, problem] of [
+    ['without a shard', withoutShard, 'shardId is missing'],
+    ['whose stream is only a name', { ...javaItem, streamName: 'orders' }, 'streamName is'],
+    ['whose stream was created at second 0', { ...javaItem, streamName: '1:orders:0' }, 'streamName is'],
+    ['whose key is of another shard', { ...javaItem, leaseKey: `${streamId}:other` }, 'leaseKey is']
+  ] as const) {
+    it(`is skipped ${what}, and told of`, () => {
+      const row = skipped(item)
+      expect(row.because).to.equal('malformed')
+      expect(row.problem).to.include(problem)
+    })
+  }
 })

@@ -22,6 +22,7 @@ describe('ShardSyncer', () => {
       expect(rig.reports[0]).to.deep.equal({
         kind: 'lease-created',
         leaseKey: shardId(0),
+        shardId: shardId(0),
         why: 'first',
         checkpoint: 'TRIM_HORIZON'
       })

@@ -156,14 +156,16 @@ describe('openPorts', () => {
     })
     const [forKinesis, forDynamo] = handlers
     const config = { region: 'us-east-1' }
-    openPorts(
+    const ports = openPorts(
       resolve({
         kinesis: { ...config, requestHandler: forKinesis },
         dynamodb: { ...config, requestHandler: forDynamo }
       }),
       context,
       {}
-    ).close()
+    )
+    ports.openStream(STREAM).close()
+    ports.close()
     expect(handlers.map(({ destroyed }) => destroyed)).to.deep.equal([1, 2])
   })
 
