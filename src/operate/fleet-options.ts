@@ -14,7 +14,8 @@ import { consoleLogger, type Logger, safeLogger } from '../runtime/logger.ts'
 import { type Random, systemRandom } from '../runtime/random.ts'
 import { resolveLeases } from '../worker/lease-options.ts'
 import { checkGroup, checkInteger, checkMethods, checkText } from '../worker/option-checks.ts'
-import { checkClient, resolveStream } from '../worker/options.ts'
+import { checkClient } from '../worker/options.ts'
+import { resolveStream } from '../worker/stream-options.ts'
 import type { FleetContext } from './fleet-context.ts'
 
 /** Where the two tables of a fleet are. As its workers have it. */

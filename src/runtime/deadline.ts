@@ -38,3 +38,26 @@ export function withDeadline<T>(
     })
   })
 }
+
+/**
+ * Waits for work to be over, but for `ms` milliseconds at most, or until `signal` aborts. Work that is not over then goes on.
+ * Rejects only with what it rejects with in time.
+ */
+export async function waitAtMost(
+  clock: Clock,
+  ms: number,
+  work: Promise<unknown>,
+  signal?: AbortSignal
+): Promise<void> {
+  const over = new AbortController()
+  const stop = (): void => over.abort()
+  signal?.addEventListener('abort', stop, { once: true })
+  if (signal?.aborted) stop()
+  try {
+    await Promise.race([work, clock.sleep(ms, over.signal)])
+  } finally {
+    work.catch(() => {})
+    signal?.removeEventListener('abort', stop)
+    over.abort()
+  }
+}

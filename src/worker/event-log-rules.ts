@@ -80,6 +80,10 @@ export function troubleIn({ name, event }: AnyEvent): Trouble | undefined {
       }
     case 'stream:recreated':
       return { level: 'warn', message: 'the stream was created again, and reading starts over' }
+    case 'stream:failed':
+      return { level: 'warn', message: 'one of several streams cannot be found or compared with its leases' }
+    case 'stream:forgotten':
+      return { level: 'warn', message: 'the leases of a stream that is not read any more were deleted' }
     case 'worker:stopped':
       if (event.abandoned.length === 0) return undefined
       return { level: 'warn', message: 'the worker stopped without waiting for processors that did not return' }
@@ -121,9 +125,11 @@ export function lastingTrouble({ name, event }: AnyEvent): string | undefined {
     case 'processor:failed':
     case 'dead-letter:failed':
     case 'shard:stalled':
-      return `${name} ${event.shardId}`
+      return `${name} ${event.leaseKey}`
     case 'shard:failed':
-      return `${name} ${event.during} ${event.shardId}`
+      return `${name} ${event.during} ${event.leaseKey}`
+    case 'stream:failed':
+      return `${name} ${event.streamArn || event.streamName}`
     case 'session:suspended':
     case 'breaker:changed':
     case 'lease:neglected':
@@ -141,29 +147,33 @@ export function endedTroubles({ name, event }: AnyEvent): {
   const good = (...keys: string[]) => ({ keys, isGood: true })
   switch (name) {
     case 'batch:processed':
-      return good(`processor:failed ${event.shardId}`)
+      return good(`processor:failed ${event.leaseKey}`)
     case 'records:given-up':
-      return good(`processor:failed ${event.shardId}`, `dead-letter:failed ${event.shardId}`)
+      return good(`processor:failed ${event.leaseKey}`, `dead-letter:failed ${event.leaseKey}`)
     case 'shard:read':
-      return good(`shard:failed read ${event.shardId}`)
+      return good(`shard:failed read ${event.leaseKey}`)
     case 'checkpoint:stored':
-      return good(`shard:failed checkpoint ${event.shardId}`)
+      return good(`shard:failed checkpoint ${event.leaseKey}`)
     case 'shard:started':
-      return good(`shard:failed parents ${event.shardId}`)
+      return good(`shard:failed parents ${event.leaseKey}`)
     case 'shard:progressed':
-      return good(`shard:stalled ${event.shardId}`)
+      return good(`shard:stalled ${event.leaseKey}`)
     case 'session:resumed':
       return good('session:suspended')
     case 'breaker:changed':
       return good(...(event.state === 'closed' ? ['breaker:changed'] : []))
     case 'lease:neglected':
       return good(...(event.leaseKeys.length === 0 ? ['lease:neglected'] : []))
+    case 'stream:recovered':
+      return good(`stream:failed ${event.streamArn || event.streamName}`)
+    case 'stream:removed':
+      return { keys: [`stream:failed ${event.streamArn || event.streamName}`], isGood: false }
     case 'shard:ended':
     case 'lease:released':
     case 'lease:lost': {
       const kinds = ['processor:failed', 'dead-letter:failed', 'shard:stalled']
       const failures = ['parents', 'read', 'checkpoint', 'end', 'release'].map(during => `shard:failed ${during}`)
-      return { keys: [...kinds, ...failures].map(kind => `${kind} ${event.shardId}`), isGood: false }
+      return { keys: [...kinds, ...failures].map(kind => `${kind} ${event.leaseKey}`), isGood: false }
     }
     case 'session:died':
       return { keys: ['session:suspended'], isGood: false }

@@ -9,6 +9,7 @@ import { formatPosition } from '../model/sequence-number.ts'
 import type { BreakerChange } from '../processor/circuit-breaker.ts'
 import type { SyncReport } from '../shards/sync-report.ts'
 import type { ShardEventBase } from './events.ts'
+import type { StreamListener } from './many-streams.ts'
 import type { WorkerEmitter } from './worker-emitter.ts'
 
 type Emit = WorkerEmitter['emit']
@@ -135,6 +136,16 @@ export function syncEvents(emit: Emit, streamName: string): (report: SyncReport)
       case 'stream-recreated':
         return emit('stream:recreated', { streamName, creationEpoch: report.creationEpoch, removed: report.removed })
     }
+  }
+}
+
+/** Emits what is told of several streams. */
+export function streamEvents(emit: Emit): Pick<StreamListener, 'added' | 'removed' | 'failed' | 'recovered'> {
+  return {
+    added: stream => emit('stream:added', stream),
+    removed: stream => emit('stream:removed', stream),
+    failed: (stream, error, during) => emit('stream:failed', { ...stream, error, during }),
+    recovered: stream => emit('stream:recovered', stream)
   }
 }
 

@@ -4,9 +4,11 @@ import type { PlanReport } from '../fleet/fleet-view.ts'
 import type { Death } from '../leases/control-store.ts'
 import type { ClaimReason } from '../leases/held-leases.ts'
 import type { ConsumerError, ProcessorError } from '../model/errors.ts'
+import type { StreamNames } from '../model/stream-id.ts'
 import type { FailureAction, GivingUp, LastResort } from '../processor/failure-rules.ts'
 import type { ThreadDeath } from '../processor/thread-pool.ts'
 import type { RetrievalMode } from '../retrieval/retriever.ts'
+import type { ForgetReason } from './plan-streams.ts'
 
 /** What every event of a shard says. */
 export interface ShardEventBase {
@@ -88,6 +90,22 @@ export interface WorkerEvents {
     readonly creationEpoch: number
     readonly removed: readonly string[]
   }
+  /** Of several streams: this one was found, and is read from now on. */
+  'stream:added': StreamNames
+  /** Of several streams: this one is not in the list any more. It is read on, for as long as `whenRemoved` says. */
+  'stream:removed': StreamNames
+  /**
+   * Of several streams: this one cannot be found, or compared with its leases. That is tried again, and the others go on. Emitted
+   * each time.
+   */
+  'stream:failed': StreamNames & { readonly error: ConsumerError; readonly during: 'find' | 'compare' }
+  /** What `stream:failed` told of is over. */
+  'stream:recovered': StreamNames
+  /**
+   * Of several streams: the `leases` leases of this one were deleted, by the worker that leads, because it was `removed` from the
+   * list and its time was over, or because it is `gone`.
+   */
+  'stream:forgotten': StreamNames & { readonly why: ForgetReason; readonly leases: number }
   /** The processor is initialized: records will be delivered. */
   'shard:started': ShardEventBase & { readonly checkpoint: string }
   /** Everything in the shard was processed, and its children may start. */
@@ -219,6 +237,11 @@ const NAMES: Readonly<Record<WorkerEventName, true>> = {
   'lease:hole-found': true,
   'lease:row-skipped': true,
   'stream:recreated': true,
+  'stream:added': true,
+  'stream:removed': true,
+  'stream:failed': true,
+  'stream:recovered': true,
+  'stream:forgotten': true,
   'shard:started': true,
   'shard:ended': true,
   'shard:halted': true,

@@ -204,6 +204,11 @@ export class FleetMember {
     this.#loops.push(measuring)
   }
 
+  /** Something about the leases has changed that the leader should see now: whoever does not lead does nothing. */
+  lookAtLeases(): void {
+    if (this.#leadership.isLeading) this.#leadership.lookAtLeases()
+  }
+
   /** Compares shards and leases now, whoever leads: this worker knows something that the table does not tell. */
   syncSoon(): void {
     this.#hasFinding = true

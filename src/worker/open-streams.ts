@@ -1,10 +1,16 @@
 // Makes the streams that a worker's options name, each with its own parts, over what the worker has for all of them.
+import type { LeaseStore } from '../leases/lease-store.ts'
+import { BugError } from '../model/errors.ts'
 import type { ByteBudget } from '../retrieval/byte-budget.ts'
 import type { Clock } from '../runtime/clock.ts'
 import type { Random } from '../runtime/random.ts'
-import { syncEvents } from './event-sources.ts'
+import { listedBy, sharingListings } from '../shards/shared-listing.ts'
+import { streamEvents, syncEvents } from './event-sources.ts'
+import { FormerStreams } from './former-streams.ts'
+import { ManyStreams } from './many-streams.ts'
 import type { ResolvedOptions } from './options.ts'
 import type { OpenPorts } from './ports.ts'
+import type { ResolvedStreamList } from './stream-options.ts'
 import { OneStream, type StreamSet } from './stream-set.ts'
 import type { WorkerEmitter } from './worker-emitter.ts'
 import { type StreamSettings, WorkerStream } from './worker-stream.ts'
@@ -17,17 +23,58 @@ export interface OpenStreamsOptions {
   /** See the option of the same name of the shard syncer. */
   readonly guard: () => () => boolean
   readonly emit: WorkerEmitter['emit']
+  /** Of several streams: how long whoever holds a lease of one that is forgotten may take to let go of it. Milliseconds. */
+  readonly graceMs: number
+  /** Of several streams: leases were created, for one of them. */
+  readonly leasesCreated: () => void
+  /** Of several streams: something failed that is about none in particular. */
+  readonly brokeDown: (during: string, error: unknown) => void
   readonly clock: Clock
   readonly random: Random
 }
 
 /** The streams of a worker. Nothing is called before it is asked for something. */
-export function openStreams({ options, ports, budget, guard, emit, clock, random }: OpenStreamsOptions): StreamSet {
-  const { logger, onRecreatedStream, retrieval, startAt, userCode, concurrency, batch } = options
-  const code = userCode && { userCode, concurrency, batch }
-  const settings: StreamSettings = { stream: options.stream, startAt, consumer: retrieval.consumer, code }
-  const opened = ports.openStream(options.stream)
+export function openStreams(parts: OpenStreamsOptions): StreamSet {
+  const { options, ports } = parts
+  const { retrieval, startAt, userCode, concurrency, batch, stream, streams } = options
+  const shared = { startAt, consumer: retrieval.consumer, code: userCode && { userCode, concurrency, batch } }
+  if (streams !== undefined) return openMany(parts, streams, shared)
+  if (stream === undefined) throw new BugError('There is neither a stream nor a list of streams')
+  return new OneStream(openStream(parts, { ...shared, stream }, ports.store, false))
+}
+
+function openStream(
+  { options, ports, budget, guard, emit, clock, random }: OpenStreamsOptions,
+  settings: StreamSettings,
+  store: LeaseStore,
+  isTableShared: boolean
+): WorkerStream {
+  const { logger, onRecreatedStream } = options
+  const opened = ports.openStream(settings.stream)
   const report = syncEvents(emit, opened.kinesis.streamName)
-  const syncing = { logger, store: ports.store, onRecreatedStream, report, guard }
-  return new OneStream(new WorkerStream({ settings, ports: opened, options, syncing, budget, clock, random }))
+  const syncing = { logger, store, onRecreatedStream, isTableShared, report, guard }
+  return new WorkerStream({ settings, ports: opened, options, syncing, budget, clock, random })
+}
+
+function openMany(
+  parts: OpenStreamsOptions,
+  list: ResolvedStreamList,
+  unlisted: Omit<StreamSettings, 'stream'>
+): StreamSet {
+  const { ports, guard, emit, clock, graceMs, leasesCreated, brokeDown } = parts
+  const former = new FormerStreams({
+    ...{ store: ports.store, removed: list.removed, graceMs, clock, guard },
+    forgotten: (stream, why, leases) => emit('stream:forgotten', { ...stream, why, leases }),
+    failed: brokeDown
+  })
+  const heard = listedBy(ports.store, async asked => {
+    const listing = await ports.store.list(asked)
+    former.hear(listing)
+    return listing
+  })
+  const store = sharingListings(heard, clock)
+  const listener = { ...streamEvents(emit), leasesCreated, brokeDown }
+  const make = (settings: StreamSettings): WorkerStream => openStream(parts, settings, store, true)
+  // Streams that leases were found of, without a word of where to begin: KCL takes LATEST for those, too.
+  return new ManyStreams({ list, unlisted: { ...unlisted, startAt: 'LATEST' }, make, former, clock, listener })
 }

@@ -1,5 +1,6 @@
 // What a worker can be told: every option with its unit, default and range, and the checks of all of them.
 import { hostname } from 'node:os'
+import type { StreamReference } from '../kinesis/sdk-client.ts'
 import type { KinesisClientOption } from '../kinesis/sdk-kinesis.ts'
 import type { OutOfRange } from '../kpl/deaggregate.ts'
 import type { DynamoDBClientOption } from '../leases/dynamo-lease-store.ts'
@@ -13,7 +14,16 @@ import { type FailureOptions, type ResolvedFailures, resolveFailures } from './f
 import { type LeaseOptions, type ResolvedLeaseOptions, resolveLeases } from './lease-options.ts'
 import { checkGroup, checkInteger, checkMethods, checkOneOf, checkText, show } from './option-checks.ts'
 import { type ResolvedRetrieval, type RetrievalOptions, resolveRetrieval } from './retrieval-options.ts'
-import { type ProcessorOption, type ResolvedUserCode, resolveUserCode } from './user-code-options.ts'
+import {
+  type ManyStreams,
+  type ResolvedStreamList,
+  resolveStartAt,
+  resolveStream,
+  resolveStreams,
+  type StreamDefaults,
+  type StreamName
+} from './stream-options.ts'
+import { type ProcessorOption, type ResolvedUserCode, resolveUserCode, type UserCode } from './user-code-options.ts'
 import { resolveStall, type WatchdogOptions } from './watchdog-options.ts'
 
 interface CommonOptions extends FailureOptions {
@@ -47,22 +57,21 @@ interface CommonOptions extends FailureOptions {
   readonly tracing?: Tracing
 }
 
-type StreamOption =
-  | {
-      /** Name of the stream, in the account and region of the client. */ readonly streamName: string
-      readonly streamArn?: never
-    }
-  | {
-      /** ARN of the stream, possibly of another account. Passed on every call. */ readonly streamArn: string
-      readonly streamName?: never
-    }
+type OneStream = StreamName & { readonly streams?: never }
 
-/** What a worker is made from: a stream, an application name, and a `handler`, `each`, a `processor` or `threads`. */
-export type WorkerOptions = CommonOptions & StreamOption & ProcessorOption
+/**
+ * What a worker is made from: a stream or several, an application name, and a `handler`, `each`, a `processor` or `threads`.
+ */
+export type WorkerOptions = CommonOptions & ((OneStream & ProcessorOption) | ManyStreams)
 
 /** The options with every default filled in. */
-export interface ResolvedOptions extends ResolvedFailures, ResolvedUserCode {
-  readonly stream: { readonly streamName: string } | { readonly streamArn: string }
+export interface ResolvedOptions extends ResolvedFailures, Omit<ResolvedUserCode, 'userCode'> {
+  /** `undefined`: there are several. */
+  readonly stream: StreamReference | undefined
+  /** `undefined`: there is one. */
+  readonly streams: ResolvedStreamList | undefined
+  /** `undefined`: each of several streams has its own. */
+  readonly userCode: UserCode | undefined
   readonly applicationName: string
   readonly workerId: string
   readonly startAt: StartPosition
@@ -81,13 +90,11 @@ export interface ResolvedOptions extends ResolvedFailures, ResolvedUserCode {
 }
 
 const TABLE_NAME = /^[a-zA-Z0-9_.-]{3,255}$/
-const STREAM_NAME = /^[a-zA-Z0-9_.-]{1,128}$/
-const STREAM_ARN = /^arn:aws[^:]*:kinesis:[-a-z0-9]+:\d{12}:stream\/[a-zA-Z0-9_.-]{1,128}$/
-
 /** Every name at the top level. */
 export const OPTION_NAMES: readonly string[] = [
   'streamName',
   'streamArn',
+  'streams',
   'applicationName',
   'workerId',
   'startAt',
@@ -137,11 +144,15 @@ export function resolveOptions(given: WorkerOptions, random: Random, nowMs: numb
     checkMethods('logger', options.logger, ['debug', 'info', 'warn', 'error'], 'a logger') ?? consoleLogger('warn')
   )
   const interval = { min: 1_000, max: 3_600_000, unit: 'milliseconds' }
+  const startAt = resolveStartAt(options.startAt, nowMs)
+  const code = hasCode(options) ? resolveUserCode(options, retrieval.maxShardBufferedBytes) : undefined
+  const streams = resolveMany(options, { startAt, retrieval, code }, nowMs)
   return {
-    stream: resolveStream(options),
+    stream: streams === undefined ? resolveStream(options) : undefined,
+    streams,
     applicationName,
     workerId: resolveWorkerId(options.workerId, random),
-    startAt: resolveStartAt(options.startAt, nowMs),
+    startAt,
     retrieval,
     leases: resolveLeases(options.leases, applicationName),
     ...resolveFailures(options, logger),
@@ -159,47 +170,29 @@ export function resolveOptions(given: WorkerOptions, random: Random, nowMs: numb
       ['fetch', 'process', 'checkpoint'],
       'tracing, such as otelTracing()'
     ),
-    ...resolveUserCode(options, retrieval.maxShardBufferedBytes)
+    ...(code ?? { userCode: undefined, concurrency: undefined, batch: undefined })
   }
 }
 
-/** Which stream is meant: by its name or by its ARN. @throws OptionError */
-export function resolveStream({
-  streamName,
-  streamArn
-}: {
-  readonly streamName?: string | undefined
-  readonly streamArn?: string | undefined
-}): ResolvedOptions['stream'] {
-  if (streamName !== undefined && streamArn !== undefined) {
-    throw new OptionError('streamName', `is ${show(streamName)} beside streamArn, expected one of the two`)
-  }
-  if (streamArn !== undefined) {
-    return {
-      streamArn: checkText('streamArn', streamArn, STREAM_ARN, 'an ARN like arn:aws:kinesis:REGION:ACCOUNT:stream/NAME')
-    }
-  }
-  if (typeof streamName === 'string' && streamName.startsWith('arn:')) {
-    throw new OptionError('streamName', `is ${show(streamName)}, expected a name; an ARN is given as streamArn`)
-  }
-  return { streamName: checkText('streamName', streamName, STREAM_NAME, '1 to 128 letters, digits, _, - or .') }
+/** Whether there is code for all streams, or should be: only several streams can have it one by one. */
+function hasCode(options: WorkerOptions): options is WorkerOptions & ProcessorOption {
+  const { streams, processor, handler, each, threads, concurrency, batch } = options
+  return streams === undefined || [processor, handler, each, threads, concurrency, batch].some(it => it !== undefined)
+}
+
+/** Several streams, if there are. @throws OptionError */
+function resolveMany(options: WorkerOptions, defaults: StreamDefaults, nowMs: number): ResolvedStreamList | undefined {
+  if (options.streams === undefined) return undefined
+  const stray = (['streamName', 'streamArn', 'onRecreatedStream'] as const).find(name => options[name] !== undefined)
+  if (stray === undefined) return resolveStreams(options.streams, defaults, nowMs)
+  const why =
+    stray === 'onRecreatedStream' ? 'a stream that was created again has leases of its own' : 'expected one of the two'
+  throw new OptionError(stray, `is ${show(options[stray])} beside streams: ${why}`)
 }
 
 function resolveWorkerId(workerId: string | undefined, random: Random): string {
   if (workerId === undefined) return `${hostname()}-${process.pid}-${randomWord(6, random)}`
   return checkText('workerId', workerId, /^[^\s/]{1,200}$/, '1 to 200 characters without white space or /')
-}
-
-function resolveStartAt(startAt: StartPosition | undefined, nowMs: number): StartPosition {
-  if (!(startAt instanceof Date)) {
-    const words = ['TRIM_HORIZON', 'LATEST'] as const
-    if (startAt === undefined || words.includes(startAt)) return startAt ?? 'LATEST'
-    throw new OptionError('startAt', `is ${show(startAt)}, expected 'TRIM_HORIZON', 'LATEST' or a Date`)
-  }
-  if (Number.isNaN(startAt.getTime()) || startAt.getTime() > nowMs) {
-    throw new OptionError('startAt', `is ${show(startAt)}, expected a Date that is not in the future`)
-  }
-  return startAt
 }
 
 /** A client of the AWS SDK or its configuration. @throws OptionError */

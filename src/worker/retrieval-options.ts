@@ -114,15 +114,16 @@ export function resolveRetrieval(given: RetrievalOptions | undefined, applicatio
   }
 }
 
-function resolveConsumer(
+/** Which consumer shards are subscribed to by, and what to do without. @throws OptionError */
+export function resolveConsumer(
   mode: RetrievalMode,
-  options: { readonly [Name in (typeof FAN_OUT)[number]]?: unknown } & RetrievalOptions,
+  options: Partial<RetrievalOptions>,
   applicationName: string
 ): Pick<ResolvedRetrieval, 'consumer' | 'fallback'> {
   const { consumerName, consumerArn, fallback } = options
-  const stray = FAN_OUT.find(name => mode === 'polling' && options[name as keyof RetrievalOptions] !== undefined)
+  const stray = FAN_OUT.find(name => mode === 'polling' && Reflect.get(options, name) !== undefined)
   if (stray !== undefined) {
-    const value = show(options[stray as keyof RetrievalOptions])
+    const value = show(Reflect.get(options, stray))
     throw new OptionError(`retrieval.${stray}`, `is ${value}, expected only beside mode 'fan-out'`)
   }
   if (consumerName !== undefined && consumerArn !== undefined) {

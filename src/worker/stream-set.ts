@@ -11,7 +11,7 @@ export interface TableSync {
   readonly isFresh: boolean
   /** What time it is at the service, in whole epoch milliseconds. */
   serviceTimeMs(): number
-  /** Compares, and resolves with whether leases were to be created. */
+  /** Compares, and resolves with what the leader has to look at the leases for, if anything: those created, to begin with. */
   sync(signal?: AbortSignal): Promise<{ readonly create: readonly unknown[] }>
   /** Keeps the last state of a lease whose row vanished while this worker held it, for the next comparison. */
   remember(lease: Lease): void

@@ -45,6 +45,16 @@ export type ProcessorOption =
       /** When a batch is delivered. Default: what an answer of Kinesis brings is a batch. */ readonly batch?: BatchOptions
     }
 
+/** No code at all: what processes records stands elsewhere. */
+export interface NoCode {
+  readonly processor?: never
+  readonly handler?: never
+  readonly each?: never
+  readonly threads?: never
+  readonly concurrency?: never
+  readonly batch?: never
+}
+
 /** The user's code: how a processor is made, the threads that it lives in, or what many keys of a shard are handled with at once. */
 export type UserCode =
   | { readonly makeProcessor: (stream: StreamNames) => RecordProcessor }

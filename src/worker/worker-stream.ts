@@ -56,6 +56,8 @@ export class WorkerStream {
   readonly retrievers: ShardRetrievers
   /** Where the spans of a shard go, and what they are about. `undefined`: nobody wants any. */
   readonly tracingOf: ((shardId: string) => ShardTracing) | undefined
+  /** Of several: whether it was ever found here. */
+  hasAnswered = false
 
   constructor(parts: WorkerStreamParts) {
     const { settings, ports, options, syncing, budget, clock, random } = parts

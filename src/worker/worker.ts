@@ -10,10 +10,10 @@ import {
   TableMismatchError,
   WorkerStoppedError
 } from '../model/errors.ts'
-import { siblingKey } from '../model/lease.ts'
 import type { ThreadDeath } from '../processor/thread-pool.ts'
 import { unlessAborted, whenAborted } from '../runtime/abort.ts'
 import { type Clock, systemClock } from '../runtime/clock.ts'
+import { waitAtMost } from '../runtime/deadline.ts'
 import { deferred } from '../runtime/deferred.ts'
 import { systemRandom } from '../runtime/random.ts'
 import { ConsumerFactory } from './consumer-factory.ts'
@@ -25,6 +25,7 @@ import { openStreams } from './open-streams.ts'
 import { type ResolvedOptions, resolveOptions, type WorkerOptions } from './options.ts'
 import { type OpenPorts, openPorts, type WorkerPorts } from './ports.ts'
 import { prepareTables } from './prepare-tables.ts'
+import { answeringShard } from './shard-answers.ts'
 import { ShardConsumers } from './shard-consumers.ts'
 import { DEFAULT_GRACE_MS, resolveStop, type StopOptions } from './stop-options.ts'
 import type { StreamSet } from './stream-set.ts'
@@ -85,7 +86,12 @@ export class Worker extends Observable {
     const parts = { ...shared, options: resolved, ports: this.#ports }
     this.#factory = new ConsumerFactory({ ...parts, threadDied, breakerChanged: breakerEvents(emit) })
     const guard = (): (() => boolean) => this.#member.guard()
-    const streams = openStreams({ ...parts, budget: this.#factory.budget, guard, emit })
+    const streams = openStreams({
+      ...{ ...parts, budget: this.#factory.budget, guard, emit },
+      graceMs: 2 * this.#settings.drainTimeoutMs,
+      leasesCreated: () => this.#member.lookAtLeases(),
+      brokeDown: (during, error) => this.#failedInBackground(during, error)
+    })
     this.#streams = streams
     const preparing = { ...parts, logger, syncer: streams }
     this.#prepare = signal => prepareTables(preparing, signal)
@@ -262,10 +268,8 @@ export class Worker extends Observable {
   }
 
   /** Waits for what should not take long. */
-  async #briefly(work: Promise<void>): Promise<void> {
-    const over = new AbortController()
-    const working = work.finally(() => over.abort())
-    await Promise.race([working, this.#clock.sleep(RELEASE_MS, over.signal)])
+  #briefly(work: Promise<void>): Promise<void> {
+    return waitAtMost(this.#clock, RELEASE_MS, work)
   }
 
   /** Resolves when nothing is claimed or compared any more, and every consumer has drained. */
@@ -354,29 +358,11 @@ export class Worker extends Observable {
   #shardListener(tenure: Tenure): ShardListener {
     const { names, ports } = this.#streams.of(tenure.lease)
     const events = shardEvents(this.#emitter.emit.bind(this.#emitter), tenure, names.streamName)
-    return {
-      ...events,
-      read: report => {
-        this.#member.read(tenure, report.bytes)
-        events.read(report)
-      },
-      failed: failure => {
-        events.failed(failure)
-        // Where no checkpoint can be stored, the shard is halted, and keeps its lease.
-        if (failure.retryInMs !== undefined || failure.during === 'checkpoint') return
-        this.#member.cannotRead(tenure, ports.kinesis, failure.error)
-      },
-      gaveUp: (error, lastResort) => {
-        events.gaveUp(error, lastResort)
-        if (lastResort === 'stop') this.#fail(asConsumerError(error))
-      },
-      ended: childShardIds => {
-        events.ended(childShardIds)
-        this.#member
-          .adopt(childShardIds.map(shardId => siblingKey(tenure.lease, shardId)))
-          .catch(error => this.#failedInBackground('claim the leases of child shards', error))
-      }
-    }
+    return answeringShard(events, tenure, {
+      ...{ member: this.#member, kinesis: ports.kinesis },
+      fail: error => this.#fail(error),
+      failedInBackground: (during, error) => this.#failedInBackground(during, error)
+    })
   }
 
   /** A consumer that broke leaves a lease that would be renewed but never read. */

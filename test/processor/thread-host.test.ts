@@ -136,7 +136,9 @@ describe('ThreadHost', () => {
       .that.matches(/called before the processor was made/)
     expect(await begin()).to.deep.include({ kind: 'returned' })
     host.hear({ kind: 'end', processor: 1 })
-    expect(await call({ method: 'leaseLost', input: { shardId: 'shard', ...NAMES } })).to.deep.include({ kind: 'threw' })
+    expect(await call({ method: 'leaseLost', input: { shardId: 'shard', ...NAMES } })).to.deep.include({
+      kind: 'threw'
+    })
     close()
   })
 

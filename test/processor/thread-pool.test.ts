@@ -201,7 +201,10 @@ describe('ThreadPool', function () {
 
   it('tells the processor that the lease is lost, and passes on what that throws', async () => {
     const processor = await world.begun('shard-7')
-    expect(await failureOf(processor.leaseLost({ shardId: 'shard-7', ...NAMES }))).to.have.property('message', 'shard-7 was told')
+    expect(await failureOf(processor.leaseLost({ shardId: 'shard-7', ...NAMES }))).to.have.property(
+      'message',
+      'shard-7 was told'
+    )
     processor.close()
     expect(world.deaths).to.deep.equal([])
   })

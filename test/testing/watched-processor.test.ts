@@ -189,9 +189,9 @@ describe('watchedProcessors', () => {
       saveCheckpoint: async () => {}
     })
     const processor = watchedProcessors(() => own, options)(NAMES)
-    expect(await processor.loadCheckpoint?.({ shardId, ...NAMES, signal, fencingToken, checkpoint: aPosition(5) })).to.deep.equal(
-      aPosition(10)
-    )
+    expect(
+      await processor.loadCheckpoint?.({ shardId, ...NAMES, signal, fencingToken, checkpoint: aPosition(5) })
+    ).to.deep.equal(aPosition(10))
     expect(processor.saveCheckpoint).to.be.a('function')
     const plain = watchedProcessors(() => new Custom(() => {}), options)(NAMES)
     expect([plain.loadCheckpoint, plain.saveCheckpoint]).to.deep.equal([undefined, undefined])
@@ -219,7 +219,9 @@ describe('watchedProcessors', () => {
         [{ hanging: 1 }, ['begin 2']]
       ] as const) {
         const { clock, told, options, input } = aWatch(conduct)
-        Promise.resolve(watchedProcessors(() => new Custom(() => {}), options)(NAMES).processRecords(input)).catch(() => {})
+        Promise.resolve(watchedProcessors(() => new Custom(() => {}), options)(NAMES).processRecords(input)).catch(
+          () => {}
+        )
         await clock.advance(600_000)
         expect(told).to.deep.equal(heard)
       }
