@@ -41,6 +41,8 @@ export interface ShardSyncerOptions {
    * earlier one finds it no more. Default false.
    */
   readonly isTableShared?: boolean
+  /** Whether a stream that has no lease is to get some: false for one that is about to be forgotten, or was. Default: it is. */
+  readonly mayBegin?: () => boolean
   /**
    * Whether nobody can have taken this worker's place since a look began: its session is the same, and proved to live. What it
    * returns is asked before each creation of a lease. Default: always.
@@ -72,6 +74,7 @@ export class ShardSyncer {
   readonly #context: SyncContext
   readonly #logger: Logger
   readonly #startAt: StartPosition
+  readonly #mayBegin: () => boolean
   readonly #table: LeaseTable
   readonly #syncs = new SharedRun(signal => this.#syncNow(signal))
   readonly #remembered = new Map<string, Lease>()
@@ -85,7 +88,8 @@ export class ShardSyncer {
 
   constructor(options: ShardSyncerOptions) {
     const { kinesis, store, clock, random, logger, startAt, onRecreatedStream = 'refuse', report } = options
-    const { guard = () => () => true, isTableShared = false } = options
+    const { guard = () => () => true, isTableShared = false, mayBegin = () => true } = options
+    this.#mayBegin = mayBegin
     const retried = (error: unknown, inMs: number): void =>
       logger.warn({ err: error, inMs }, 'a call for the comparison of shards and leases is made again')
     this.#context = { kinesis, store, clock, random, report, retried, guard }
@@ -234,6 +238,7 @@ export class ShardSyncer {
     const shards = await listWholeStream(this.#context, signal)
     const listed = await this.#table.list(stream, signal)
     const leases = await this.#withoutVanished(listed, shards, stream, signal)
+    if (leases.length === 0 && !this.#mayBegin()) return { plan: { create: [], remove: [], holes: [] }, isStale: false }
     const facts = {
       shards,
       leases,

@@ -209,6 +209,11 @@ export class FleetMember {
     if (this.#leadership.isLeading) this.#leadership.lookAtLeases()
   }
 
+  /** Compares shards and leases now, if this worker leads. */
+  compareSoon(): void {
+    this.#syncing?.nudge()
+  }
+
   /** Compares shards and leases now, whoever leads: this worker knows something that the table does not tell. */
   syncSoon(): void {
     this.#hasFinding = true

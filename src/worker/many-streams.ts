@@ -15,6 +15,7 @@ import type { StreamSettings, WorkerStream } from './worker-stream.ts'
 
 /** What is told of the streams, after it is so. Must not throw. */
 export interface StreamListener {
+  /** It was found, and its shards are to be compared with their leases. */
   added(stream: StreamNames): void
   removed(stream: StreamNames): void
   failed(stream: StreamNames, error: ConsumerError, during: 'find' | 'compare'): void
@@ -98,6 +99,7 @@ export class ManyStreams implements StreamSet {
     const settings = { ...(listed?.stream.settings ?? this.#options.unlisted), stream: { streamArn } }
     const made = isNew ? this.#options.make(settings) : listed.stream
     made.syncer.assume({ streamArn, creationEpoch: parts.creationEpoch })
+    made.mayBegin = this.#entryOf(made) !== undefined
     this.#byId.set(streamId, made)
     return made
   }
@@ -147,7 +149,10 @@ export class ManyStreams implements StreamSet {
     // All of them ask for the lease table at about the same time, and share a listing.
     await this.#briefly(Promise.all(finding), signal)
     const created = await Promise.all(
-      streams.map(async (stream, n) => ((await finding[n]) ? this.#compare(stream, gone, signal) : []))
+      streams.map(async (stream, n) => {
+        const isThere = await finding[n]
+        return isThere && !this.#isRetired(stream) ? this.#compare(stream, gone, signal) : []
+      })
     )
     signal.throwIfAborted()
     const isListed = (streamId: string): boolean => this.#isListed(streamId)
@@ -187,12 +192,14 @@ export class ManyStreams implements StreamSet {
     for (const [name, { stream, isFound }] of this.#listed) {
       if (wanted.has(name)) continue
       this.#listed.delete(name)
+      stream.mayBegin = false
       if (isFound) listener.removed(stream.names)
       else stream.close()
     }
     for (const [name, settings] of wanted) {
       if (this.#listed.has(name)) continue
       const stream = this.#knownAs(settings) ?? make(settings)
+      stream.mayBegin = true
       this.#listed.set(name, { stream, isFound: false, isLookedFor: false, problem: undefined })
     }
   }
@@ -234,8 +241,16 @@ export class ManyStreams implements StreamSet {
     const { make, listener } = this.#options
     const { names, settings } = listed.stream
     if (listed.isFound) listener.removed(names)
+    listed.stream.mayBegin = false
     listed.stream = make(settings)
     listed.isFound = false
+  }
+
+  /** A lease was of it before it was found here. */
+  #replace(listed: Listed, known: WorkerStream): void {
+    listed.stream.close()
+    listed.stream = known
+    known.mayBegin = true
   }
 
   /** @throws TableMismatchError */
@@ -244,7 +259,7 @@ export class ManyStreams implements StreamSet {
     try {
       const streamId = streamIdOf(await listed.stream.syncer.open(signal))
       const known = this.#byId.get(streamId)
-      if (known !== undefined) listed.stream = known
+      if (known !== undefined && known !== listed.stream) this.#replace(listed, known)
       this.#byId.set(streamId, listed.stream)
       this.#isFresh ||= listed.stream.syncer.isFresh
       const isNews = !listed.isFound
@@ -306,6 +321,10 @@ export class ManyStreams implements StreamSet {
   #briefly(work: Promise<unknown>, signal: AbortSignal): Promise<void> {
     const patienceMs = PATIENCE_MS + (this.#listed.size + this.#byId.size) * LOOK_EVERY_MS
     return waitAtMost(this.#options.clock, patienceMs, work, signal)
+  }
+
+  #isRetired({ syncer }: WorkerStream): boolean {
+    return syncer.stream !== undefined && this.#options.former.isRetired(streamIdOf(syncer.stream))
   }
 
   #entryOf(stream: WorkerStream): Listed | undefined {

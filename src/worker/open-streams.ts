@@ -1,6 +1,7 @@
 // Makes the streams that a worker's options name, each with its own parts, over what the worker has for all of them.
 import type { LeaseStore } from '../leases/lease-store.ts'
 import { BugError } from '../model/errors.ts'
+import type { StreamNames } from '../model/stream-id.ts'
 import type { ByteBudget } from '../retrieval/byte-budget.ts'
 import type { Clock } from '../runtime/clock.ts'
 import type { Random } from '../runtime/random.ts'
@@ -25,6 +26,8 @@ export interface OpenStreamsOptions {
   readonly emit: WorkerEmitter['emit']
   /** Of several streams: how long whoever holds a lease of one that is forgotten may take to let go of it. Milliseconds. */
   readonly graceMs: number
+  /** Of several streams: one was added, and whoever leads should compare its shards with their leases. */
+  readonly compareSoon: () => void
   /** Of several streams: leases were created, for one of them. */
   readonly leasesCreated: () => void
   /** Of several streams: something failed that is about none in particular. */
@@ -61,7 +64,7 @@ function openMany(
   list: ResolvedStreamList,
   unlisted: Omit<StreamSettings, 'stream'>
 ): StreamSet {
-  const { ports, guard, emit, clock, graceMs, leasesCreated, brokeDown } = parts
+  const { ports, guard, emit, clock, graceMs, compareSoon, leasesCreated, brokeDown } = parts
   const former = new FormerStreams({
     ...{ store: ports.store, removed: list.removed, graceMs, clock, guard },
     forgotten: (stream, why, leases) => emit('stream:forgotten', { ...stream, why, leases }),
@@ -73,7 +76,12 @@ function openMany(
     return listing
   })
   const store = sharingListings(heard, clock)
-  const listener = { ...streamEvents(emit), leasesCreated, brokeDown }
+  const events = streamEvents(emit)
+  const added = (stream: StreamNames): void => {
+    events.added(stream)
+    compareSoon()
+  }
+  const listener = { ...events, added, leasesCreated, brokeDown }
   const make = (settings: StreamSettings): WorkerStream => openStream(parts, settings, store, true)
   // Streams that leases were found of, without a word of where to begin: KCL takes LATEST for those, too.
   return new ManyStreams({ list, unlisted: { ...unlisted, startAt: 'LATEST' }, make, former, clock, listener })

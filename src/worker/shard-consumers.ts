@@ -80,9 +80,9 @@ export class ShardConsumers {
    *
    * @throws OptionError if that shard is not held here
    */
-  pause(shardId: string | undefined): void {
+  pause(shardId: string | undefined, streamName?: string): void {
     if (shardId === undefined) this.#isPaused = true
-    for (const consumer of this.#meant(shardId)) consumer.pause()
+    for (const consumer of this.#meant(shardId, streamName)) consumer.pause()
   }
 
   /**
@@ -90,16 +90,22 @@ export class ShardConsumers {
    *
    * @throws OptionError if that shard is not held here
    */
-  resume(shardId: string | undefined): void {
+  resume(shardId: string | undefined, streamName?: string): void {
     if (shardId === undefined) this.#isPaused = false
-    for (const consumer of this.#meant(shardId)) consumer.resume()
+    for (const consumer of this.#meant(shardId, streamName)) consumer.resume()
   }
 
-  #meant(shardId: string | undefined): ShardConsumer[] {
+  #meant(shardId: string | undefined, streamName: string | undefined): ShardConsumer[] {
     const held = [...this.#running.values()].map(({ consumer }) => consumer).filter(({ tenure }) => !tenure.hasEnded)
     if (shardId === undefined) return held
-    const meant = held.filter(({ tenure }) => tenure.shardId === shardId)
-    if (meant.length > 0) return meant
+    const named = held.filter(({ tenure }) => tenure.shardId === shardId)
+    const meant = named.filter(({ status }) => streamName === undefined || status.streamName === streamName)
+    const [first, other] = meant
+    if (other !== undefined) {
+      const streams = meant.map(({ status }) => status.streamName).join(', ')
+      throw new OptionError('streamName', `is missing, expected one of ${streams}: each has a shard ${show(shardId)}`)
+    }
+    if (first !== undefined) return [first]
     throw new OptionError('shardId', `is ${show(shardId)}, expected one of the shards that this worker holds`)
   }
 

@@ -42,7 +42,7 @@ export interface WorkerStreamParts {
   readonly ports: StreamPorts
   readonly options: Pick<ResolvedOptions, 'retrieval' | 'tracing' | 'applicationName' | 'workerId'>
   /** How its shards are compared with the lease table. */
-  readonly syncing: Omit<ShardSyncerOptions, 'kinesis' | 'startAt' | 'clock' | 'random'>
+  readonly syncing: Omit<ShardSyncerOptions, 'kinesis' | 'startAt' | 'mayBegin' | 'clock' | 'random'>
   readonly budget: ByteBudget
   readonly clock: Clock
   readonly random: Random
@@ -58,6 +58,8 @@ export class WorkerStream {
   readonly tracingOf: ((shardId: string) => ShardTracing) | undefined
   /** Of several: whether it was ever found here. */
   hasAnswered = false
+  /** Of several: whether it is to be begun if no lease is of it. */
+  mayBegin = true
 
   constructor(parts: WorkerStreamParts) {
     const { settings, ports, options, syncing, budget, clock, random } = parts
@@ -66,7 +68,7 @@ export class WorkerStream {
     this.settings = settings
     this.ports = ports
     this.tracingOf = tracingOf(options, kinesis.streamName)
-    this.syncer = new ShardSyncer({ ...syncing, kinesis, startAt, clock, random })
+    this.syncer = new ShardSyncer({ ...syncing, kinesis, startAt, mayBegin: () => this.mayBegin, clock, random })
     const retrieval = { ...options.retrieval, consumer }
     const reading = { retrieval, startAt, kinesis, fanOut, tracingOf: this.tracingOf }
     this.retrievers = new ShardRetrievers({ ...reading, budget, clock, random })

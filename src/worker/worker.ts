@@ -89,6 +89,7 @@ export class Worker extends Observable {
     const streams = openStreams({
       ...{ ...parts, budget: this.#factory.budget, guard, emit },
       graceMs: 2 * this.#settings.drainTimeoutMs,
+      compareSoon: () => this.#member.compareSoon(),
       leasesCreated: () => this.#member.lookAtLeases(),
       brokeDown: (during, error) => this.#failedInBackground(during, error)
     })
@@ -157,8 +158,8 @@ export class Worker extends Observable {
    *
    * @throws OptionError if this worker does not hold the shard
    */
-  pause(shardId?: string): void {
-    this.#consumers.pause(shardId)
+  pause(shardId?: string, streamName?: string): void {
+    this.#consumers.pause(shardId, streamName)
   }
 
   /**
@@ -167,8 +168,8 @@ export class Worker extends Observable {
    *
    * @throws OptionError if this worker does not hold the shard
    */
-  resume(shardId?: string): void {
-    this.#consumers.resume(shardId)
+  resume(shardId?: string, streamName?: string): void {
+    this.#consumers.resume(shardId, streamName)
   }
 
   /**
