@@ -59,6 +59,7 @@ export type { Lease, PendingCheckpoint, StreamIdentity } from './model/lease.ts'
 export type { ConsumedRecord } from './model/record.ts'
 export type { ExtendedSequenceNumber } from './model/sequence-number.ts'
 export type { StartPosition } from './model/start-position.ts'
+export type { StreamNames } from './model/stream-id.ts'
 export {
   type BreakerCall,
   type BreakerChange,
@@ -84,6 +85,7 @@ export {
   RecordProcessor,
   type SaveCheckpointInput,
   type ShardEndedInput,
+  type ShardPlace,
   type ShutdownRequestedInput
 } from './processor/record-processor.ts'
 export { consoleLogger, type Logger, type LogLevel, type LogLine, silentLogger } from './runtime/logger.ts'
@@ -101,11 +103,19 @@ export type { TimeWindow } from './windows/window-rules.ts'
 export type { BatchOptions, ConcurrencyOptions } from './worker/concurrency-options.ts'
 export type { WorkerEventName, WorkerEvents, WorkerListener } from './worker/events.ts'
 export type { CircuitBreakerOptions, FailureDecision, ProcessorErrorOptions } from './worker/failure-options.ts'
-export type { ShardHealth, WorkerHealth } from './worker/health-rules.ts'
+export type { ShardHealth, StreamHealth, WorkerHealth } from './worker/health-rules.ts'
 export type { LeaseOptions } from './worker/lease-options.ts'
 export type { WorkerOptions } from './worker/options.ts'
 export type { FanOutOptions, PollingOptions, RetrievalOptions, WireFormat } from './worker/retrieval-options.ts'
 export type { StopOptions } from './worker/stop-options.ts'
+export type {
+  OwnStreamEntry,
+  RemovedStreams,
+  StreamConsumer,
+  StreamEntry,
+  StreamList,
+  StreamName
+} from './worker/stream-options.ts'
 export type { ThreadOptions } from './worker/thread-options.ts'
 export type { WatchdogOptions } from './worker/watchdog-options.ts'
 export { Worker } from './worker/worker.ts'

@@ -11,7 +11,7 @@ import { KinesisClient } from '@aws-sdk/client-kinesis'
 import { expect } from 'chai'
 import type { LedgerRow } from '../examples/demo/ledger.ts'
 import { holds, prove } from '../examples/demo/proof.ts'
-import { emulatorEnvironment } from '../examples/support/emulator-environment.ts'
+import { emulatorEnvironment, SILENT_SDK } from '../examples/support/emulator-environment.ts'
 import { sharedDynalite, sharedKinesalite } from './support/emulators.ts'
 import { pollUntil } from './support/poll.ts'
 import { isGroupRunning } from './support/process-group.ts'
@@ -135,6 +135,20 @@ describe('examples', () => {
       expect(await run.closed, run.stdout() + run.stderr()).to.deep.equal([0, null])
       expect(run.stdout()).to.match(/pass 3\b/)
     }
+  })
+
+  it('streams.ts reads 20 streams, one that is added, and one until it is removed', async () => {
+    const run = runNode(['--import', 'tsx', 'examples/streams.ts'], { ...process.env, ...SILENT_SDK })
+    expect(await run.closed, run.stdout() + run.stderr()).to.deep.equal([0, null])
+    expect(run.stdout().trim().split('\n')).to.deep.equal([
+      'reading 80 shards of 20 streams in one worker',
+      'processed 400 of 400 records of 20 streams',
+      'orders-new is read, too',
+      'processed 20 of 20 records of orders-new',
+      'orders-1 is not in the list any more',
+      'orders-1 is forgotten (removed): 4 leases deleted',
+      'processed 440 of 440 records, and reading 20 streams'
+    ])
   })
 
   it('windows.ts counts every click once, with this seed and another one', async () => {

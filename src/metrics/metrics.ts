@@ -5,7 +5,7 @@ import type { MetricLevel, MetricNameOf } from './metric-table.ts'
 export interface Dimensions {
   /** Name of the application. */
   readonly application: string
-  /** Name of the stream. */
+  /** Name of the stream; `*` of a worker that reads several, where it is about none of them. */
   readonly stream: string
   /** Name of the worker. */
   readonly worker: string

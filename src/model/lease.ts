@@ -2,7 +2,9 @@
 // a copy. Each copy that an owner writes counts the lease counter up by one: that counter is the fencing token.
 import type { HashKeyRange } from './hash-key-range.ts'
 import { type ExtendedSequenceNumber, isShardEnd, SHARD_END } from './sequence-number.ts'
-import { leaseKeyOf } from './stream-id.ts'
+import { leaseKeyOf, type StreamIdentity } from './stream-id.ts'
+
+export type { StreamIdentity } from './stream-id.ts'
 
 /** A checkpoint that was prepared but not yet made: the first half of a two-phase commit of the application's own. */
 export interface PendingCheckpoint {
@@ -10,14 +12,6 @@ export interface PendingCheckpoint {
   readonly position: ExtendedSequenceNumber
   /** Whatever the application needs to finish its commit. Bytes. */
   readonly state?: Uint8Array
-}
-
-/** Which stream a lease is of: its ARN, and when it was created in epoch seconds (KCL's "creation epoch"). */
-export interface StreamIdentity {
-  /** ARN of the stream: region, account and name. */
-  readonly streamArn: string
-  /** When it was created, in epoch seconds. Tells it from an earlier stream with the same ARN. */
-  readonly creationEpoch: number
 }
 
 /** One row of the lease table: who reads a shard, and how far it has come. */

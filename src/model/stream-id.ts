@@ -1,6 +1,13 @@
 // What a stream is called in a lease table that several streams share, as KCL writes it: `account:name:creationEpoch`. The
 // epoch tells a stream from an earlier one of the same name; the keys of leases are that and the id of the shard.
-import type { StreamIdentity } from './lease.ts'
+
+/** Which stream a lease is of: its ARN, and when it was created in epoch seconds (KCL's "creation epoch"). */
+export interface StreamIdentity {
+  /** ARN of the stream: region, account and name. */
+  readonly streamArn: string
+  /** When it was created, in epoch seconds. Tells it from an earlier stream with the same ARN. */
+  readonly creationEpoch: number
+}
 
 /** The parts of a stream id. */
 export interface StreamIdParts {

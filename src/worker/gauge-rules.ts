@@ -26,6 +26,9 @@ export interface GaugeReading {
   readonly name: MetricNameOf<'gauge'>
   readonly value: number
   readonly shardId?: string
+  /** What tells the shard from those of other streams: the key of its lease, and the name of its stream. */
+  readonly leaseKey?: string
+  readonly streamName?: string
 }
 
 /** What all gauges stand at, of whatever is wanted. */
@@ -47,15 +50,16 @@ export function gaugesOf(facts: GaugeFacts, levels: readonly MetricLevel[]): Gau
   ]
 }
 
-function shardGauges({ shardId, state, isPaused, stall, lag }: ShardStatus): GaugeReading[] {
+function shardGauges({ shardId, leaseKey, streamName, state, isPaused, stall, lag }: ShardStatus): GaugeReading[] {
+  const shard = { shardId, leaseKey, streamName }
   const { millisBehindLatest = 0, oldestUnsettledMs = 0, sinceProgressMs = 0 } = lag ?? {}
   return [
-    { name: 'MillisBehindLatest', value: millisBehindLatest, shardId },
-    { name: 'OldestUnsettledAge', value: oldestUnsettledMs, shardId },
-    { name: 'TimeSinceProgress', value: sinceProgressMs, shardId },
-    { name: 'StalledShards', value: Number(stall !== undefined), shardId },
-    { name: 'HaltedShards', value: Number(state === 'halted'), shardId },
-    { name: 'PausedShards', value: Number(isPaused), shardId }
+    { name: 'MillisBehindLatest', value: millisBehindLatest, ...shard },
+    { name: 'OldestUnsettledAge', value: oldestUnsettledMs, ...shard },
+    { name: 'TimeSinceProgress', value: sinceProgressMs, ...shard },
+    { name: 'StalledShards', value: Number(stall !== undefined), ...shard },
+    { name: 'HaltedShards', value: Number(state === 'halted'), ...shard },
+    { name: 'PausedShards', value: Number(isPaused), ...shard }
   ]
 }
 

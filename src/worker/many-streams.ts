@@ -4,6 +4,7 @@ import type { Tenure } from '../leases/tenure.ts'
 import { asConsumerError, type ConsumerError, ServiceError, TableMismatchError } from '../model/errors.ts'
 import type { Lease } from '../model/lease.ts'
 import { arnLike, parseStreamId, type StreamNames, streamIdOf } from '../model/stream-id.ts'
+import { allowManyListeners } from '../runtime/abort.ts'
 import type { Clock } from '../runtime/clock.ts'
 import { waitAtMost } from '../runtime/deadline.ts'
 import { type Loop, startLoop } from '../runtime/loop.ts'
@@ -68,6 +69,7 @@ export class ManyStreams implements StreamSet {
 
   constructor(options: ManyStreamsOptions) {
     this.#options = options
+    allowManyListeners(this.#over.signal)
   }
 
   get health(): readonly StreamHealth[] {
@@ -105,6 +107,7 @@ export class ManyStreams implements StreamSet {
   }
 
   async find(signal: AbortSignal): Promise<void> {
+    allowManyListeners(signal)
     await this.#ask()
     const looking = Promise.all([...this.#listed.values()].map((listed, n) => this.#look(listed, n, signal)))
     // Streams that do not answer are waited for only as long as none has.
@@ -142,6 +145,7 @@ export class ManyStreams implements StreamSet {
   }
 
   async sync(signal: AbortSignal = this.#over.signal): ReturnType<TableSync['sync']> {
+    allowManyListeners(signal)
     const { former, listener } = this.#options
     const streams = [...new Set(this.#byId.values())].filter(({ syncer }) => syncer.stream !== undefined)
     const gone = new Set<string>()

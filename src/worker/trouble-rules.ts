@@ -9,17 +9,25 @@ const MOST_TOLD = 10
 const LONGEST_REASON = 60
 
 /**
- * The red shards and their reasons, in the order of their ids; the reasons in short, and in words of ours: what errors of the user
+ * The red shards and their reasons, in the order of their names, which are ids unless `nameOf` says otherwise; the reasons in short, and in words of ours: what errors of the user
  * say may quote payloads, and stays in the log of the worker. `undefined`: none is red.
  */
-export function troublesOf(shards: readonly ShardHealth[]): Troubles | undefined {
+export function troublesOf(
+  shards: readonly ShardHealth[],
+  nameOf: (shard: ShardHealth) => string = ({ shardId }) => shardId
+): Troubles | undefined {
   const red = shards.filter(({ color }) => color === 'red')
   if (red.length === 0) return undefined
-  const told = [...red].sort((a, b) => (a.shardId < b.shardId ? -1 : 1)).slice(0, MOST_TOLD)
+  const told = [...red].sort((a, b) => (nameOf(a) < nameOf(b) ? -1 : 1)).slice(0, MOST_TOLD)
   return {
     count: red.length,
-    reasons: Object.fromEntries(told.map(shard => [shard.shardId, inShort(reasonOf(shard))]))
+    reasons: Object.fromEntries(told.map(shard => [nameOf(shard), inShort(reasonOf(shard))]))
   }
+}
+
+/** What a shard is called where several streams have shards of the same ids. */
+export function troubleName({ streamName, shardId }: Pick<ShardHealth, 'streamName' | 'shardId'>): string {
+  return `${streamName}/${shardId}`
 }
 
 function reasonOf({ state, reason = '', haltedBy = 'failures of its processor' }: ShardHealth): string {

@@ -11,7 +11,7 @@ import { type EventLoopWatch, watchEventLoop } from '../runtime/event-loop-delay
 import type { Logger } from '../runtime/logger.ts'
 import { type Loop, startLoop } from '../runtime/loop.ts'
 import { type EventReading, readingsOf } from './event-metric-rules.ts'
-import type { EventObserver, WorkerEventName, WorkerEvents } from './events.ts'
+import type { EventObserver, ShardEventBase, WorkerEventName, WorkerEvents } from './events.ts'
 import { type GaugeReading, gaugesOf, type WorkerFacts } from './gauge-rules.ts'
 import type { ResolvedOptions } from './options.ts'
 import type { OpenPorts } from './ports.ts'
@@ -67,10 +67,10 @@ export function measureWorker(
 export class WorkerMetrics {
   readonly #options: WorkerMetricsOptions
   readonly #levels: NonNullable<Metrics['levels']>
-  /** The dimensions of each shard that there are values of. */
+  /** The dimensions of each shard that there are values of, by the key of its lease. */
   readonly #shards = new Map<string, Dimensions>()
   readonly #calls = new Map<string, Dimensions>()
-  /** Of shards that are read in another way than the others. */
+  /** Of shards that are read in another way than the others, by the keys of their leases. */
   readonly #modes = new Map<string, RetrievalMode>()
   #looking: Loop | undefined
   #eventLoop: EventLoopWatch | undefined
@@ -93,7 +93,7 @@ export class WorkerMetrics {
     if (this.#isClosed || (this.#looking === undefined && name === 'worker:stopped')) return
     this.#begin()
     this.#takeNote(name, event)
-    for (const reading of readingsOf(name, event)) this.#tell(reading)
+    for (const reading of readingsOf(name, event)) this.#tell(reading, event)
     if (name === 'worker:stopped') void this.close()
   }
 
@@ -105,7 +105,7 @@ export class WorkerMetrics {
     await this.#looking?.stop()
     if (wasLooking) await this.#look()
     this.#eventLoop?.stop()
-    for (const shardId of [...this.#shards.keys()]) this.#forget(shardId)
+    for (const leaseKey of [...this.#shards.keys()]) this.#forget(leaseKey)
   }
 
   #begin(): void {
@@ -129,13 +129,13 @@ export class WorkerMetrics {
         this.#isBreakerOpen = (event as WorkerEvents['breaker:changed']).state !== 'closed'
         break
       case 'shard:retrieval-changed': {
-        const { shardId, mode } = event as WorkerEvents['shard:retrieval-changed']
-        this.#modes.set(shardId, mode)
+        const { leaseKey, mode } = event as WorkerEvents['shard:retrieval-changed']
+        this.#modes.set(leaseKey, mode)
         break
       }
       case 'shard:read': {
-        const { shardId, bytes } = event as WorkerEvents['shard:read']
-        if (this.#modeOf(shardId) === 'fan-out') this.#fanOutBytes += bytes
+        const { leaseKey, bytes } = event as WorkerEvents['shard:read']
+        if (this.#modeOf(leaseKey) === 'fan-out') this.#fanOutBytes += bytes
         else this.#polledBytes += bytes
         break
       }
@@ -155,8 +155,8 @@ export class WorkerMetrics {
     const counts = requests.take()
     for (const each of counts) this.#tellRequests(each)
     this.#tellCost(counts, now, sinceMs)
-    const here = new Set(now.shards.map(({ shardId }) => shardId))
-    for (const shardId of [...this.#shards.keys()]) if (!here.has(shardId)) this.#forget(shardId)
+    const here = new Set(now.shards.map(({ leaseKey }) => leaseKey))
+    for (const leaseKey of [...this.#shards.keys()]) if (!here.has(leaseKey)) this.#forget(leaseKey)
     try {
       await metrics.flush?.()
       this.#failures = 0
@@ -165,9 +165,11 @@ export class WorkerMetrics {
     }
   }
 
-  #tell(reading: EventReading): void {
+  #tell(reading: EventReading, event: object): void {
     const { metrics } = this.#options
-    for (const dimensions of this.#dimensionsOf(reading.shardId)) {
+    // What is said of a shard is in the event of that shard.
+    const shard = reading.shardId === undefined ? undefined : (event as ShardEventBase)
+    for (const dimensions of this.#dimensionsOf(shard)) {
       this.#safely(() => {
         if ('value' in reading) metrics.count(reading.name, reading.value, dimensions)
         else metrics.time(reading.name, reading.durationMs, dimensions)
@@ -175,8 +177,8 @@ export class WorkerMetrics {
     }
   }
 
-  #tellGauge({ name, value, shardId }: GaugeReading): void {
-    const dimensions = shardId === undefined ? this.#options.about : this.#shard(shardId)
+  #tellGauge({ name, value, shardId, leaseKey = '', streamName = '' }: GaugeReading): void {
+    const dimensions = shardId === undefined ? this.#options.about : this.#shard({ shardId, leaseKey, streamName })
     this.#safely(() => this.#options.metrics.gauge(name, value, dimensions))
   }
 
@@ -200,7 +202,7 @@ export class WorkerMetrics {
     const { metrics, requests } = this.#options
     const total = (of: (each: RequestCounts) => number): number => counts.reduce((sum, each) => sum + of(each), 0)
     const subscribed = shards.filter(
-      ({ shardId, state }) => state === 'processing' && this.#modeOf(shardId) === 'fan-out'
+      ({ leaseKey, state }) => state === 'processing' && this.#modeOf(leaseKey) === 'fan-out'
     )
     const costs = {
       dynamodb: dynamoCost({ reads: total(each => each.readUnits), writes: total(each => each.writeUnits) }),
@@ -218,23 +220,23 @@ export class WorkerMetrics {
     }
   }
 
-  #forget(shardId: string): void {
-    const dimensions = this.#shards.get(shardId)
-    this.#shards.delete(shardId)
-    this.#modes.delete(shardId)
+  #forget(leaseKey: string): void {
+    const dimensions = this.#shards.get(leaseKey)
+    this.#shards.delete(leaseKey)
+    this.#modes.delete(leaseKey)
     if (dimensions !== undefined) this.#safely(() => this.#options.metrics.forget?.(dimensions))
   }
 
-  #dimensionsOf(shardId: string | undefined): readonly Dimensions[] {
-    if (shardId === undefined) return [this.#options.about]
-    return this.#levels.map(level => (level === 'shard' ? this.#shard(shardId) : this.#options.about))
+  #dimensionsOf(shard: ShardEventBase | undefined): readonly Dimensions[] {
+    if (shard === undefined) return [this.#options.about]
+    return this.#levels.map(level => (level === 'shard' ? this.#shard(shard) : this.#options.about))
   }
 
-  #shard(shardId: string): Dimensions {
-    const known = this.#shards.get(shardId)
+  #shard({ leaseKey, shardId, streamName }: ShardEventBase): Dimensions {
+    const known = this.#shards.get(leaseKey)
     if (known !== undefined) return known
-    const made = { ...this.#options.about, shard: shardId }
-    this.#shards.set(shardId, made)
+    const made = { ...this.#options.about, stream: streamName, shard: shardId }
+    this.#shards.set(leaseKey, made)
     return made
   }
 
@@ -247,8 +249,8 @@ export class WorkerMetrics {
     return made
   }
 
-  #modeOf(shardId: string): RetrievalMode {
-    return this.#modes.get(shardId) ?? this.#options.mode
+  #modeOf(leaseKey: string): RetrievalMode {
+    return this.#modes.get(leaseKey) ?? this.#options.mode
   }
 
   #safely(work: () => void): void {

@@ -29,7 +29,7 @@ import { answeringShard } from './shard-answers.ts'
 import { ShardConsumers } from './shard-consumers.ts'
 import { DEFAULT_GRACE_MS, resolveStop, type StopOptions } from './stop-options.ts'
 import type { StreamSet } from './stream-set.ts'
-import { troublesOf } from './trouble-rules.ts'
+import { troubleName, troublesOf } from './trouble-rules.ts'
 import { WorkerEmitter } from './worker-emitter.ts'
 import { measureWorker, type WorkerMetrics } from './worker-metrics.ts'
 import { mayFollow, type WorkerState } from './worker-state.ts'
@@ -101,7 +101,7 @@ export class Worker extends Observable {
       ...{ settings: this.#settings, syncer: streams },
       isWanted: lease => streams.isWanted(lease),
       isBusy: leaseKey => this.#consumers.isBusy(leaseKey),
-      troubles: () => troublesOf(this.health().shards),
+      troubles: () => troublesOf(this.health().shards, streams.health && troubleName),
       listener: this.#fleetListener()
     })
     this.#consumers = new ShardConsumers({
