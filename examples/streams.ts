@@ -1,14 +1,24 @@
 // Twenty streams in one worker and one lease table. While it runs one stream is added and one is taken away, whose shards are
-// given back and whose leases are deleted a few seconds later. Kinesis and DynamoDB are emulators in this process.
+// given back and whose leases are deleted a few seconds later. Kinesis and DynamoDB are emulators on this machine.
 //
 //   node --import tsx examples/streams.ts
+import { fork } from 'node:child_process'
+import { once } from 'node:events'
 import { CreateStreamCommand, KinesisClient, PutRecordsCommand } from '@aws-sdk/client-kinesis'
 import { type StreamEntry, Worker } from 'millrace'
-import { startDynalite, startKinesalite } from './support/emulators.ts'
+import { SILENT_SDK } from './support/emulator-environment.ts'
+import type { Endpoints } from './support/emulator-process.ts'
+import { emulatorAt } from './support/emulators.ts'
 
 const STREAMS = 20
 const SHARDS = 4
-const [kinesis, dynamodb] = await Promise.all([startKinesalite(), startDynalite()])
+// In a process of their own, so that their work does not hold up the worker's.
+const emulators = fork(new URL('support/emulator-process.ts', import.meta.url), {
+  env: { ...process.env, ...SILENT_SDK }
+})
+const [endpoints] = (await once(emulators, 'message')) as [Endpoints]
+const kinesis = emulatorAt(endpoints.kinesis, async () => {})
+const dynamodb = emulatorAt(endpoints.dynamodb, async () => {})
 const client = new KinesisClient(kinesis.clientConfig())
 
 /** How many records were put into each stream, and how many were processed. */
@@ -25,7 +35,10 @@ async function create(streamName: string): Promise<void> {
 }
 
 async function putInto(streamName: string, count: number): Promise<void> {
-  const Records = Array.from({ length: count }, () => ({ PartitionKey: `key-${sent++}`, Data: Buffer.from(streamName) }))
+  const Records = Array.from({ length: count }, () => ({
+    PartitionKey: `key-${sent++}`,
+    Data: Buffer.from(streamName)
+  }))
   await client.send(new PutRecordsCommand({ StreamName: streamName, Records }))
   put.set(streamName, (put.get(streamName) ?? 0) + count)
 }
@@ -52,7 +65,6 @@ const worker = new Worker({
   },
   startAt: 'TRIM_HORIZON',
   shardSyncIntervalMs: 1_000,
-  leases: { durationMs: 2_000 },
   kinesis: kinesis.clientConfig(),
   dynamodb: dynamodb.clientConfig(),
   // One function for all of them, which is told the stream.
@@ -77,7 +89,10 @@ await until('the records', isProcessed)
 console.log(`processed ${total(processed)} of ${total(put)} records of ${processed.size} streams`)
 
 await create('orders-new')
-await until('the new stream', () => worker.health().shards.filter(shard => shard.streamName === 'orders-new').length === 4)
+await until(
+  'the new stream',
+  () => worker.health().shards.filter(shard => shard.streamName === 'orders-new').length === 4
+)
 console.log('orders-new is read, too')
 await putInto('orders-new', 20)
 await until('the records of the new stream', isProcessed)
@@ -97,4 +112,4 @@ console.log(`processed ${total(processed)} of ${total(put)} records, and reading
 
 await worker.stop({ graceMs: 5_000 })
 client.destroy()
-await Promise.all([kinesis.close(), dynamodb.close()])
+emulators.disconnect()

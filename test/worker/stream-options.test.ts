@@ -42,7 +42,7 @@ describe('streams', () => {
       ...{ stream: { streamArn: ARN }, startAt: 'TRIM_HORIZON', consumer: { consumerName: 'special' } }
     })
     expect(b?.code?.userCode).to.deep.equal({ makeProcessor: own })
-    expect(resolve({ streams }).stream).to.equal(undefined)
+    expect(resolve({ streams, retrieval: { mode: 'fan-out' } }).stream).to.equal(undefined)
   })
 
   it('may be a function, which is asked each time', async () => {
