@@ -44,7 +44,12 @@ const WIDE = 110
 export function statusPage({ status, lag, columns, rows, colors }: StatusPageOptions): string[] {
   const letters = lettersOf(status.workers)
   const painter = painterOf(letters, colors)
-  const head = [titleLine(status, lag, colors), ...pictureLines(status, letters, painter, columns, colors), '']
+  const head = [
+    titleLine(status, lag, colors),
+    ...streamLines(status, colors),
+    ...pictureLines(status, letters, painter, columns, colors),
+    ''
+  ]
   const most = rows === undefined ? undefined : Math.max(LEAST_WORKERS, Math.floor(rows * WORKERS_SHARE))
   const workers = workerLines(status, letters, painter, most, colors)
   const orders = orderLines(status, colors)
@@ -69,6 +74,16 @@ function titleLine(status: FleetStatus, lag: LagReport | undefined, colors: Colo
     ...(leader === undefined ? [colors.yellow('nobody leads')] : []),
     ...(mode === 'mixed' ? ['shared with workers of another kind'] : [])
   ].join('  ')
+}
+
+/** Which streams share the table, where several do. */
+function streamLines({ streams, streamName }: FleetStatus, colors: Colors): string[] {
+  if (streams === undefined) return []
+  const shown = streams.map(({ streamName: name, leases, owned }) => {
+    const text = `${name} (${owned === leases ? leases : `${owned} of ${leases}`})`
+    return name === streamName ? colors.bold(text) : text
+  })
+  return [`${plural(streams.length, 'stream')} in the table, with leases that are read: ${shown.join(', ')}`]
 }
 
 function pictureLines(

@@ -2,9 +2,9 @@
 import { OperationError } from '../model/errors.ts'
 import { type CheckpointExport, exportOf } from './checkpoint-codec.ts'
 import type { FleetContext, OperationOptions } from './fleet-context.ts'
-import { listLeases } from './letting-go.ts'
 import { planImport } from './plan-import.ts'
 import { type ResetReport, rewriteRows } from './reset.ts'
+import { listLeases } from './shared-table.ts'
 import { findFleetStream } from './stream-facts.ts'
 
 /** The checkpoints as they are. Of a fleet that runs, each as it was when the table was read. */

@@ -6,6 +6,7 @@ import type { StreamDescription } from '../kinesis/kinesis-port.ts'
 import type { Member } from '../leases/control-store.ts'
 import type { LeaseListing } from '../leases/lease-store.ts'
 import { ServiceError } from '../model/errors.ts'
+import { streamIdOf } from '../model/stream-id.ts'
 import { type DoctorFacts, diagnose, type Finding } from './doctor-rules.ts'
 import { type FleetContext, patiently } from './fleet-context.ts'
 import { measureLag } from './lag.ts'
@@ -22,7 +23,10 @@ export async function examineFleet(
   const description = await call(() => kinesis.describeStream({ signal })).catch(absent)
   const listing = await call(() => store.list({ consistent: true, signal })).catch(absent)
   const found = await call(() => control.members(signal)).catch(absent)
-  const { leases = [], skipped = [] }: Partial<LeaseListing> = listing ?? {}
+  const { leases: all = [], skipped = [] }: Partial<LeaseListing> = listing ?? {}
+  // Of a table that several streams share, the stream that was asked for.
+  const streamId = description && all.some(lease => lease.streamId !== undefined) ? streamIdOf(description) : undefined
+  const leases = all.filter(lease => streamId === undefined || lease.streamId === streamId)
   const isThere = description !== undefined && listing !== undefined && found !== undefined
   const lag = isThere ? await measureLag(context, 'all', signal).catch(unlessAborted(signal)) : undefined
   const streamArn = description?.streamArn

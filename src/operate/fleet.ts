@@ -15,13 +15,14 @@ import { type FleetContext, isMissing, type OperationOptions, patiently } from '
 import { type FleetOptions, type FleetPorts, openContext } from './fleet-options.ts'
 import { type LagReport, measureLag } from './lag.ts'
 import { forgetApplication } from './leftovers.ts'
-import { type LeaseScope, listLeases } from './letting-go.ts'
+import { type LeaseScope, listTable } from './letting-go.ts'
 import { foreseeMigration, type MigrationOptions, type MigrationReport, migrateFleet } from './migration.ts'
 import type { MigrationTarget } from './migration-rules.ts'
 import type { MigrationPlan } from './plan-migration.ts'
 import type { AfterRecord, ResetPosition } from './plan-reset.ts'
 import { type ResetReport, resetFleet } from './reset.ts'
 import { type RollCall, SessionRoll } from './session-roll.ts'
+import { leasesOfStream } from './shared-table.ts'
 import { readOrders } from './standing-orders.ts'
 import { type FleetStatus, type StatusFacts, statusOf } from './status-rules.ts'
 import { type GivenBack, moveLease, pauseLeases, releaseLeases, resumeLeases } from './steering.ts'
@@ -233,12 +234,12 @@ export class Fleet {
     const { watchMs, signal, prices = DYNAMODB_PRICES } = options
     const forMs = checkInteger('watchMs', watchMs, { min: 1_000, max: 600_000, unit: 'milliseconds' }, COST_WATCH_MS)
     const members = (): Promise<Member[]> => patiently(this.#context, signal, () => control.members(signal))
-    const before = await listLeases(this.#context, signal)
+    const before = await listTable(this.#context, signal)
     const membersBefore = await members()
     const fromMs = clock.monotonicMs()
     await clock.sleep(forMs, signal)
     signal?.throwIfAborted()
-    const leases = await listLeases(this.#context, signal)
+    const leases = await listTable(this.#context, signal)
     const watchedMs = Math.round(clock.monotonicMs() - fromMs)
     const now = await members()
     const mailboxes = await patiently(this.#context, signal, () => control.mailboxes(signal))
@@ -252,7 +253,7 @@ export class Fleet {
 
   async #look(signal?: AbortSignal): Promise<FleetStatus> {
     const { applicationName, kinesis, store, control, clock } = this.#context
-    const leases = await listLeases(this.#context, signal)
+    const { leases, streams } = await leasesOfStream(this.#context, signal)
     const owners = leases.flatMap(({ owner }) => owner ?? [])
     const { members, gone, silentMs, orders, lock } = await this.#lookAtMembers(owners, signal)
     const shards = await patiently(this.#context, signal, () => kinesis.listShards({ signal }))
@@ -267,7 +268,8 @@ export class Fleet {
         controlTable: control.tableName
       },
       ...{ atMs: clock.epochMs(), members, gone, silentMs, hasWatched: this.#looks > 1 },
-      ...{ lock, leases, shards, orders, unchangedMs: new Map(unchanged) }
+      ...{ lock, leases, shards, orders, unchangedMs: new Map(unchanged) },
+      ...(streams && { streams })
     })
   }
 

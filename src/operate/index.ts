@@ -21,5 +21,13 @@ export type {
 } from './plan-migration.ts'
 export type { AfterRecord, ResetPosition } from './plan-reset.ts'
 export type { ResetReport, ShardReset } from './reset.ts'
-export type { FleetStatus, LeaseState, LeaseStatus, RangeStatus, StatusColor, WorkerStatus } from './status-rules.ts'
+export type {
+  FleetStatus,
+  LeaseState,
+  LeaseStatus,
+  RangeStatus,
+  SharedStream,
+  StatusColor,
+  WorkerStatus
+} from './status-rules.ts'
 export type { GivenBack } from './steering.ts'

@@ -9,7 +9,8 @@ import { startOf } from '../retrieval/read-rules.ts'
 import { allowManyListeners } from '../runtime/abort.ts'
 import { forEachOf } from '../shards/sync-context.ts'
 import { type FleetContext, patiently } from './fleet-context.ts'
-import { isIn, type LeaseScope, listLeases } from './letting-go.ts'
+import { isIn, type LeaseScope } from './letting-go.ts'
+import { leasesOfStream } from './shared-table.ts'
 import { findFleetStream } from './stream-facts.ts'
 
 /** How far behind one shard is. */
@@ -41,7 +42,8 @@ const ANSWERS = 10
 
 /** Measures it, with two calls a shard or a few more, of the five a second that a shard answers. */
 export async function measureLag(context: FleetContext, scope: LeaseScope, signal?: AbortSignal): Promise<LagReport> {
-  const leases = (await listLeases(context, signal)).filter(lease => !isFinished(lease) && isIn(scope, lease.leaseKey))
+  const { leases: all } = await leasesOfStream(context, signal)
+  const leases = all.filter(lease => !isFinished(lease) && isIn(scope, lease.shardId))
   const { nowMs } = await findFleetStream(context, signal)
   allowManyListeners(signal)
   const readAtMs = context.clock.monotonicMs()

@@ -44,7 +44,7 @@ export async function whenLetGo(
   for (;;) {
     // Before the leases: what was claimed since then shows there.
     const claims = ordersVer === undefined ? NO_CLAIMS : await lookAtClaims(context, scope, ordersVer, signal)
-    const leases = await listLeases(context, signal)
+    const leases = await listTable(context, signal)
     const owned = leases.filter(({ leaseKey, owner }) => owner !== undefined && isIn(scope, leaseKey))
     const unfinished = owned.filter(lease => !isFinished(lease))
     refuseForeigners(unfinished)
@@ -77,8 +77,8 @@ async function lookAtClaims(
   return pendingClaims({ lock, mailboxes, members, ordersVer, isWanted: leaseKey => isIn(scope, leaseKey) })
 }
 
-/** The lease table as it is. @throws OperationError `no-such-table` */
-export async function listLeases(context: FleetContext, signal?: AbortSignal): Promise<readonly Lease[]> {
+/** The lease table as it is, whatever is in it. @throws OperationError `no-such-table` */
+export async function listTable(context: FleetContext, signal?: AbortSignal): Promise<readonly Lease[]> {
   const { store } = context
   const listing = patiently(context, signal, () => store.list({ consistent: true, signal }))
   const { leases } = await listing.catch(error => Promise.reject(explained(error, store.tableName, context)))

@@ -6,6 +6,7 @@ import { isSession, workerIdOf } from '../leases/session-id.ts'
 import { findHoles, type HashKeyRange } from '../model/hash-key-range.ts'
 import { isFinished, type Lease } from '../model/lease.ts'
 import { isClosed, type Shard } from '../model/shard.ts'
+import { parseStreamId } from '../model/stream-id.ts'
 import { describeBeginning } from './plan-reset.ts'
 
 /** Green: all is well. Red: somebody should look at it. */
@@ -73,6 +74,17 @@ export interface LeaseStatus {
   readonly reason?: string
 }
 
+/** One of several streams that share a lease table. */
+export interface SharedStream {
+  /** `account:name:creationEpoch`, as in the keys of its leases. */
+  readonly streamId: string
+  readonly streamName: string
+  /** How many leases of shards there are that are not read to their end. */
+  readonly leases: number
+  /** How many of them somebody owns. */
+  readonly owned: number
+}
+
 /** How a fleet is doing. */
 export interface FleetStatus {
   readonly applicationName: string
@@ -88,8 +100,10 @@ export interface FleetStatus {
   readonly leader?: { readonly session: string; readonly workerId: string; readonly term: number }
   /** Those that live, and the dead that still own something. Ascending. */
   readonly workers: readonly WorkerStatus[]
-  /** Ascending by shard. */
+  /** Ascending by shard. Where several streams share the table, those of the stream that was asked for. */
   readonly leases: readonly LeaseStatus[]
+  /** The streams that share the table, ascending. Absent: it is the table of one. */
+  readonly streams?: readonly SharedStream[]
   /** Hash keys that no lease covers, so that nobody reads them. */
   readonly holes: readonly RangeStatus[]
   /** What an operator has ordered. */
@@ -120,6 +134,8 @@ export interface StatusFacts {
   readonly leases: readonly Lease[]
   readonly shards: readonly Shard[]
   readonly orders: Orders
+  /** Absent: it is the table of one stream. */
+  readonly streams?: readonly SharedStream[]
 }
 
 /** Sessions that do not say how long they live are given so long before they are red. Milliseconds. */
@@ -170,6 +186,7 @@ export function statusOf(given: StatusFacts): FleetStatus {
     }),
     ...{ workers, leases, holes, holds: orders.holds, moves: orders.moves },
     ...(orders.mode !== undefined && { orderedMode: orders.mode }),
+    ...(given.streams !== undefined && { streams: given.streams }),
     reasons
   }
 }
@@ -231,8 +248,8 @@ function colorOf(reasons: readonly string[]): StatusColor {
 
 function leaseStatus(lease: Lease, facts: Known): LeaseStatus {
   const { shardId, owner, counter, parentShardIds, childShardIds, hashKeyRange: range } = lease
-  const hold = facts.orders.holds.find(one => covers(one, shardId))
-  const move = facts.orders.moves.find(({ leaseKey }) => leaseKey === shardId)
+  const hold = facts.orders.holds.find(one => covers(one, lease.leaseKey))
+  const move = facts.orders.moves.find(({ leaseKey }) => leaseKey === lease.leaseKey)
   const shard = facts.shardOf.get(shardId)
   const state = stateOf(lease, hold, facts)
   const reason = reasonFor(state, lease, facts)
@@ -266,11 +283,16 @@ function withPlace(reason: string, workerId: string): string {
   return reason.startsWith('halted') ? `${reason}; see the log of ${workerId}` : reason
 }
 
+/** What a worker of several streams calls the shard. */
+function sharedName({ streamId = '', shardId }: Lease): string {
+  return `${parseStreamId(streamId)?.streamName ?? ''}/${shardId}`
+}
+
 /** Between two owners a lease has none for a moment: that is no reason yet. */
 function reasonFor(state: LeaseState, lease: Lease, { hasWorkers, unchangedMs, memberOf }: Known): string | undefined {
   if (state === 'read') {
     const { workerId = '', troubles } = memberOf.get(lease.owner ?? '') ?? {}
-    const trouble = troubles?.reasons[lease.shardId]
+    const trouble = troubles?.reasons[lease.shardId] ?? troubles?.reasons[sharedName(lease)]
     return trouble === undefined ? undefined : withPlace(trouble, workerId)
   }
   if (state === 'orphaned') return `its owner ${lease.owner} is dead, and nobody has taken it`

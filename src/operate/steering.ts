@@ -6,8 +6,9 @@ import { OperationError } from '../model/errors.ts'
 import { isFinished, type Lease, released } from '../model/lease.ts'
 import { forEachOf } from '../shards/sync-context.ts'
 import { type FleetContext, type OperationOptions, patiently } from './fleet-context.ts'
-import { isIn, type LeaseScope, type LettingGo, listLeases, refuseForeigners, whenLetGo } from './letting-go.ts'
+import { isIn, type LeaseScope, type LettingGo, refuseForeigners, whenLetGo } from './letting-go.ts'
 import { SessionRoll } from './session-roll.ts'
+import { listLeases } from './shared-table.ts'
 import { changeOrders, newOrderId, readOrders, whileHeld } from './standing-orders.ts'
 
 /** An operation whose options are checked. */

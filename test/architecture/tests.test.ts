@@ -61,6 +61,7 @@ const TESTED_BY: Readonly<Record<string, string>> = {
   'operate/migration-sight.ts': 'scenarios/migration.test.ts',
   'operate/migration.ts': 'scenarios/migration.test.ts',
   'operate/session-roll.ts': 'scenarios/orders.test.ts',
+  'operate/shared-table.ts': 'scenarios/streams-operated.test.ts',
   'operate/steering.ts': 'scenarios/orders.test.ts',
   'operate/stream-facts.ts': 'operate/reset.test.ts',
   'testing/simulated-operator.ts': 'scenarios/orders.test.ts',
