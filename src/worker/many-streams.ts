@@ -10,9 +10,9 @@ import { waitAtMost } from '../runtime/deadline.ts'
 import { type Loop, startLoop } from '../runtime/loop.ts'
 import type { FormerStreams } from './former-streams.ts'
 import type { StreamHealth } from './health-rules.ts'
-import type { ResolvedStreamList } from './stream-options.ts'
+import type { ResolvedStreamList, StreamSettings } from './stream-options.ts'
 import type { StreamSet, TableSync } from './stream-set.ts'
-import type { StreamSettings, WorkerStream } from './worker-stream.ts'
+import type { WorkerStream } from './worker-stream.ts'
 
 /** What is told of the streams, after it is so. Must not throw. */
 export interface StreamListener {

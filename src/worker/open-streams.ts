@@ -11,10 +11,10 @@ import { FormerStreams } from './former-streams.ts'
 import { ManyStreams } from './many-streams.ts'
 import type { ResolvedOptions } from './options.ts'
 import type { OpenPorts } from './ports.ts'
-import type { ResolvedStreamList } from './stream-options.ts'
+import type { ResolvedStreamList, StreamSettings } from './stream-options.ts'
 import { OneStream, type StreamSet } from './stream-set.ts'
 import type { WorkerEmitter } from './worker-emitter.ts'
-import { type StreamSettings, WorkerStream } from './worker-stream.ts'
+import { WorkerStream } from './worker-stream.ts'
 
 /** What streams are made with. */
 export interface OpenStreamsOptions {

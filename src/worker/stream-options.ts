@@ -6,7 +6,6 @@ import type { StartPosition } from '../model/start-position.ts'
 import { checkGroup, checkInteger, checkText, show } from './option-checks.ts'
 import { type ResolvedRetrieval, resolveConsumer } from './retrieval-options.ts'
 import { type NoCode, type ProcessorOption, type ResolvedUserCode, resolveUserCode } from './user-code-options.ts'
-import type { StreamSettings } from './worker-stream.ts'
 
 /** A stream, by its name or by its ARN. */
 export type StreamName =
@@ -87,6 +86,16 @@ export type ManyStreams = {
       readonly streams: readonly OwnStreamEntry[] | StreamList<OwnStreamEntry>
     } & NoCode)
 )
+
+/** What may differ from stream to stream. */
+export interface StreamSettings {
+  readonly stream: StreamReference
+  readonly startAt: StartPosition
+  /** The consumer that shards are subscribed to by, with fan-out. */
+  readonly consumer: ResolvedRetrieval['consumer']
+  /** Absent: there is none for this stream. */
+  readonly code: ResolvedUserCode | undefined
+}
 
 /** Several streams with every default filled in. */
 export interface ResolvedStreamList {

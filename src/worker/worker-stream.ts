@@ -2,28 +2,15 @@
 // leases, how its shards are read, and the user's code for it. Leases, memory and the fleet are the worker's.
 import type { FanOutPort } from '../kinesis/fan-out-port.ts'
 import type { KinesisPort } from '../kinesis/kinesis-port.ts'
-import type { StreamReference } from '../kinesis/sdk-client.ts'
 import type { ShardTracing } from '../kinesis/traced-ports.ts'
-import type { StartPosition } from '../model/start-position.ts'
 import type { StreamNames } from '../model/stream-id.ts'
 import type { ByteBudget } from '../retrieval/byte-budget.ts'
 import type { Clock } from '../runtime/clock.ts'
 import type { Random } from '../runtime/random.ts'
 import { ShardSyncer, type ShardSyncerOptions } from '../shards/shard-syncer.ts'
 import type { ResolvedOptions } from './options.ts'
-import type { ResolvedRetrieval } from './retrieval-options.ts'
 import { ShardRetrievers } from './shard-retrievers.ts'
-import type { ResolvedUserCode } from './user-code-options.ts'
-
-/** What may differ from stream to stream. */
-export interface StreamSettings {
-  readonly stream: StreamReference
-  readonly startAt: StartPosition
-  /** The consumer that shards are subscribed to by, with fan-out. */
-  readonly consumer: ResolvedRetrieval['consumer']
-  /** Absent: there is none for this stream. */
-  readonly code: ResolvedUserCode | undefined
-}
+import type { StreamSettings } from './stream-options.ts'
 
 /** The doors to one stream. */
 export interface StreamPorts {

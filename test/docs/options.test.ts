@@ -154,6 +154,7 @@ const DEFAULTS_IN_WORDS: Readonly<Record<string, (value: unknown) => void>> = {
 
 /** Where the value of an option is once it is resolved, if that is not under its own name. */
 const RESOLVED_AS: Readonly<Record<string, string>> = {
+  'streams.whenRemoved': 'streams.removed',
   'threads.count': 'userCode.threads.count',
   'threads.data': 'userCode.threads.data',
   'threads.maxHeapMb': 'userCode.threads.maxHeapMb',
@@ -178,6 +179,11 @@ const IN_THREADS: readonly Setting[] = [
   ['threads.module', 'file:///handler.js']
 ]
 
+const SEVERAL: readonly Setting[] = [
+  ['streamName', undefined],
+  ['streams.list', [{ streamName: 'orders' }]]
+]
+
 const EACH: readonly Setting[] = [
   ['handler', undefined],
   ['each', () => {}],
@@ -187,6 +193,9 @@ const EACH: readonly Setting[] = [
 /** What has to be set beside an option for it to be allowed. */
 const BESIDE: Readonly<Record<string, readonly Setting[]>> = {
   threads: [['handler', undefined]],
+  streams: [['streamName', undefined]],
+  'streams.list': [['streamName', undefined]],
+  ...Object.fromEntries(['everyMs', 'whenRemoved'].map(name => [`streams.${name}`, SEVERAL])),
   each: [['handler', undefined]],
   ...Object.fromEntries(['perShard', 'by', 'maxInFlight'].map(name => [`concurrency.${name}`, EACH])),
   ...Object.fromEntries(['maxRecords', 'maxBytes', 'windowMs'].map(name => [`batch.${name}`, [['batch', {}]]])),

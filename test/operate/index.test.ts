@@ -8,29 +8,11 @@ const VALUES = ['DYNAMODB_PRICES', 'Fleet', 'OperationError', 'openFleet']
 const TYPES = [
   ...['AfterRecord', 'CheckpointExport', 'CostOptions', 'CostPart', 'CostReport', 'DynamoPrices', 'ExportedLease'],
   ...['Finding', 'FindingCode', 'FindingSeverity', 'FleetOptions', 'FleetStatus', 'FleetTableOptions', 'GivenBack'],
-  ...[
-    'Hold',
-    'LagReport',
-    'LeaseState',
-    'LeaseStatus',
-    ...['Leftovers', 'MigrationNote', 'MigrationNoteCode', 'MigrationOptions', 'MigrationPlan', 'MigrationProgress'],
-    ...['MigrationReport', 'MigrationRow', 'MigrationStep', 'MigrationStepName', 'MigrationTable', 'MigrationTarget'],
-    'ModeOrder',
-    'MoveOrder',
-    'OperationOptions',
-    'OperationProgress'
-  ],
-  ...[
-    'OperationRefusal',
-    'OwnerSight',
-    'RangeStatus',
-    'ResetPosition',
-    'ResetReport',
-    'ShardLag',
-    'ShardReset',
-    'ShardSelection'
-  ],
-  ...['StatusColor', 'StatusOptions', 'WorkerStatus']
+  ...['Hold', 'LagReport', 'LeaseState', 'LeaseStatus', 'Leftovers', 'MigrationNote', 'MigrationNoteCode'],
+  ...['MigrationOptions', 'MigrationPlan', 'MigrationProgress', 'MigrationReport', 'MigrationRow', 'MigrationStep'],
+  ...['MigrationStepName', 'MigrationTable', 'MigrationTarget', 'ModeOrder', 'MoveOrder', 'OperationOptions'],
+  ...['OperationProgress', 'OperationRefusal', 'OwnerSight', 'RangeStatus', 'ResetPosition', 'ResetReport'],
+  ...['ShardLag', 'ShardReset', 'ShardSelection', 'SharedStream', 'StatusColor', 'StatusOptions', 'WorkerStatus']
 ]
 
 describe('millrace/operate', () => {
