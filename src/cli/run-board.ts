@@ -6,6 +6,7 @@ import type { Observable } from '../worker/observable.ts'
 /** One shard that was read here. */
 export interface ShardTally {
   readonly shardId: string
+  readonly streamName: string
   /** User records that were processed here. */
   records: number
   /** Processed in the last seconds, per second. */
@@ -13,6 +14,14 @@ export interface ShardTally {
   millisBehindLatest: number
   /** Whether the lease is held. */
   isHeld: boolean
+}
+
+/** A shard, and the stream that it is of. */
+export type ShardName = Pick<ShardTally, 'shardId' | 'streamName'>
+
+/** What tells a shard from those of other streams. */
+export function tallyKey({ shardId, streamName }: ShardName): string {
+  return `${streamName}/${shardId}`
 }
 
 /** Something that happened, in words. */
@@ -82,17 +91,17 @@ export class RunBoard {
     const mark = this.#mark()
     this.#marks = [mark, mark]
     worker
-      .on('lease:taken', ({ shardId }) => {
-        this.#shard(shardId).isHeld = true
+      .on('lease:taken', shard => {
+        this.#shard(shard).isHeld = true
       })
-      .on('lease:released', ({ shardId }) => this.#gone(shardId))
-      .on('lease:lost', ({ shardId }) => this.#gone(shardId))
-      .on('shard:ended', ({ shardId }) => this.#gone(shardId))
-      .on('shard:read', ({ shardId, millisBehindLatest }) => {
-        this.#shard(shardId).millisBehindLatest = millisBehindLatest
+      .on('lease:released', shard => this.#gone(shard))
+      .on('lease:lost', shard => this.#gone(shard))
+      .on('shard:ended', shard => this.#gone(shard))
+      .on('shard:read', read => {
+        this.#shard(read).millisBehindLatest = read.millisBehindLatest
       })
-      .on('batch:processed', ({ shardId, records, bytes }) => {
-        this.#shard(shardId).records += records
+      .on('batch:processed', ({ records, bytes, ...shard }) => {
+        this.#shard(shard).records += records
         this.#records += records
         this.#bytes += bytes
       })
@@ -120,8 +129,8 @@ export class RunBoard {
     if (nowMs - next.atMs >= RATE_MS) this.#marks = [next, this.#mark()]
     const shards = [...this.#shards.values()]
       .filter(({ isHeld }) => isHeld)
-      .sort((a, b) => (a.shardId < b.shardId ? -1 : 1))
-      .map(shard => ({ ...shard, perSecond: (shard.records - (from.byShard.get(shard.shardId) ?? 0)) / seconds }))
+      .sort((a, b) => (tallyKey(a) < tallyKey(b) ? -1 : 1))
+      .map(shard => ({ ...shard, perSecond: (shard.records - (from.byShard.get(tallyKey(shard)) ?? 0)) / seconds }))
     return {
       ...this.#names,
       elapsedMs: nowMs - this.#startedMs,
@@ -137,19 +146,20 @@ export class RunBoard {
   }
 
   #mark(): Mark {
-    const byShard = new Map([...this.#shards].map(([shardId, { records }]) => [shardId, records]))
+    const byShard = new Map([...this.#shards].map(([key, { records }]) => [key, records]))
     return { atMs: this.#clock.monotonicMs(), records: this.#records, bytes: this.#bytes, byShard }
   }
 
-  #gone(shardId: string): void {
-    this.#shard(shardId).isHeld = false
+  #gone(shard: ShardName): void {
+    this.#shard(shard).isHeld = false
   }
 
-  #shard(shardId: string): ShardTally {
-    let shard = this.#shards.get(shardId)
+  #shard({ shardId, streamName }: ShardName): ShardTally {
+    const key = tallyKey({ shardId, streamName })
+    let shard = this.#shards.get(key)
     if (shard === undefined) {
-      shard = { shardId, records: 0, perSecond: 0, millisBehindLatest: 0, isHeld: false }
-      this.#shards.set(shardId, shard)
+      shard = { shardId, streamName, records: 0, perSecond: 0, millisBehindLatest: 0, isHeld: false }
+      this.#shards.set(key, shard)
     }
     return shard
   }

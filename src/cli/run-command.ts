@@ -71,7 +71,7 @@ async function run(context: CommandContext, [file]: readonly unknown[], given: o
   const { metrics, served }: RunMetrics = health === undefined ? {} : await runMetrics(module.metrics)
   const options = workerOptions(context, flags, { ...(metrics && { metrics }), ...module }, log)
   const worker = new Worker(options, { clock, random, ...ports.workerPorts })
-  const streamName = options.streamName ?? options.streamArn ?? ''
+  const streamName = options.streamName ?? options.streamArn ?? (options.streams === undefined ? '' : 'several streams')
   board = new RunBoard(worker, clock, { streamName, applicationName: options.applicationName })
   tellEvents(worker, log)
   const endpoint =
@@ -108,10 +108,20 @@ function workerOptions(
   logger: Logger
 ): WorkerOptions {
   const stream = flags.stream?.startsWith('arn:') ? { streamArn: flags.stream } : { streamName: flags.stream }
-  const { streamName, streamArn, ...others } = module
+  const { streamName, streamArn, streams, ...others } = module
+  if (flags.stream !== undefined && streams !== undefined) {
+    throw new OptionError(
+      '--stream',
+      `is ${flags.stream}, but the options of the module name several streams: expected it without`
+    )
+  }
   const given =
     flags.stream === undefined
-      ? { ...(streamName !== undefined && { streamName }), ...(streamArn !== undefined && { streamArn }) }
+      ? {
+          ...(streamName !== undefined && { streamName }),
+          ...(streamArn !== undefined && { streamArn }),
+          ...(streams !== undefined && { streams })
+        }
       : stream
   if (Object.keys(given).length === 0) {
     throw new OptionError('--stream', 'is missing, and the options of the module name no stream either')

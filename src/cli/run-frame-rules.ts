@@ -1,5 +1,5 @@
 // One frame of `millrace run` on a terminal, as text that fits it.
-import type { Happening, RunSnapshot, ShardTally } from './run-board.ts'
+import { type Happening, type RunSnapshot, type ShardTally, tallyKey } from './run-board.ts'
 import { cell, count, duration, printable, shortShard } from './text-rules.ts'
 
 /** Colours of a frame. */
@@ -24,22 +24,24 @@ export function runFrame(snapshot: RunSnapshot, { columns, rows }: FrameSize, co
   const { health, happenings } = snapshot
   const width = Math.max(40, columns - 1)
   const tail = happenings.slice(-MOST_HAPPENINGS)
-  const reasons = new Map(health.shards.map(({ shardId, reason }) => [shardId, reason]))
+  const reasons = new Map(health.shards.map(shard => [tallyKey(shard), shard.reason]))
   const shards = [...snapshot.shards].sort(
     (a, b) =>
-      Number(reasons.get(b.shardId) !== undefined) - Number(reasons.get(a.shardId) !== undefined) ||
+      Number(reasons.get(tallyKey(b)) !== undefined) - Number(reasons.get(tallyKey(a)) !== undefined) ||
       b.millisBehindLatest - a.millisBehindLatest
   )
   const room = Math.max(1, rows - 6 - tail.length)
+  const nameOf = ({ shardId, streamName }: ShardTally): string =>
+    health.streams === undefined ? shortShard(shardId) : `${streamName} ${shortShard(shardId)}`
   const shown = shards.slice(0, shards.length > room ? Math.max(1, room - 1) : room)
-  const states = new Map(health.shards.map(({ shardId, state, paused }) => [shardId, paused ? 'paused' : state]))
+  const states = new Map(health.shards.map(shard => [tallyKey(shard), shard.paused ? 'paused' : shard.state]))
   return [
     titleLine(snapshot, width, colors),
     totalsLine(snapshot, width, colors),
     '',
     colors.dim(cell(`${cell('shard', 16)}${cell('state', 22)}${amounts('records', '/s', 'behind')}`, width)),
     ...shown.map(shard =>
-      shardLine(shard, states.get(shard.shardId) ?? '-', reasons.get(shard.shardId), width, colors)
+      shardLine(shard, nameOf(shard), states.get(tallyKey(shard)) ?? '-', reasons.get(tallyKey(shard)), width, colors)
     ),
     ...(shown.length < shards.length ? [colors.dim(`and ${count(shards.length - shown.length)} more shards`)] : []),
     ...(tail.length > 0 ? [''] : []),
@@ -73,7 +75,8 @@ function totalsLine(snapshot: RunSnapshot, width: number, colors: FrameColors): 
 }
 
 function shardLine(
-  { shardId, records, perSecond, millisBehindLatest }: ShardTally,
+  { records, perSecond, millisBehindLatest }: ShardTally,
+  name: string,
   state: string,
   reason: string | undefined,
   width: number,
@@ -81,7 +84,7 @@ function shardLine(
 ): string {
   const numbers = amounts(count(records), count(perSecond), duration(millisBehindLatest))
   const why = reason === undefined ? '' : `   ${printable(reason)}`
-  const line = cell(`${cell(shortShard(shardId), 16)}${cell(state, 22)}${numbers}${why}`, width)
+  const line = cell(`${cell(name, 16)}${cell(state, 22)}${numbers}${why}`, width)
   return reason === undefined ? line : colors.red(line)
 }
 

@@ -19,7 +19,7 @@ export function liveAnswer({ state, failedBy }: WorkerHealth): HealthAnswer {
     : { status: 200, body: { live: true, state } }
 }
 
-/** Whether the worker does its work: it runs, and none of its shards is red. With the reasons, shard by shard, if not. */
+/** Whether the worker does its work: it runs, and none of its shards and streams is red. With the reasons, one by one, if not. */
 export function readyAnswer(health: WorkerHealth): HealthAnswer {
   const { state, color, paused, failedBy } = health
   const isReady = state === 'running' && color === 'green'
@@ -27,7 +27,11 @@ export function readyAnswer(health: WorkerHealth): HealthAnswer {
     .filter(shard => shard.color === 'red')
     .map(shard => ({ shardId: shard.shardId, reason: reasonOf(shard) }))
   const reason = failedBy === undefined ? undefined : `the worker has ended with ${failedBy}`
-  const body = { ready: isReady, state, color, paused, ...(reason && { reason }), ...(shards.length > 0 && { shards }) }
+  const streams = (health.streams ?? [])
+    .filter(stream => stream.color === 'red')
+    .map(stream => ({ streamName: stream.streamName, reason: stream.reason }))
+  const red = { ...(shards.length > 0 && { shards }), ...(streams.length > 0 && { streams }) }
+  const body = { ready: isReady, state, color, paused, ...(reason && { reason }), ...red }
   return { status: isReady ? 200 : 503, body }
 }
 
@@ -35,14 +39,18 @@ export function readyAnswer(health: WorkerHealth): HealthAnswer {
 export function statusAnswer(health: WorkerHealth, workerId: string | undefined): HealthAnswer {
   const { state, color, paused, failedBy } = health
   const shards = health.shards.map(shard => {
-    const { shardId, color: shardColor, state: shardState, paused: isPaused } = shard
+    const { shardId, streamName, color: shardColor, state: shardState, paused: isPaused } = shard
     const reason = reasonOf(shard)
-    return { shardId, color: shardColor, state: shardState, paused: isPaused, ...(reason && { reason }) }
+    return { shardId, streamName, color: shardColor, state: shardState, paused: isPaused, ...(reason && { reason }) }
   })
   const reason = failedBy === undefined ? undefined : `ended with ${failedBy}`
   return {
     status: 200,
-    body: { ...(workerId !== undefined && { workerId }), state, color, paused, ...(reason && { reason }), shards }
+    body: {
+      ...(workerId !== undefined && { workerId }),
+      ...{ state, color, paused, ...(reason && { reason }), shards },
+      ...(health.streams !== undefined && { streams: health.streams })
+    }
   }
 }
 

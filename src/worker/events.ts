@@ -26,6 +26,7 @@ export interface WorkerEvents {
   'worker:started': {
     readonly workerId: string
     readonly session: string
+    /** `*`: several streams. */
     readonly streamName: string
     readonly tableName: string
   }

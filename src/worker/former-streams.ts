@@ -18,6 +18,8 @@ export interface FormerStreamsOptions {
   readonly clock: Clock
   /** See the option of the same name of the shard syncer. */
   readonly guard: () => () => boolean
+  /** Whether this worker leads: who does not forgets nothing. */
+  readonly isLeading: () => boolean
   readonly forgotten: (stream: StreamNames, why: ForgetReason, leases: number) => void
   readonly failed: (during: string, error: unknown) => void
 }
@@ -56,6 +58,11 @@ export class FormerStreams {
     return this.#retired.has(streamId)
   }
 
+  /** Those in the list are not missing any more, also if they go again before the next comparison. */
+  revive(isListed: (streamId: string) => boolean): void {
+    this.#missingSinceMs = new Map([...this.#missingSinceMs].filter(([streamId]) => !isListed(streamId)))
+  }
+
   /** The newest listing of the table, whoever it was for. */
   hear({ leases }: LeaseListing): void {
     this.#heard = leases
@@ -69,8 +76,9 @@ export class FormerStreams {
     { gone, isListed, of }: TidyFacts,
     signal: AbortSignal
   ): Promise<{ readonly inTable: ReadonlySet<string>; readonly retired: readonly string[] }> {
-    const { store, clock } = this.#options
-    const mayRemove = this.#options.guard()
+    const { store, clock, guard, isLeading } = this.#options
+    const isOurs = guard()
+    const mayRemove = (): boolean => isOurs() && isLeading()
     const leases = this.#heard ?? (await store.list({ signal })).leases
     this.#heard = undefined
     const byStream = new Map<string, Lease[]>()
@@ -79,6 +87,11 @@ export class FormerStreams {
     const inTable = new Set(byStream.keys())
     // Whoever leads looks after all of them: their shards may have ended, and whether they are still there shows, too.
     for (const [lease] of byStream.values()) if (lease?.streamId !== undefined) of(lease)
+    if (!isLeading()) {
+      this.#retired.clear()
+      this.#missingSinceMs = new Map()
+      return { inTable, retired: [] }
+    }
     const policy = await this.#policy(of, byStream)
     const nowMs = clock.monotonicMs()
     const plan = planStreams({ nowMs, inTable, isListed, gone, missingSinceMs: this.#missingSinceMs, policy })

@@ -193,6 +193,7 @@ export class ManyStreams implements StreamSet {
   async #ask(): Promise<void> {
     const { list, clock, make, listener } = this.#options
     const wanted = new Map((await list.list(clock.epochMs())).map(each => [nameOf(each), each]))
+    this.#over.signal.throwIfAborted()
     for (const [name, { stream, isFound }] of this.#listed) {
       if (wanted.has(name)) continue
       this.#listed.delete(name)
@@ -206,6 +207,7 @@ export class ManyStreams implements StreamSet {
       stream.mayBegin = true
       this.#listed.set(name, { stream, isFound: false, isLookedFor: false, problem: undefined })
     }
+    this.#options.former.revive(streamId => this.#isListed(streamId))
   }
 
   /** Looks for those that were not found, or have gone since. */
@@ -261,6 +263,7 @@ export class ManyStreams implements StreamSet {
   async #open(listed: Listed, signal: AbortSignal): Promise<void> {
     const { listener } = this.#options
     try {
+      if (!this.#isStillListed(listed)) return
       const streamId = streamIdOf(await listed.stream.syncer.open(signal))
       const known = this.#byId.get(streamId)
       if (known !== undefined && known !== listed.stream) this.#replace(listed, known)
@@ -312,6 +315,7 @@ export class ManyStreams implements StreamSet {
   }
 
   #failed(listed: Listed, error: unknown, during: 'find' | 'compare'): void {
+    if (!this.#isStillListed(listed)) return
     listed.problem = asConsumerError(error)
     this.#options.listener.failed(listed.stream.names, listed.problem, during)
   }
@@ -331,6 +335,10 @@ export class ManyStreams implements StreamSet {
     return syncer.stream !== undefined && this.#options.former.isRetired(streamIdOf(syncer.stream))
   }
 
+  #isStillListed(listed: Listed): boolean {
+    return [...this.#listed.values()].includes(listed)
+  }
+
   #entryOf(stream: WorkerStream): Listed | undefined {
     return [...this.#listed.values()].find(listed => listed.stream === stream)
   }
@@ -340,7 +348,8 @@ export class ManyStreams implements StreamSet {
     const listed = this.#listedAs(streamId)
     if (listed === undefined) return false
     const { stream } = listed.stream.syncer
-    return stream === undefined || streamIdOf(stream) === streamId
+    // One that was created later under the name is what the list means, whether it was found here yet or not.
+    return stream === undefined || (parseStreamId(streamId)?.creationEpoch ?? 0) >= stream.creationEpoch
   }
 
   #listedAs(streamId: string): Listed | undefined {

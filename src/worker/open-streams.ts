@@ -23,6 +23,8 @@ export interface OpenStreamsOptions {
   readonly budget: ByteBudget
   /** See the option of the same name of the shard syncer. */
   readonly guard: () => () => boolean
+  /** Whether this worker leads its fleet. */
+  readonly isLeading: () => boolean
   readonly emit: WorkerEmitter['emit']
   /** Of several streams: how long whoever holds a lease of one that is forgotten may take to let go of it. Milliseconds. */
   readonly graceMs: number
@@ -64,9 +66,9 @@ function openMany(
   list: ResolvedStreamList,
   unlisted: Omit<StreamSettings, 'stream'>
 ): StreamSet {
-  const { ports, guard, emit, clock, graceMs, compareSoon, leasesCreated, brokeDown } = parts
+  const { ports, guard, isLeading, emit, clock, graceMs, compareSoon, leasesCreated, brokeDown } = parts
   const former = new FormerStreams({
-    ...{ store: ports.store, removed: list.removed, graceMs, clock, guard },
+    ...{ store: ports.store, removed: list.removed, graceMs, clock, guard, isLeading },
     forgotten: (stream, why, leases) => emit('stream:forgotten', { ...stream, why, leases }),
     failed: brokeDown
   })

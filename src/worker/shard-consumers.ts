@@ -81,8 +81,9 @@ export class ShardConsumers {
    * @throws OptionError if that shard is not held here
    */
   pause(shardId: string | undefined, streamName?: string): void {
+    const meant = this.#meant(shardId, streamName)
     if (shardId === undefined) this.#isPaused = true
-    for (const consumer of this.#meant(shardId, streamName)) consumer.pause()
+    for (const consumer of meant) consumer.pause()
   }
 
   /**
@@ -91,13 +92,16 @@ export class ShardConsumers {
    * @throws OptionError if that shard is not held here
    */
   resume(shardId: string | undefined, streamName?: string): void {
+    const meant = this.#meant(shardId, streamName)
     if (shardId === undefined) this.#isPaused = false
-    for (const consumer of this.#meant(shardId, streamName)) consumer.resume()
+    for (const consumer of meant) consumer.resume()
   }
 
   #meant(shardId: string | undefined, streamName: string | undefined): ShardConsumer[] {
     const held = [...this.#running.values()].map(({ consumer }) => consumer).filter(({ tenure }) => !tenure.hasEnded)
-    if (shardId === undefined) return held
+    if (shardId === undefined && streamName === undefined) return held
+    if (shardId === undefined)
+      throw new OptionError('shardId', `is missing beside ${show(streamName)}, expected a shard of it`)
     const named = held.filter(({ tenure }) => tenure.shardId === shardId)
     const meant = named.filter(({ status }) => streamName === undefined || status.streamName === streamName)
     const [first, other] = meant

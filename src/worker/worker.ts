@@ -89,6 +89,7 @@ export class Worker extends Observable {
     const streams = openStreams({
       ...{ ...parts, budget: this.#factory.budget, guard, emit },
       graceMs: 2 * this.#settings.drainTimeoutMs,
+      isLeading: () => this.#member.isLeading,
       compareSoon: () => this.#member.compareSoon(),
       leasesCreated: () => this.#member.lookAtLeases(),
       brokeDown: (during, error) => this.#failedInBackground(during, error)
@@ -156,7 +157,8 @@ export class Worker extends Observable {
    * Has no more records delivered, of one shard or of all, until {@link resume}; calls under way end. The leases are kept. A pause
    * of one shard ends when this worker gives it up; that of the worker holds for shards to come as well.
    *
-   * @throws OptionError if this worker does not hold the shard
+   * @param streamName where several streams have a shard of that id, which of them is meant
+   * @throws OptionError if this worker does not hold the shard, or it is not said of which stream
    */
   pause(shardId?: string, streamName?: string): void {
     this.#consumers.pause(shardId, streamName)
@@ -166,7 +168,8 @@ export class Worker extends Observable {
    * Has records delivered again, of one shard or of all, after a {@link pause}; and goes on with shards that were halted, each with a
    * new processor, from its checkpoint.
    *
-   * @throws OptionError if this worker does not hold the shard
+   * @param streamName where several streams have a shard of that id, which of them is meant
+   * @throws OptionError if this worker does not hold the shard, or it is not said of which stream
    */
   resume(shardId?: string, streamName?: string): void {
     this.#consumers.resume(shardId, streamName)

@@ -28,7 +28,14 @@ function aSnapshot(shards: number, change: Partial<RunSnapshot> = {}): RunSnapsh
     perSecond: 412,
     bytesPerSecond: 1_200_000,
     millisBehindLatest: 1_500,
-    shards: ids.map((shardId, n) => ({ shardId, records: n, perSecond: 1, millisBehindLatest: n, isHeld: true })),
+    shards: ids.map((shardId, n) => ({
+      shardId,
+      streamName: 'orders',
+      records: n,
+      perSecond: 1,
+      millisBehindLatest: n,
+      isHeld: true
+    })),
     happenings: [],
     ...change
   }

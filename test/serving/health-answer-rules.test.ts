@@ -95,6 +95,7 @@ describe('statusAnswer', () => {
         GREEN,
         {
           shardId: HALTED.shardId,
+          streamName: 'orders',
           color: 'red',
           state: 'halted',
           paused: false,

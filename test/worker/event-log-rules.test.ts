@@ -2,7 +2,7 @@ import { expect } from 'chai'
 import { BugError } from '../../src/model/errors.ts'
 import { type AnyEvent, endedTroubles, fieldsOf, lastingTrouble, topicOf } from '../../src/worker/event-log-rules.ts'
 
-const SHARD = { leaseKey: 'shard-1', shardId: 'shard-1' }
+const SHARD = { leaseKey: 'shard-1', shardId: 'shard-1', streamName: 'orders' }
 const error = new BugError('broken')
 const of = (name: string, event: object): AnyEvent => ({ name, event }) as AnyEvent
 
@@ -77,7 +77,7 @@ describe('endedTroubles', () => {
       expect(endedTroubles(of(...ends))).to.deep.include({ isGood: true })
       expect(endedTroubles(of(...ends)).keys).to.include(trouble)
       if (trouble?.includes('shard-1')) {
-        const elsewhere = endedTroubles(of(ends[0], { ...ends[1], shardId: 'shard-2' }))
+        const elsewhere = endedTroubles(of(ends[0], { ...ends[1], leaseKey: 'shard-2', shardId: 'shard-2' }))
         expect(elsewhere.keys).to.not.include(trouble)
       }
     })

@@ -158,6 +158,7 @@ describe('resolveOptions', () => {
       metrics: undefined,
       tracing: undefined,
       stream: { streamName: 'orders' },
+      streams: undefined,
       applicationName: 'indexer',
       startAt: 'LATEST',
       retrieval: resolveRetrieval(undefined, 'indexer'),
