@@ -29,7 +29,7 @@ export type FleetListener = LeaseListener & Omit<LeadershipListener, 'posted'>
 /** What a member is made of, and who is told. */
 export interface FleetMemberOptions {
   readonly options: ResolvedOptions
-  readonly ports: Pick<OpenPorts, 'store' | 'control' | 'makeHeartbeat'>
+  readonly ports: Pick<OpenPorts, 'store' | 'control' | 'kcl' | 'makeHeartbeat'>
   readonly settings: FleetSettings
   readonly syncer: TableSync
   /** Whether the fleet is to hold a lease. Default: every one. */
