@@ -31,7 +31,7 @@ export function aggregatedEntries(records: readonly UserRecord[], shards: readon
   const groups = new Map<string, UserRecord[]>()
   for (const record of records) {
     const hashKey = hashKeyOf(record.partitionKey, record.explicitHashKey)
-    const shardId = open.find(({ hashKeyRange }) => containsHashKey(hashKeyRange, hashKey))?.shardId ?? ''
+    const shardId = open.find(({ hashKeyRange: range }) => range && containsHashKey(range, hashKey))?.shardId ?? ''
     const group = groups.get(shardId)
     if (group === undefined) groups.set(shardId, [record])
     else group.push(record)

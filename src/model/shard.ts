@@ -8,22 +8,34 @@ export interface Shard {
   readonly parentShardId?: string
   /** The second shard this one was merged from. */
   readonly adjacentParentShardId?: string
-  readonly hashKeyRange: HashKeyRange
+  /** Absent in streams that are not cut by hash keys, as those of DynamoDB tables are not. */
+  readonly hashKeyRange?: HashKeyRange
   readonly startingSequenceNumber: string
   /** Present once the shard is closed by a split or a merge: nothing is written to it any more. */
   readonly endingSequenceNumber?: string
+  /** The shard is closed, and nothing continues it: the stream itself has ended. */
+  readonly isLast?: boolean
 }
+
+/** A shard of a stream that is cut by hash keys. */
+export type RangedShard = Shard & Required<Pick<Shard, 'hashKeyRange'>>
 
 /** A child as GetRecords names it at the end of its parent. */
 export interface ChildShard {
   readonly shardId: string
   readonly parentShardIds: readonly string[]
-  readonly hashKeyRange: HashKeyRange
+  /** Absent in streams that are not cut by hash keys. */
+  readonly hashKeyRange?: HashKeyRange
 }
 
 /** Whether the shard was split or merged, so that there is a last record in it. */
 export function isClosed(shard: Shard): boolean {
   return shard.endingSequenceNumber !== undefined
+}
+
+/** Whether no other shard continues this one, or ever will before it is closed: what has to be reached, to read it all. */
+export function isTip(shard: Shard): boolean {
+  return !isClosed(shard) || shard.isLast === true
 }
 
 /** The ids of the shards that this one continues: none, one after a split, two after a merge. */
@@ -35,5 +47,9 @@ export function parentsOf(shard: Pick<Shard, 'parentShardId' | 'adjacentParentSh
 export function childrenOf(shardId: string, shards: readonly Shard[]): ChildShard[] {
   return shards
     .filter(shard => parentsOf(shard).includes(shardId))
-    .map(shard => ({ shardId: shard.shardId, parentShardIds: parentsOf(shard), hashKeyRange: shard.hashKeyRange }))
+    .map(({ shardId, hashKeyRange, ...shard }) => ({
+      shardId,
+      parentShardIds: parentsOf(shard),
+      ...(hashKeyRange && { hashKeyRange })
+    }))
 }

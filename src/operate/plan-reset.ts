@@ -71,7 +71,11 @@ function resetListed(shard: Shard, lease: Lease | undefined, facts: ResetFacts, 
   if (isPassed && lease === undefined) return []
   const { shardId, hashKeyRange } = shard
   const before =
-    lease ?? newLease({ shardId, checkpoint: TRIM_HORIZON, parentShardIds: parentsOf(shard), hashKeyRange, stream })
+    lease ??
+    newLease({
+      ...{ shardId, checkpoint: TRIM_HORIZON, parentShardIds: parentsOf(shard), stream },
+      ...(hashKeyRange && { hashKeyRange })
+    })
   const after =
     lease === undefined
       ? withBeginning(before, position, nowMs)

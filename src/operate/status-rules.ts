@@ -7,6 +7,7 @@ import { findHoles, type HashKeyRange } from '../model/hash-key-range.ts'
 import { isFinished, type Lease } from '../model/lease.ts'
 import { isClosed, type Shard } from '../model/shard.ts'
 import { parseStreamId } from '../model/stream-id.ts'
+import { isCutByKeys } from '../shards/shard-graph.ts'
 import { describeBeginning } from './plan-reset.ts'
 
 /** Green: all is well. Red: somebody should look at it. */
@@ -303,8 +304,8 @@ function reasonFor(state: LeaseState, lease: Lease, { hasWorkers, unchangedMs, m
 }
 
 /** The hash keys of no unfinished lease, and of no open shard whose parents are still to be read. */
-function holesIn({ leases, shardOf }: Known): RangeStatus[] {
-  if (leases.length === 0) return []
+function holesIn({ leases, shards, shardOf }: Known): RangeStatus[] {
+  if (leases.length === 0 || !isCutByKeys(shards)) return []
   const ranges = leases
     .filter(lease => !isFinished(lease))
     .flatMap(({ hashKeyRange, shardId }) => hashKeyRange ?? shardOf.get(shardId)?.hashKeyRange ?? [])

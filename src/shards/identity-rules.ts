@@ -40,7 +40,7 @@ export function couldBeOf(leases: readonly Lease[], shards: readonly Shard[]): b
   return leases.every(lease => numberOf(lease.shardId) < oldest)
 }
 
-/** The number in a shard id, which Kinesis counts up within a stream. NaN, which is lower than nothing, if there is none. */
+/** The number in a shard id, which Kinesis counts up within a stream, and which is the time in those of DynamoDB tables. NaN, which is lower than nothing, if there is none. */
 function numberOf(shardId: string): number {
-  return Number(/^shardId-(\d+)$/.exec(shardId)?.[1] ?? Number.NaN)
+  return Number(/^shardId-(\d+)(?:-[0-9a-f]+)?$/.exec(shardId)?.[1] ?? Number.NaN)
 }

@@ -41,6 +41,7 @@ export function planShardEnd(facts: ShardEndFacts): ShardEndPlan {
   if (children.length === 0 && shards === undefined) return { kind: 'list-shards' }
   const shard = shards?.find(each => each.shardId === shardId)
   if (shard !== undefined && !isClosed(shard)) return { kind: 'not-ended', because: `${shardId} is still open` }
+  if (shard?.isLast) return { kind: 'end', create: [], childShardIds: [] }
   const found = children.length > 0 || shards === undefined ? children : childrenOf(shardId, shards)
   const hasExpired = shards !== undefined && shard === undefined
   const flaw = hasExpired && children.length === 0 ? undefined : flawIn(found, shardId, shard ?? lease)
@@ -56,7 +57,7 @@ export function planShardEnd(facts: ShardEndFacts): ShardEndPlan {
             shardId,
             checkpoint: TRIM_HORIZON,
             parentShardIds,
-            hashKeyRange,
+            ...(hashKeyRange && { hashKeyRange }),
             stream,
             ...(lease.streamId !== undefined && { streamId: lease.streamId }),
             ...(beganAtMs !== undefined && { beganAtMs })
@@ -79,9 +80,12 @@ function flawIn(
   if (children.length === 0) return `${shardId} is closed, but no child of it is listed yet`
   const stray = children.find(child => !child.parentShardIds.includes(shardId))
   if (stray !== undefined) return `${stray.shardId} is named as a child of ${shardId}, but does not say so itself`
+  const ranges = children.flatMap(child => child.hashKeyRange ?? [])
+  // A stream that is not cut by hash keys: there a shard is continued by any number of others, and nothing else tells.
+  if (ranges.length === 0) return undefined
   const [only] = children
   const range = parent.hashKeyRange
-  const holes = findHoles(children.map(child => child.hashKeyRange)).filter(hole => range && rangesOverlap(hole, range))
+  const holes = findHoles(ranges).filter(hole => range && rangesOverlap(hole, range))
   if (holes.length > 0) {
     const named = children.map(child => child.shardId).join(', ')
     return `of the children of ${shardId}, ${named} alone leave out the hash keys ${holes.map(formatRange).join(', ')}`

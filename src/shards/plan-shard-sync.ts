@@ -3,10 +3,10 @@
 import { findHoles, type HashKeyRange } from '../model/hash-key-range.ts'
 import { beginningOf, isFinished, type Lease, newLease, released, type StreamIdentity } from '../model/lease.ts'
 import { TRIM_HORIZON } from '../model/sequence-number.ts'
-import { isClosed, parentsOf, type Shard } from '../model/shard.ts'
+import { isClosed, isTip, parentsOf, type Shard } from '../model/shard.ts'
 import { initialCheckpoint, type StartPosition, startTimestampMs } from '../model/start-position.ts'
 import { type PlannedRemoval, planLeaseCleanup } from './plan-lease-cleanup.ts'
-import { ancestorsOf, byAge, judgeTiling, listedChildIds, type ShardGraph, shardGraph } from './shard-graph.ts'
+import { ancestorsOf, byAge, isCutByKeys, judgeTiling, listedChildIds, type ShardGraph, shardGraph } from './shard-graph.ts'
 import { type Standing, standingsOf } from './standing-rules.ts'
 
 /** The shards of a stream and the leases of an application, listed at about the same time. */
@@ -61,7 +61,7 @@ export function planShardSync(facts: SyncFacts): SyncPlan {
   return {
     create: [...rebuilt, ...planMissing(facts, graph, leases)].sort((a, b) => byAgeOf(graph, a.lease, b.lease)),
     remove: planLeaseCleanup(graph, table),
-    holes: leases.size === 0 ? [] : findHoles(rangesRead(graph, table))
+    holes: leases.size === 0 || !isCutByKeys(graph.shards) ? [] : findHoles(rangesRead(graph, table))
   }
 }
 
@@ -119,7 +119,7 @@ function planMissing(facts: SyncFacts, graph: ShardGraph, leases: ReadonlyMap<st
       shardId,
       checkpoint: isContinued ? TRIM_HORIZON : initialCheckpoint(startAt),
       parentShardIds: parentsOf(shard),
-      hashKeyRange: shard.hashKeyRange,
+      ...(shard.hashKeyRange && { hashKeyRange: shard.hashKeyRange }),
       stream: facts.stream,
       ...(facts.streamId !== undefined && { streamId: facts.streamId }),
       ...(!isContinued && startedAtMs !== undefined && { startTimestampMs: startedAtMs }),
@@ -183,7 +183,7 @@ function findMissing(
     return true
   }
   for (const { shardId } of graph.shards.filter(shard => standingOf(shard.shardId) === 'lost')) reach(shardId)
-  for (const { shardId } of graph.shards.filter(shard => !isClosed(shard))) reach(shardId) || need(shardId, 'begin')
+  for (const { shardId } of graph.shards.filter(isTip)) reach(shardId) || need(shardId, 'begin')
   return needs
 }
 

@@ -1,7 +1,7 @@
 // The shards of one listing and how they descend from each other. Pure lookups, and the check that a listing is whole.
 import { findHoles, type HashKeyRange } from '../model/hash-key-range.ts'
 import { compareSequenceNumbers } from '../model/sequence-number.ts'
-import { isClosed, parentsOf, type Shard } from '../model/shard.ts'
+import { isClosed, parentsOf, type RangedShard, type Shard } from '../model/shard.ts'
 
 /** A listing, ready for lookups. */
 export interface ShardGraph {
@@ -70,16 +70,23 @@ export type ListingVerdict =
  * resharded may show a child that is open beside its open parent, or neither of them.
  */
 export function judgeListing(shards: readonly Shard[]): ListingVerdict {
+  if (!isCutByKeys(shards)) return { kind: 'consistent' }
   return judgeTiling(shards.filter(shard => !isClosed(shard)))
 }
 
-/** Whether shards cover every hash key once. */
+/** Whether the stream is cut by hash keys, so that they tell whether a listing is whole. That of a DynamoDB table is not. */
+export function isCutByKeys(shards: readonly Shard[]): shards is readonly RangedShard[] {
+  return shards.every(shard => shard.hashKeyRange !== undefined)
+}
+
+/** Whether shards cover every hash key once, if the stream is cut by those. */
 export function judgeTiling(shards: readonly Shard[]): ListingVerdict {
+  if (!isCutByKeys(shards)) return { kind: 'consistent' }
   const problem = overlapIn(shards) ?? holeIn(shards)
   return problem === undefined ? { kind: 'consistent' } : { kind: 'inconsistent', because: problem }
 }
 
-function overlapIn(shards: readonly Shard[]): string | undefined {
+function overlapIn(shards: readonly RangedShard[]): string | undefined {
   const ordered = [...shards].sort((a, b) => Number(a.hashKeyRange.start - b.hashKeyRange.start))
   // Against the one that reaches furthest so far, which need not be the neighbour: a parent spans all its children.
   let reaching = ordered[0]
@@ -94,7 +101,7 @@ function overlapIn(shards: readonly Shard[]): string | undefined {
   return undefined
 }
 
-function holeIn(shards: readonly Shard[]): string | undefined {
+function holeIn(shards: readonly RangedShard[]): string | undefined {
   const holes = findHoles(shards.map(shard => shard.hashKeyRange))
   if (holes.length === 0) return undefined
   const ids = shards.map(shard => shard.shardId).sort()

@@ -11,7 +11,7 @@ import type {
 } from '../kinesis/kinesis-port.ts'
 import { ServiceError } from '../model/errors.ts'
 import type { RecordsAnswer } from '../model/records-answer.ts'
-import { isClosed, type Shard } from '../model/shard.ts'
+import { isClosed, type RangedShard } from '../model/shard.ts'
 import type { Clock } from '../runtime/clock.ts'
 import { withDeadline } from '../runtime/deadline.ts'
 import { FakeFanOut } from './fake-fan-out.ts'
@@ -58,7 +58,7 @@ export type Intercept = (call: FakeCall) => void | Promise<void>
 /** Is told what becomes of streams and what is put into them, right after it has happened. */
 export interface StreamObserver {
   /** A record was put. */
-  put(streamName: string, shard: Shard, record: FakeRecord, explicitHashKey?: string | bigint): void
+  put(streamName: string, shard: RangedShard, record: FakeRecord, explicitHashKey?: string | bigint): void
   /** A stream was deleted, or is about to be created again: nothing that was put into it before counts any more. */
   deleted(streamName: string): void
   /** A shard was split, or two were merged. */
@@ -183,7 +183,7 @@ export class FakeKinesis {
   }
 
   /** Every shard of the stream that has not expired. */
-  shards(name: string): Shard[] {
+  shards(name: string): RangedShard[] {
     return this.#stream(name).shards.map(({ shard }) => shard)
   }
 
@@ -277,7 +277,7 @@ export class FakeKinesis {
     return { streamName: name, streamArn, status, creationEpoch, retentionMs, serviceTimeMs }
   }
 
-  #list(name: string, filter: ShardFilter | undefined): Shard[] {
+  #list(name: string, filter: ShardFilter | undefined): RangedShard[] {
     const stream = this.#stream(name)
     if (stream.status === 'CREATING' || stream.status === 'DELETING') {
       throw new ServiceError('in-use', `Stream ${name} is ${stream.status}`, { retryable: true })

@@ -5,14 +5,14 @@ import type { StreamStatus } from '../kinesis/kinesis-port.ts'
 import { ServiceError } from '../model/errors.ts'
 import { containsHashKey, type HashKeyRange, MAX_HASH_KEY } from '../model/hash-key-range.ts'
 import type { KinesisRecord } from '../model/record.ts'
-import { type ChildShard, childrenOf, isClosed, type Shard } from '../model/shard.ts'
+import { type ChildShard, childrenOf, isClosed, type RangedShard } from '../model/shard.ts'
 
 /** A record that is in the fake for certain to say when it arrived. */
 export type FakeRecord = KinesisRecord & { readonly arrivedAtMs: number }
 
 /** A shard and what is in it. */
 export interface FakeShard {
-  shard: Shard
+  shard: RangedShard
   readonly openedAtMs: number
   closedAtMs?: number
   /** Ascending by sequence number. */
@@ -100,7 +100,7 @@ export class FakeStream {
     partitionKey: string,
     data: Uint8Array,
     explicitHashKey?: string | bigint
-  ): { readonly shard: Shard; readonly record: FakeRecord } {
+  ): { readonly shard: RangedShard; readonly record: FakeRecord } {
     const hashKey = explicitHashKey === undefined ? hashKeyOf(partitionKey) : BigInt(explicitHashKey)
     const target = this.#open[this.#indexOfOpen(hashKey)]
     if (target === undefined || !containsHashKey(target.shard.hashKeyRange, hashKey)) {
@@ -153,7 +153,7 @@ export class FakeStream {
   }
 
   /** The shards that were open at a time; times before the oldest shard that is left mean that shard's beginning. */
-  shardsAt(timestampMs: number): Shard[] {
+  shardsAt(timestampMs: number): RangedShard[] {
     const horizonMs = this.shards.reduce(
       (oldest, { openedAtMs }) => Math.min(oldest, openedAtMs),
       Number.POSITIVE_INFINITY
@@ -200,7 +200,7 @@ export class FakeStream {
   #add(hashKeyRange: HashKeyRange, parents: readonly string[]): FakeShard {
     const shardId = `shardId-${String(this.#shardsEver++).padStart(SHARD_DIGITS, '0')}`
     const [parentShardId, adjacentParentShardId] = parents
-    const shard: Shard = {
+    const shard: RangedShard = {
       shardId,
       ...(parentShardId !== undefined && { parentShardId }),
       ...(adjacentParentShardId !== undefined && { adjacentParentShardId }),

@@ -1,6 +1,6 @@
 // A world in which real workers run in virtual time: Kinesis and DynamoDB in memory, chance by seed, faults by name, and
 // checks at every step. The same seed gives the same world, line by line, on every machine.
-import { isClosed, type Shard } from '../model/shard.ts'
+import { isClosed, type RangedShard } from '../model/shard.ts'
 import { type Random, seededRandom } from '../runtime/random.ts'
 import type { WorkerOptions } from '../worker/options.ts'
 import type { StopOptions } from '../worker/stop-options.ts'
@@ -345,7 +345,7 @@ export class World {
     return oldest !== undefined && oldest.sequenceNumber <= sequenceNumber
   }
 
-  #openShards(streamName: string): Shard[] {
+  #openShards(streamName: string): RangedShard[] {
     const open = this.kinesis.shards(streamName).filter(shard => !isClosed(shard))
     return open.sort((a, b) => (a.hashKeyRange.start < b.hashKeyRange.start ? -1 : 1))
   }
