@@ -156,7 +156,8 @@ export class StreamsCalls {
 /** Keeps the date that the answer to this one command carries: the client may be the user's, and stays as it is. */
 function keepDate(command: DescribeStreamCommand | GetRecordsCommand): () => { serviceTimeMs?: number } {
   let serviceTimeMs = Number.NaN
-  const stack = command.middlewareStack as MiddlewareStack<object, object>
+  // It looks at the response alone, which is the same for every command.
+  const stack = command.middlewareStack as DescribeStreamCommand['middlewareStack']
   stack.add(
     next => async args => {
       const result = await next(args)

@@ -11,7 +11,7 @@ import { retry } from '../runtime/retry.ts'
 import { SharedRun } from '../shards/shared-run.ts'
 import { countOlder, formatPlace, millisBehind, parsePlace, type ReadingPlace, sinceOf } from './reading-rules.ts'
 import { encodeRecords } from './record-rules.ts'
-import type { Dated, StreamsCalls } from './sdk-streams-calls.ts'
+import type { StreamsCalls } from './sdk-streams-calls.ts'
 import { newestStream, partsOfArn, type SdkShard, shardsOf, shardsOpenAt, timeOfLabel } from './shard-rules.ts'
 
 /** What the port is made from. */

@@ -25,9 +25,9 @@ export interface ReadDebt {
 export const NO_DEBT: ReadDebt = { readsAtMs: [], atMs: 0, bytes: 0 }
 
 /** The debt after a call was made. It counts even if it fails: the service may have counted it. */
-export function afterCall(debt: ReadDebt, share: number, nowMs: number): ReadDebt {
+export function afterCall(debt: ReadDebt, share: number, nowMs: number, bytesPerSecond = BYTES_PER_SECOND): ReadDebt {
   const readsAtMs = [...debt.readsAtMs, nowMs].slice(-READS_PER_SECOND)
-  return { readsAtMs, atMs: nowMs, bytes: unpaidBytes(debt, share, nowMs) }
+  return { readsAtMs, atMs: nowMs, bytes: unpaidBytes(debt, share * bytesPerSecond, nowMs) }
 }
 
 /** The debt after a call brought `bytes` bytes. */
@@ -40,12 +40,18 @@ export function afterAnswer(debt: ReadDebt, bytes: number): ReadDebt {
  * them, up to five reads may follow one another at once, and the sixth comes a second after the first of them; with less,
  * reads are evenly spaced, so that others find room between them. Bytes are paid off in full.
  */
-export function debtDelayMs(debt: ReadDebt, share: number, nowMs: number): number {
+export function debtDelayMs(
+  debt: ReadDebt,
+  share: number,
+  nowMs: number,
+  bytesPerSecond = BYTES_PER_SECOND
+): number {
   const { readsAtMs } = debt
   const isAlone = share >= 1
   const atMs = readsAtMs[readsAtMs.length - (isAlone ? READS_PER_SECOND : 1)]
   const forReads = atMs === undefined ? 0 : atMs + (isAlone ? SECOND_MS : spacingMs(share)) - nowMs
-  const forBytes = (unpaidBytes(debt, share, nowMs) / (BYTES_PER_SECOND * share)) * 1_000
+  const ours = bytesPerSecond * share
+  const forBytes = (unpaidBytes(debt, ours, nowMs) / ours) * 1_000
   return Math.max(0, forReads, forBytes)
 }
 
@@ -54,9 +60,10 @@ export function spacingMs(share: number): number {
   return SECOND_MS / (READS_PER_SECOND * share)
 }
 
-function unpaidBytes(debt: ReadDebt, share: number, nowMs: number): number {
+function unpaidBytes(debt: ReadDebt, bytesPerSecond: number, nowMs: number): number {
+  if (bytesPerSecond === Number.POSITIVE_INFINITY) return 0
   const seconds = Math.max(0, nowMs - debt.atMs) / 1_000
-  return Math.max(0, debt.bytes - seconds * BYTES_PER_SECOND * share)
+  return Math.max(0, debt.bytes - seconds * bytesPerSecond)
 }
 
 /** A shard that had records within this time is not idle. Milliseconds. */
@@ -96,9 +103,9 @@ const CATCHING_UP = 1.5
  * what a second has room for: then there is room for the bytes of as many reads as there may be, and nobody is locked out
  * for seconds by the large answer of another. Who is behind reads more: those at the tip mostly need less than that.
  */
-export function readCapBytes(share: number, isBehind: boolean): number {
+export function readCapBytes(share: number, isBehind: boolean, bytesPerSecond = BYTES_PER_SECOND): number {
   if (share >= 1) return Number.POSITIVE_INFINITY
-  return (BYTES_PER_SECOND / READS_PER_SECOND) * (isBehind ? CATCHING_UP : 1)
+  return (bytesPerSecond / READS_PER_SECOND) * (isBehind ? CATCHING_UP : 1)
 }
 
 /** The share of the limits of a shard that this worker takes, as it was when it last changed. */

@@ -26,6 +26,15 @@ export function startOf(lease: Pick<Lease, 'checkpoint' | 'startTimestampMs'>, s
 }
 
 /**
+ * Where to open a shard that begins at `start`, in streams where what the application began with may be older than it wanted: also
+ * a shard that continues others then begins where the application did.
+ */
+export function continuationOf({ beganAtMs }: Pick<Lease, 'beganAtMs'>, start: ReadStart): ReadStart {
+  if (start.type !== 'TRIM_HORIZON' || beganAtMs === undefined) return start
+  return { type: 'AT_TIMESTAMP', timestampMs: beganAtMs }
+}
+
+/**
  * How many records to ask for after a read had no answer in time. An answer can have 10 MB; where the line is too slow for
  * that, asking for the same again would never get anywhere.
  */

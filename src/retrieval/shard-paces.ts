@@ -22,6 +22,8 @@ export interface ShardPacesOptions {
   readonly idleMs: number
   /** How many other applications read the same shards: they are left their part of the limits. 0 to 4. */
   readonly otherApplications: number
+  /** How much may be read of a shard. Bytes a second; default what Kinesis allows. */
+  readonly bytesPerSecond?: number
   readonly clock: Clock
   readonly random: Random
 }
@@ -136,16 +138,17 @@ class PacedShard {
 
   delayMs(nextAtMs: number): number {
     const nowMs = this.#options.clock.monotonicMs()
-    return Math.max(nextAtMs - nowMs, debtDelayMs(this.#debt, this.#shareAt(nowMs), nowMs))
+    return Math.max(nextAtMs - nowMs, debtDelayMs(this.#debt, this.#shareAt(nowMs), nowMs, this.#options.bytesPerSecond))
   }
 
   maxBytes(isBehind: boolean): number {
-    return readCapBytes(this.#shareAt(this.#options.clock.monotonicMs()), isBehind)
+    const { clock, bytesPerSecond } = this.#options
+    return readCapBytes(this.#shareAt(clock.monotonicMs()), isBehind, bytesPerSecond)
   }
 
   called(): void {
     const nowMs = this.#options.clock.monotonicMs()
-    this.#debt = afterCall(this.#debt, this.#shareAt(nowMs), nowMs)
+    this.#debt = afterCall(this.#debt, this.#shareAt(nowMs), nowMs, this.#options.bytesPerSecond)
   }
 
   /** When to read again at the earliest, but for the limits. Monotonic milliseconds. */

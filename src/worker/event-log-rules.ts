@@ -47,6 +47,11 @@ export function troubleIn({ name, event }: AnyEvent): Trouble | undefined {
       return { level: 'warn', message: 'a processor failed' }
     case 'records:given-up':
       return { level: 'warn', message: GIVEN_UP[event.how] }
+    case 'records:lost':
+      return {
+        level: 'error',
+        message: 'records are gone before they were read: the service keeps none that are as old'
+      }
     case 'dead-letter:failed':
       return { level: 'warn', message: 'dead letters could not be stored: their shard waits for them' }
     case 'shard:stalled':

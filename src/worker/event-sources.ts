@@ -2,6 +2,7 @@
 import type { ShardListener } from '../consumer/shard-listener.ts'
 import type { LeadershipListener } from '../fleet/leadership.ts'
 import type { LeaseListener } from '../fleet/lease-coordinator.ts'
+import type { RecordLoss } from '../kinesis/stream-source.ts'
 import type { Tenure } from '../leases/tenure.ts'
 import { messageOf } from '../model/errors.ts'
 import type { Lease } from '../model/lease.ts'
@@ -119,6 +120,12 @@ export function breakerEvents(emit: Emit): (change: BreakerChange) => void {
       error: error === undefined ? undefined : asError(error),
       openMs
     })
+}
+
+/** Emits what a source tells of records that are gone. */
+export function lossEvents(emit: Emit): (loss: RecordLoss, streamName: string) => void {
+  return ({ shardId, because, after }, streamName) =>
+    emit('records:lost', { ...shardIn({ leaseKey: shardId, shardId }, streamName), because, after })
 }
 
 /** Emits what the comparison of the shards of one stream with their leases tells. */

@@ -189,6 +189,15 @@ export interface WorkerEvents {
     readonly first: string
     readonly last: string
   }
+  /**
+   * Records were not read in time: the service does not keep them any more, because they were too old (`trimmed`), or their whole
+   * shard was (`shard-expired`). Reading goes on with the oldest ones that are left. `after`: the last record that is known to have
+   * been read, if one is. Only of sources that say so, which DynamoDB Streams does and Kinesis does not.
+   */
+  'records:lost': ShardEventBase & {
+    readonly because: 'trimmed' | 'shard-expired'
+    readonly after: string | undefined
+  }
   /** User records were read again and not delivered, because they were settled before: after a restart, or a read begun anew. */
   'records:suppressed': ShardEventBase & { readonly records: number }
   /** A checkpoint is stored: everything up to `position` is done. It took `durationMs` milliseconds, retries included. */
@@ -257,6 +266,7 @@ const NAMES: Readonly<Record<WorkerEventName, true>> = {
   'batch:processed': true,
   'processor:failed': true,
   'records:given-up': true,
+  'records:lost': true,
   'records:suppressed': true,
   'checkpoint:stored': true,
   'dead-letter:failed': true,

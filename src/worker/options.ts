@@ -2,6 +2,7 @@
 import { hostname } from 'node:os'
 import type { StreamReference } from '../kinesis/sdk-client.ts'
 import type { KinesisClientOption } from '../kinesis/sdk-kinesis.ts'
+import type { StreamSource } from '../kinesis/stream-source.ts'
 import type { OutOfRange } from '../kpl/deaggregate.ts'
 import type { DynamoDBClientOption } from '../leases/dynamo-lease-store.ts'
 import type { Metrics } from '../metrics/metrics.ts'
@@ -57,7 +58,15 @@ interface CommonOptions extends FailureOptions {
   readonly tracing?: Tracing
 }
 
-type OneStream = StreamName & { readonly streams?: never }
+interface SourceStream {
+  /** A stream of another service, such as `dynamodbStream({ tableName: 'orders' })`. Its client is an option of its own. */
+  readonly source: StreamSource
+  readonly streamName?: never
+  readonly streamArn?: never
+  readonly kinesis?: never
+}
+
+type OneStream = ((StreamName & { readonly source?: never }) | SourceStream) & { readonly streams?: never }
 
 /**
  * What a worker is made from: a stream or several, an application name, and a `handler`, `each`, a `processor` or `threads`.
@@ -68,6 +77,8 @@ export type WorkerOptions = CommonOptions & ((OneStream & ProcessorOption) | Man
 export interface ResolvedOptions extends ResolvedFailures, Omit<ResolvedUserCode, 'userCode'> {
   /** `undefined`: there are several. */
   readonly stream: StreamReference | undefined
+  /** Where the stream is read from, if that is not Kinesis. `stream` has its name then. */
+  readonly source: StreamSource | undefined
   /** `undefined`: there is one. */
   readonly streams: ResolvedStreamList | undefined
   /** `undefined`: each of several streams has its own. */
@@ -95,6 +106,7 @@ export const OPTION_NAMES: readonly string[] = [
   'streamName',
   'streamArn',
   'streams',
+  'source',
   'applicationName',
   'workerId',
   'startAt',
@@ -139,7 +151,8 @@ export function resolveOptions(given: WorkerOptions, random: Random, nowMs: numb
     TABLE_NAME,
     '3 to 255 letters, digits, _, - or .'
   )
-  const retrieval = resolveRetrieval(options.retrieval, applicationName)
+  const source = resolveSource(options)
+  const retrieval = resolveRetrieval(options.retrieval, applicationName, source?.traits)
   const logger = safeLogger(
     checkMethods('logger', options.logger, ['debug', 'info', 'warn', 'error'], 'a logger') ?? consoleLogger('warn')
   )
@@ -148,7 +161,8 @@ export function resolveOptions(given: WorkerOptions, random: Random, nowMs: numb
   const code = hasCode(options) ? resolveUserCode(options, retrieval.maxShardBufferedBytes) : undefined
   const streams = resolveMany(options, { startAt, retrieval, code }, nowMs)
   return {
-    stream: streams === undefined ? resolveStream(options) : undefined,
+    stream: streams === undefined ? resolveStream(source ?? options) : undefined,
+    source,
     streams,
     applicationName,
     workerId: resolveWorkerId(options.workerId, random),
@@ -174,6 +188,21 @@ export function resolveOptions(given: WorkerOptions, random: Random, nowMs: numb
   }
 }
 
+/** Where the stream is read from, if not from Kinesis. @throws OptionError */
+export function resolveSource(options: {
+  readonly source?: StreamSource | undefined
+  readonly streamName?: string | undefined
+  readonly streamArn?: string | undefined
+  readonly kinesis?: KinesisClientOption | undefined
+}): StreamSource | undefined {
+  const what = 'the stream of another service, such as dynamodbStream({ tableName })'
+  const source = checkMethods('source', options.source, ['open'], what)
+  const others = ['streamName', 'streamArn', 'kinesis'] as const
+  const stray = source && others.find(name => options[name] !== undefined)
+  if (stray === undefined) return source
+  throw new OptionError(stray, `is ${show(options[stray])} beside source, expected one of the two`)
+}
+
 /** Whether there is code for all streams, or should be: only several streams can have it one by one. */
 function hasCode(options: WorkerOptions): options is WorkerOptions & ProcessorOption {
   const { streams, processor, handler, each, threads, concurrency, batch } = options
@@ -183,7 +212,8 @@ function hasCode(options: WorkerOptions): options is WorkerOptions & ProcessorOp
 /** Several streams, if there are. @throws OptionError */
 function resolveMany(options: WorkerOptions, defaults: StreamDefaults, nowMs: number): ResolvedStreamList | undefined {
   if (options.streams === undefined) return undefined
-  const stray = (['streamName', 'streamArn', 'onRecreatedStream'] as const).find(name => options[name] !== undefined)
+  const names = ['streamName', 'streamArn', 'source', 'onRecreatedStream'] as const
+  const stray = names.find(name => options[name] !== undefined)
   if (stray === undefined) return resolveStreams(options.streams, defaults, nowMs)
   const why =
     stray === 'onRecreatedStream' ? 'a stream that was created again has leases of its own' : 'expected one of the two'

@@ -11,6 +11,7 @@ import type { KinesisPort, StreamDescription } from '../kinesis/kinesis-port.ts'
 import type { StreamReference } from '../kinesis/sdk-client.ts'
 import { sdkFanOut } from '../kinesis/sdk-fan-out.ts'
 import { type SdkKinesisPort, sdkKinesis } from '../kinesis/sdk-kinesis.ts'
+import type { RecordLoss } from '../kinesis/stream-source.ts'
 import type { ControlStore } from '../leases/control-store.ts'
 import { dynamoControlStore } from '../leases/dynamo-control-store.ts'
 import { dynamoKclCoordination } from '../leases/dynamo-kcl-coordination.ts'
@@ -59,6 +60,8 @@ export interface PortContext {
   readonly clock: Clock
   readonly random: Random
   readonly settings: FleetSettings
+  /** Told of records of a source that are gone before they were read. Absent: nobody is. */
+  readonly lost?: (loss: RecordLoss, streamName: string) => void
 }
 
 interface Counting extends PortContext {
@@ -105,8 +108,8 @@ export function openPorts(options: ResolvedOptions, context: PortContext, given:
 
 function streamPorts(
   stream: StreamReference,
-  { retrieval, kinesis: client, logger }: ResolvedOptions,
-  { clock, requests }: Counting,
+  { retrieval, kinesis: client, source, logger }: ResolvedOptions,
+  { clock, random, requests, lost }: Counting,
   given: Partial<WorkerPorts>
 ): StreamPorts {
   const { requestTimeoutMs, wire, mode, maxBufferedBytes } = retrieval
@@ -119,11 +122,12 @@ function streamPorts(
     given.kinesisOf?.(stream) ??
     given.kinesis ??
     closedLater(
-      sdkKinesis({
-        ...{ stream, client, clock, requestTimeoutMs, wire },
-        onWireChange: (encoding, because) =>
-          logger.warn({ encoding, because }, 'GetRecords is answered in another encoding from here on')
-      })
+      source?.open({ clock, random, requestTimeoutMs, lost: loss => lost?.(loss, source.streamName) }) ??
+        sdkKinesis({
+          ...{ stream, client, clock, requestTimeoutMs, wire },
+          onWireChange: (encoding, because) =>
+            logger.warn({ encoding, because }, 'GetRecords is answered in another encoding from here on')
+        })
     )
   const windowBytes = windowOf(maxBufferedBytes)
   const fanOut =

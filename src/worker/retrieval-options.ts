@@ -1,5 +1,6 @@
 // How records are read, as a user can say it: polling or enhanced fan-out, pacing, and the memory that it may take.
 import { getHeapStatistics } from 'node:v8'
+import type { SourceTraits } from '../kinesis/stream-source.ts'
 import { OptionError } from '../model/errors.ts'
 import type { RetrievalMode } from '../retrieval/retriever.ts'
 import { checkGroup, checkInteger, checkOneOf, checkText, show } from './option-checks.ts'
@@ -9,10 +10,10 @@ export type WireFormat = 'json' | 'cbor'
 
 /** What holds for every way of reading. */
 interface CommonRetrievalOptions {
-  /** Kinesis records per read. 1 to 10,000; default 10,000. Fewer are asked for where the memory would not hold them. */
+  /** Kinesis records per read. 1 to 10,000; default 10,000 (both 1,000 for the stream of a DynamoDB table). Fewer are asked for where the memory would not hold them. */
   readonly maxRecords?: number
   /**
-   * Wait between reads at the tip of a shard. Milliseconds, 200 to 60,000; default 250. Behind the tip there is none. It is
+   * Wait between reads at the tip of a shard. Milliseconds, 200 to 60,000; default 250 (1,000 for the stream of a DynamoDB table). Behind the tip there is none. It is
    * longer while reads are throttled, and on idle shards, up to a second, where a worker reads more than 125 shards.
    */
   readonly idleMs?: number
@@ -69,6 +70,10 @@ export interface ResolvedRetrieval {
   readonly wire: WireFormat
   readonly maxBufferedBytes: number
   readonly maxShardBufferedBytes: number
+  /** How much may be read of a shard, if that is not what Kinesis allows. Bytes a second; may be Infinity. */
+  readonly bytesPerSecond?: number
+  /** Whether shards that continue others are opened at the time at which the application began. */
+  readonly beginsByTime?: boolean
 }
 
 const MS = 'milliseconds'
@@ -86,9 +91,14 @@ const CONSUMER_ARN =
 /**
  * Checks how records are to be read, and fills in the defaults.
  *
+ * @param source what is different about the stream, if it is none of Kinesis
  * @throws OptionError naming the option, its value and what was expected
  */
-export function resolveRetrieval(given: RetrievalOptions | undefined, applicationName: string): ResolvedRetrieval {
+export function resolveRetrieval(
+  given: RetrievalOptions | undefined,
+  applicationName: string,
+  source?: SourceTraits
+): ResolvedRetrieval {
   const options = checkGroup<RetrievalOptions>('retrieval', given, [...COMMON, ...MEMORY, ...FAN_OUT])
   const mode = checkOneOf('retrieval.mode', options.mode, ['polling', 'fan-out'], 'polling')
   const integer = (
@@ -98,19 +108,23 @@ export function resolveRetrieval(given: RetrievalOptions | undefined, applicatio
     byDefault: number,
     unit?: string
   ) => checkInteger(`retrieval.${name}`, options[name], { min, max, ...(unit && { unit }) }, byDefault)
+  if (source && mode === 'fan-out') {
+    throw new OptionError('retrieval.mode', "is 'fan-out' beside source, expected 'polling': only Kinesis has fan-out")
+  }
   const heapBytes = Math.floor(getHeapStatistics().heap_size_limit * HEAP_SHARE)
   const maxBufferedBytes = integer('maxBufferedBytes', MIB, 2 ** 40, Math.max(MIB, heapBytes), 'bytes')
   const maxShardBytes = Math.min(MAX_SHARD_BYTES, maxBufferedBytes)
   return {
     mode,
     ...resolveConsumer(mode, options, applicationName),
-    maxRecords: integer('maxRecords', 1, 10_000, 10_000),
-    idleMs: integer('idleMs', 200, 60_000, 250, MS),
+    maxRecords: integer('maxRecords', 1, source?.maxRecords ?? 10_000, source?.maxRecords ?? 10_000),
+    idleMs: integer('idleMs', 200, 60_000, source?.idleMs ?? 250, MS),
     requestTimeoutMs: integer('requestTimeoutMs', 1_000, 120_000, 10_000, MS),
     otherApplications: integer('otherApplications', 0, 4, 0),
     wire: checkOneOf('retrieval.wire', options.wire, ['json', 'cbor'], 'json'),
     maxBufferedBytes,
-    maxShardBufferedBytes: integer('maxShardBufferedBytes', MIB, maxBufferedBytes, maxShardBytes, 'bytes')
+    maxShardBufferedBytes: integer('maxShardBufferedBytes', MIB, maxBufferedBytes, maxShardBytes, 'bytes'),
+    ...(source && { bytesPerSecond: source.bytesPerSecond, beginsByTime: source.beginsByTime })
   }
 }
 

@@ -11,7 +11,7 @@ import { ActiveConsumer } from '../retrieval/fan-out-consumer.ts'
 import { FallbackRetriever, type ReadListener } from '../retrieval/fan-out-fallback.ts'
 import { FanOutRetriever } from '../retrieval/fan-out-retriever.ts'
 import { PollingRetriever } from '../retrieval/polling-retriever.ts'
-import { type ReadStart, startOf } from '../retrieval/read-rules.ts'
+import { continuationOf, type ReadStart, startOf } from '../retrieval/read-rules.ts'
 import type { RetrievalListener, Retriever } from '../retrieval/retriever.ts'
 import { ShardPaces } from '../retrieval/shard-paces.ts'
 import type { Clock } from '../runtime/clock.ts'
@@ -54,16 +54,17 @@ export class ShardRetrievers {
 
   constructor(parts: ShardRetrieversOptions) {
     const { retrieval, fanOut, clock, random } = parts
-    const { idleMs, otherApplications, mode, consumer } = retrieval
+    const { mode, consumer, ...pacing } = retrieval
     this.#parts = parts
-    this.#paces = new ShardPaces({ idleMs, otherApplications, clock, random })
+    this.#paces = new ShardPaces({ ...pacing, clock, random })
     if (mode === 'fan-out' && fanOut) this.#consumer = new ActiveConsumer({ fanOut, consumer, clock, random })
   }
 
   /** A retriever for the shard of a lease, from its checkpoint on. To be closed. */
   open(lease: Lease, listener: RetrievalListener): Retriever {
     const { retrieval, startAt, clock, random } = this.#parts
-    const start = startOf(lease, startAt instanceof Date ? startAt : undefined)
+    const begun = startOf(lease, startAt instanceof Date ? startAt : undefined)
+    const start = retrieval.beginsByTime ? continuationOf(lease, begun) : begun
     const { shardId } = lease
     if (retrieval.mode === 'polling') return this.#poll(shardId, start, listener)
     if (retrieval.fallback === 'none') return this.#subscribe(shardId, start, listener, false)

@@ -75,6 +75,7 @@ export interface StreamList<Entry = StreamEntry> {
 export type ManyStreams = {
   readonly streamName?: never
   readonly streamArn?: never
+  readonly source?: never
   /** In the table of several streams a stream that was created again is another one: it is begun at its `startAt`. */
   readonly onRecreatedStream?: never
 } & (

@@ -17,7 +17,7 @@ import { waitAtMost } from '../runtime/deadline.ts'
 import { deferred } from '../runtime/deferred.ts'
 import { systemRandom } from '../runtime/random.ts'
 import { ConsumerFactory } from './consumer-factory.ts'
-import { breakerEvents, fleetEvents, leaseEvents, shardEvents } from './event-sources.ts'
+import { breakerEvents, fleetEvents, leaseEvents, lossEvents, shardEvents } from './event-sources.ts'
 import { type FleetListener, FleetMember } from './fleet-member.ts'
 import { healthOf, type WorkerHealth } from './health-rules.ts'
 import { Observable } from './observable.ts'
@@ -80,8 +80,8 @@ export class Worker extends Observable {
     this.#options = resolved
     this.#settings = fleetSettings(leases.durationMs)
     const shared = { clock, random }
-    this.#ports = openPorts(this.#options, { ...shared, settings: this.#settings }, ports)
     const emit = this.#emitter.emit.bind(this.#emitter)
+    this.#ports = openPorts(this.#options, { ...shared, settings: this.#settings, lost: lossEvents(emit) }, ports)
     const threadDied = (death: ThreadDeath): void => emit('thread:died', death)
     const parts = { ...shared, options: resolved, ports: this.#ports }
     this.#factory = new ConsumerFactory({ ...parts, threadDied, breakerChanged: breakerEvents(emit) })

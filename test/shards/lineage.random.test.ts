@@ -52,7 +52,7 @@ class World {
     this.nowMs += 1000
     const open = listing(this.stream)
       .filter(shard => !isClosed(shard))
-      .sort((a, b) => (a.hashKeyRange.start < b.hashKeyRange.start ? -1 : 1))
+      .sort((a, b) => ((a.hashKeyRange?.start ?? 0n) < (b.hashKeyRange?.start ?? 0n) ? -1 : 1))
     const at = this.upTo(open.length)
     const [shard, next] = [open[at], open[at + 1]]
     if (shard === undefined) return

@@ -38,7 +38,7 @@ describe('planShardEnd', () => {
         shardId: child.shardId,
         checkpoint: TRIM_HORIZON,
         parentShardIds: [shardId(0)],
-        hashKeyRange: child.hashKeyRange,
+        ...(child.hashKeyRange && { hashKeyRange: child.hashKeyRange }),
         stream: A_STREAM
       })
     )

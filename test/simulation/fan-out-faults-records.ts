@@ -1,7 +1,7 @@
 // The records of a run of fan-out faults: numbered in each shard and put into a fake, some of them as aggregates; and what has
 // become of each. Every record says its own number, and all of its payload follows from that.
 import { aggregate } from '../../src/index.ts'
-import { isClosed, parentsOf, type Shard } from '../../src/model/shard.ts'
+import { isClosed, parentsOf, type RangedShard } from '../../src/model/shard.ts'
 import type { Random } from '../../src/runtime/random.ts'
 import type { FakeKinesis } from '../../src/testing/fake-kinesis.ts'
 
@@ -61,13 +61,13 @@ export class FaultRecords {
   }
 
   /** The shards that records can be put into, in the order of their hash keys. */
-  open(): Shard[] {
+  open(): RangedShard[] {
     const open = this.#kinesis.shards(this.#streamName).filter(shard => !isClosed(shard))
     return open.sort((a, b) => (a.hashKeyRange.start < b.hashKeyRange.start ? -1 : 1))
   }
 
   /** Puts a Kinesis record into a shard. */
-  put({ shardId, hashKeyRange }: Shard): void {
+  put({ shardId, hashKeyRange }: RangedShard): void {
     this.#puts += 1
     const count = this.#puts % AGGREGATE_EVERY === 0 ? 2 + Math.floor(this.#random.next() * MOST_IN_AGGREGATE) : 1
     const bytes = this.#puts % LARGE_EVERY === 0 ? LARGE_BYTES : Math.floor(this.#random.next() * SMALL_BYTES)

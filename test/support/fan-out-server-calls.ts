@@ -109,7 +109,7 @@ function shardInJson(shard: Shard): Json {
     ShardId: shardId,
     ParentShardId: parentShardId,
     AdjacentParentShardId: adjacentParentShardId,
-    HashKeyRange: { StartingHashKey: String(hashKeyRange.start), EndingHashKey: String(hashKeyRange.end) },
+    HashKeyRange: { StartingHashKey: String(hashKeyRange?.start), EndingHashKey: String(hashKeyRange?.end) },
     SequenceNumberRange: {
       StartingSequenceNumber: startingSequenceNumber,
       EndingSequenceNumber: shard.endingSequenceNumber

@@ -62,10 +62,10 @@ export function recordInJson(record: KinesisRecord): object {
 
 /** Children as the service writes them. */
 export function childrenInJson(children: SubscriptionEvent['childShards'] = []): object[] {
-  return children.map(({ shardId, parentShardIds, hashKeyRange: { start, end } }) => ({
+  return children.map(({ shardId, parentShardIds, hashKeyRange }) => ({
     ShardId: shardId,
     ParentShards: parentShardIds,
-    HashKeyRange: { StartingHashKey: String(start), EndingHashKey: String(end) }
+    HashKeyRange: { StartingHashKey: String(hashKeyRange?.start), EndingHashKey: String(hashKeyRange?.end) }
   }))
 }
 

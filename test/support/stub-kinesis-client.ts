@@ -94,7 +94,7 @@ export class StubKinesisClient {
       ChildShards: answer.childShards?.map(({ shardId, parentShardIds, hashKeyRange }) => ({
         ShardId: shardId,
         ParentShards: parentShardIds,
-        HashKeyRange: rangeOf(hashKeyRange)
+        HashKeyRange: hashKeyRange && rangeOf(hashKeyRange)
       }))
     }
   }
@@ -113,7 +113,7 @@ function shardOf(shard: Shard): Input {
     ShardId: shard.shardId,
     ParentShardId: shard.parentShardId,
     AdjacentParentShardId: shard.adjacentParentShardId,
-    HashKeyRange: rangeOf(shard.hashKeyRange),
+    HashKeyRange: shard.hashKeyRange && rangeOf(shard.hashKeyRange),
     SequenceNumberRange: {
       StartingSequenceNumber: shard.startingSequenceNumber,
       EndingSequenceNumber: shard.endingSequenceNumber
