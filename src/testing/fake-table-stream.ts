@@ -20,10 +20,10 @@ export interface FakeTableShard {
   readonly records: FakeChange[]
   /** Records up to this one were trimmed. */
   trimmedUpTo?: string
+  /** The shards that continue it. */
+  readonly children: FakeTableShard[]
 }
 
-/** How long the service keeps records. Milliseconds. */
-const RETENTION_MS = 24 * 3_600_000
 /** The first sequence number is one more. Of as many digits as those of the service have at least. */
 const SEQUENCE = 100_000_000_000_000_000_000n
 
@@ -34,22 +34,29 @@ export class FakeTableStream {
   readonly createdAtMs: number
   isEnabled = true
   readonly #epochMs: () => number
+  readonly #retentionMs: number
   readonly #shards = new Map<string, FakeTableShard>()
+  /** The shards that it began with: all others descend from them. */
+  readonly #first: readonly FakeTableShard[]
   #sequence = SEQUENCE
   #shardsEver = 0
 
-  /** @param partitions how many shards are open at first */
-  constructor(tableName: string, partitions: number, epochMs: () => number) {
+  /**
+   * @param partitions how many shards are open at first
+   * @param retentionMs how long records are kept
+   */
+  constructor(tableName: string, partitions: number, retentionMs: number, epochMs: () => number) {
     this.#epochMs = epochMs
+    this.#retentionMs = retentionMs
     this.createdAtMs = epochMs()
     this.label = new Date(this.createdAtMs).toISOString().slice(0, -1)
     this.arn = `arn:aws:dynamodb:us-east-1:000000000000:table/${tableName}/stream/${this.label}`
-    for (let count = 0; count < partitions; count++) this.#add(undefined)
+    this.#first = Array.from({ length: partitions }, () => this.#add(undefined))
   }
 
   /** Every shard that the service still lists, the oldest first. What is too old is trimmed first. */
   get shards(): readonly FakeTableShard[] {
-    this.trim(this.#epochMs() - RETENTION_MS)
+    this.trim(this.#epochMs() - this.#retentionMs)
     return [...this.#shards.values()]
   }
 
@@ -63,10 +70,14 @@ export class FakeTableStream {
     return this.shards.find(shard => shard.shardId === shardId)
   }
 
-  /** Adds a record to the open shard with this number. */
-  add(partition: number, json: (sequenceNumber: string) => StreamRecordJson): FakeChange {
-    const { open } = this
-    const shard = open[partition % open.length]
+  /** Adds a record of the item with this hash, from 0, to the open shard for it: always one that continues the earlier ones for it. */
+  add(hash: number, json: (sequenceNumber: string) => StreamRecordJson): FakeChange {
+    let [shard, rest] = [this.#first[hash % this.#first.length], Math.floor(hash / this.#first.length)]
+    while (shard !== undefined && shard.closedAtMs !== undefined) {
+      const { children }: FakeTableShard = shard
+      shard = children[rest % children.length]
+      rest = Math.floor(rest / Math.max(1, children.length))
+    }
     if (shard === undefined) throw new RangeError(`The stream ${this.arn} is disabled`)
     const sequenceNumber = this.#next()
     const change = { sequenceNumber, createdAtMs: this.#epochMs(), json: json(sequenceNumber) }
@@ -80,7 +91,8 @@ export class FakeTableStream {
     if (parents.length === 0) throw new RangeError(`No open shard is ${shardId}`)
     return parents.flatMap(parent => {
       this.#close(parent)
-      return Array.from({ length: children }, () => this.#add(parent).shardId)
+      parent.children.push(...Array.from({ length: children }, () => this.#add(parent)))
+      return parent.children.map(({ shardId }) => shardId)
     })
   }
 
@@ -107,7 +119,8 @@ export class FakeTableStream {
       shardId: `shardId-${time}-${this.#shardsEver.toString(16).padStart(8, '0')}`,
       parentShardId: parent?.shardId,
       startingSequenceNumber: this.#next(),
-      records: []
+      records: [],
+      children: []
     }
     this.#shards.set(shard.shardId, shard)
     return shard

@@ -16,6 +16,8 @@ export interface FakeTableOptions {
   readonly partitions?: number
   /** What its streams have of items. Default `NEW_AND_OLD_IMAGES`. */
   readonly viewType?: 'KEYS_ONLY' | 'NEW_IMAGE' | 'OLD_IMAGE' | 'NEW_AND_OLD_IMAGES'
+  /** How long its streams keep records. Milliseconds; default 24 hours, as in the service. */
+  readonly retentionMs?: number
   /** Where its time comes from. Default: the system. */
   readonly clock?: Pick<Clock, 'epochMs'>
   /** Asked before each request whether it fails, and how. Default: none does. */
@@ -31,6 +33,8 @@ export interface FakeClientConfig {
   readonly requestHandler: any
 }
 
+const DAY_MS = 24 * 3_600_000
+
 /**
  * A table in memory whose stream is enabled. Give `clientConfig` to `dynamodbStream(…, { client })`: whatever is put and deleted here
  * is then read as from DynamoDB Streams.
@@ -45,7 +49,7 @@ export class FakeTable {
 
   constructor(options: FakeTableOptions) {
     const { fault = () => undefined } = options
-    const defaults = { keys: ['id'], partitions: 1, viewType: 'NEW_AND_OLD_IMAGES', clock: systemClock } as const
+    const defaults = { keys: ['id'], partitions: 1, viewType: 'NEW_AND_OLD_IMAGES', retentionMs: DAY_MS, clock: systemClock } as const
     this.#options = { ...defaults, ...options }
     this.tableName = options.tableName
     const epochMs = () => this.#options.clock.epochMs()
@@ -111,8 +115,8 @@ export class FakeTable {
 
   /** Begins another stream, with other shards. */
   enableStream(): void {
-    const { partitions, clock } = this.#options
-    this.#streams.push(new FakeTableStream(this.tableName, partitions, () => clock.epochMs()))
+    const { partitions, retentionMs, clock } = this.#options
+    this.#streams.push(new FakeTableStream(this.tableName, partitions, retentionMs, () => clock.epochMs()))
   }
 
   #keysOf(image: AttributesJson): { readonly Keys: AttributesJson; readonly key: string } {
@@ -138,9 +142,9 @@ export class FakeTable {
     const NewImage = viewType.includes('NEW') ? after : undefined
     const OldImage = viewType.includes('OLD') ? before : undefined
     const images = { Keys, ...(NewImage && { NewImage }), ...(OldImage && { OldImage }) }
-    const partition = [...JSON.stringify(Keys[keys[0] ?? ''])].reduce((sum, letter) => sum + letter.charCodeAt(0), 0)
+    const hash = [...JSON.stringify(Keys[keys[0] ?? ''])].reduce((sum, letter) => sum + letter.charCodeAt(0), 0)
     this.#events += 1
-    this.stream.add(partition, SequenceNumber => ({
+    this.stream.add(hash, SequenceNumber => ({
       eventID: this.#events.toString(16).padStart(32, '0'),
       eventName,
       eventVersion: '1.1',

@@ -28,7 +28,7 @@ export interface Order {
 }
 
 /** Options of a worker, all of which the world has defaults for. */
-export type TableWorkerOptions = Partial<Pick<WorkerOptions, 'startAt' | 'retrieval' | 'onRecreatedStream' | 'concurrency'>> & {
+export type TableWorkerOptions = Partial<Pick<WorkerOptions, 'startAt' | 'retrieval' | 'onRecreatedStream' | 'shardSyncIntervalMs' | 'concurrency'>> & {
   readonly stream?: TableStream
   readonly client?: DynamodbStreamOptions['client']
 }
@@ -62,7 +62,7 @@ export class TableWorld {
         source: dynamodbStream(stream, { client }),
         applicationName: 'app',
         startAt: 'TRIM_HORIZON',
-        leases: { store: this.store },
+        leases: { store: this.store, durationMs: 600_000 },
         logger: silentLogger,
         ...others,
         each: async (record, { shardId }) => {
