@@ -13,7 +13,7 @@ const LAYERS: readonly (readonly string[])[] = [
   ['leases', 'checkpoint', 'retrieval', 'processor', 'dead-letters'],
   ['shards', 'consumer', 'fleet'],
   ['worker'],
-  ['windows', 'operate', 'serving', 'producer', 'delivery', 'sql'],
+  ['windows', 'operate', 'serving', 'dynamodb-streams', 'producer', 'delivery', 'sql'],
   ['dashboard', 'testing', 'multilang', 'agent'],
   ['cli', 'dashboard-page']
 ]

@@ -97,7 +97,7 @@ class ItemChange<Item> {
   readonly sequenceNumber: string
   readonly sizeBytes: number
   readonly viewType: string
-  readonly userIdentity?: { readonly principalId: string; readonly type: string }
+  declare readonly userIdentity?: { readonly principalId: string; readonly type: string }
   readonly isExpiry: boolean
   declare readonly newImage?: Item
   declare readonly oldImage?: Item

@@ -33,7 +33,10 @@ export function streamsError(error: unknown, call: FailedCall): ConsumerError {
       // Nothing is there any more at the iterator: one that was opened where something is, is of use.
       return failed('expired-iterator', 'the records at the shard iterator are gone: they were more than 24 hours old')
     case 'ResourceNotFoundException':
-      return failed('not-found', `there is no such ${call.shardId === undefined ? 'stream' : 'shard or stream'} (any more)`)
+      return failed(
+        'not-found',
+        `there is no such ${call.shardId === undefined ? 'stream' : 'shard or stream'} (any more)`
+      )
     default:
       return dynamoError(error, callText(call))
   }

@@ -2,7 +2,13 @@
 //
 // Which stream of the table is read is decided once. If the table gets another one meanwhile, describeStream says so, and the shards
 // of the first are still read as what they are: no checkpoint is ever taken for one of another stream.
-import type { CallOptions, IteratorStart, KinesisPort, ShardFilter, StreamDescription } from '../kinesis/kinesis-port.ts'
+import type {
+  CallOptions,
+  IteratorStart,
+  KinesisPort,
+  ShardFilter,
+  StreamDescription
+} from '../kinesis/kinesis-port.ts'
 import type { RecordLoss, SourceContext } from '../kinesis/stream-source.ts'
 import { ServiceError } from '../model/errors.ts'
 import type { RecordsAnswer } from '../model/records-answer.ts'
@@ -47,7 +53,10 @@ export class StreamsPort implements KinesisPort {
   async describeStream({ signal }: CallOptions = {}): Promise<StreamDescription> {
     const streamArn = this.#options.streamArn ?? (await this.#newest(signal))
     this.#streamArn ??= streamArn
-    const { answer, serviceTimeMs } = await this.#options.calls.describeStream({ StreamArn: streamArn, Limit: 1 }, signal)
+    const { answer, serviceTimeMs } = await this.#options.calls.describeStream(
+      { StreamArn: streamArn, Limit: 1 },
+      signal
+    )
     const { ofTable = streamArn, label = '' } = partsOfArn(streamArn) ?? {}
     const createdAtMs = timeOfLabel(label) ?? answer.CreationRequestDateTime?.getTime() ?? 0
     return {

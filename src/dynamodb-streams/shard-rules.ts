@@ -2,7 +2,7 @@
 // inferred here loses no records if it is wrong: more is read then than had to be.
 import { OptionError } from '../model/errors.ts'
 import { shown } from '../model/option-rules.ts'
-import { isTip, type Shard } from '../model/shard.ts'
+import type { Shard } from '../model/shard.ts'
 
 /** A shard as the AWS SDK has it. */
 export interface SdkShard {
@@ -62,11 +62,6 @@ const FIRST_MS = 1_325_376_000_000
 function timeIn(shardId: string): number | undefined {
   const time = Number(/^shardId-(\d{20})-[0-9a-f]+$/.exec(shardId)?.[1])
   return time >= FIRST_MS && Number.isSafeInteger(time) ? time : undefined
-}
-
-/** How many shards of a listing are to be read to their end one day. */
-export function countTips(shards: readonly Shard[]): number {
-  return shards.filter(isTip).length
 }
 
 const TABLE_NAME = /^[a-zA-Z0-9_.-]{3,255}$/

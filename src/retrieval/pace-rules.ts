@@ -40,12 +40,7 @@ export function afterAnswer(debt: ReadDebt, bytes: number): ReadDebt {
  * them, up to five reads may follow one another at once, and the sixth comes a second after the first of them; with less,
  * reads are evenly spaced, so that others find room between them. Bytes are paid off in full.
  */
-export function debtDelayMs(
-  debt: ReadDebt,
-  share: number,
-  nowMs: number,
-  bytesPerSecond = BYTES_PER_SECOND
-): number {
+export function debtDelayMs(debt: ReadDebt, share: number, nowMs: number, bytesPerSecond = BYTES_PER_SECOND): number {
   const { readsAtMs } = debt
   const isAlone = share >= 1
   const atMs = readsAtMs[readsAtMs.length - (isAlone ? READS_PER_SECOND : 1)]

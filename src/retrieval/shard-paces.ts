@@ -138,7 +138,10 @@ class PacedShard {
 
   delayMs(nextAtMs: number): number {
     const nowMs = this.#options.clock.monotonicMs()
-    return Math.max(nextAtMs - nowMs, debtDelayMs(this.#debt, this.#shareAt(nowMs), nowMs, this.#options.bytesPerSecond))
+    return Math.max(
+      nextAtMs - nowMs,
+      debtDelayMs(this.#debt, this.#shareAt(nowMs), nowMs, this.#options.bytesPerSecond)
+    )
   }
 
   maxBytes(isBehind: boolean): number {

@@ -6,7 +6,15 @@ import { TRIM_HORIZON } from '../model/sequence-number.ts'
 import { isClosed, isTip, parentsOf, type Shard } from '../model/shard.ts'
 import { initialCheckpoint, type StartPosition, startTimestampMs } from '../model/start-position.ts'
 import { type PlannedRemoval, planLeaseCleanup } from './plan-lease-cleanup.ts'
-import { ancestorsOf, byAge, isCutByKeys, judgeTiling, listedChildIds, type ShardGraph, shardGraph } from './shard-graph.ts'
+import {
+  ancestorsOf,
+  byAge,
+  isCutByKeys,
+  judgeTiling,
+  listedChildIds,
+  type ShardGraph,
+  shardGraph
+} from './shard-graph.ts'
 import { type Standing, standingsOf } from './standing-rules.ts'
 
 /** The shards of a stream and the leases of an application, listed at about the same time. */

@@ -51,9 +51,12 @@ interface Iterator {
 }
 
 class Refusal extends Error {
-  constructor(name: string, message: string = name) {
+  /** The name of the error, as the service has it. */
+  readonly fault: string
+
+  constructor(fault: string, message: string = fault) {
     super(message)
-    this.name = name
+    this.fault = fault
   }
 }
 
@@ -96,11 +99,9 @@ export class StreamsService {
       return this.#response(200, this.#answerTo(operation, input))
     } catch (error) {
       if (!(error instanceof Refusal)) throw error
-      const { name: __type, message } = error
-      return this.#response(__type === 'InternalServerError' ? 500 : 400, {
-        __type: `com.amazonaws.dynamodb.v20120810#${__type}`,
-        message
-      })
+      const { fault, message } = error
+      const __type = `com.amazonaws.dynamodb.v20120810#${fault}`
+      return this.#response(fault === 'InternalServerError' ? 500 : 400, { __type, message })
     }
   }
 

@@ -3,8 +3,8 @@
 import { type AttributeJson, type AttributesJson, keyText } from '../dynamodb-streams/attribute-rules.ts'
 import type { StreamRecordJson } from '../dynamodb-streams/record-rules.ts'
 import { type Clock, systemClock } from '../runtime/clock.ts'
-import { FakeTableStream } from './fake-table-stream.ts'
 import { type StreamsFault, StreamsService } from './fake-streams-service.ts'
+import { FakeTableStream } from './fake-table-stream.ts'
 
 /** What a fake table is like. */
 export interface FakeTableOptions {
@@ -49,7 +49,13 @@ export class FakeTable {
 
   constructor(options: FakeTableOptions) {
     const { fault = () => undefined } = options
-    const defaults = { keys: ['id'], partitions: 1, viewType: 'NEW_AND_OLD_IMAGES', retentionMs: DAY_MS, clock: systemClock } as const
+    const defaults = {
+      keys: ['id'],
+      partitions: 1,
+      viewType: 'NEW_AND_OLD_IMAGES',
+      retentionMs: DAY_MS,
+      clock: systemClock
+    } as const
     this.#options = { ...defaults, ...options }
     this.tableName = options.tableName
     const epochMs = () => this.#options.clock.epochMs()

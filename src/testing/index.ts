@@ -18,6 +18,9 @@ export {
   type StreamObserver
 } from './fake-kinesis.ts'
 export type { FakeRecord } from './fake-stream.ts'
+export type { StreamsFault, StreamsInput, StreamsOperation } from './fake-streams-service.ts'
+export { type FakeClientConfig, FakeTable, type FakeTableOptions } from './fake-table.ts'
+export type { FakeChange, FakeTableShard, FakeTableStream } from './fake-table-stream.ts'
 export {
   type CallMatch,
   FAULT_PROFILES,

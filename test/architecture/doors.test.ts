@@ -20,12 +20,15 @@ const PACKAGES: Readonly<Record<string, { readonly files: RegExp; readonly names
   '@aws-sdk/lib-dynamodb': { files: /^(dynamo|leases)\/dynamo-/ },
   '@aws-sdk/util-dynamodb': { files: /^dynamo\/dynamo-/ },
   '@aws-sdk/client-cloudwatch': { files: /^metrics\/cloudwatch-(metrics\.ts|package\.cts)$/ },
+  '@aws-sdk/client-dynamodb-streams': {
+    files: /^dynamodb-streams\/(sdk-streams-calls\.ts|dynamodb-streams-package\.cts)$/
+  },
   '@aws-sdk/client-s3': { files: /^dead-letters\/s3-/ },
   '@aws-sdk/client-sqs': { files: /^dead-letters\/sqs-/ },
   '@opentelemetry/api': { files: /^metrics\/otel-(carrier\.ts|metrics\.ts|tracing\.ts|package\.cts)$/ },
   '@smithy/core/event-streams': { files: /^kinesis\/event-stream-frames\.ts$/ },
   '@smithy/core/retry': { files: /^dead-letters\/service-call\.ts$/ },
-  '@smithy/node-http-handler': { files: /^(kinesis\/sdk|dynamo\/dynamo)-/ },
+  '@smithy/node-http-handler': { files: /^(kinesis\/sdk|dynamo\/dynamo|dynamodb-streams\/sdk)-/ },
   commander: {
     files: /^cli\/(command|completion-command|fleet-flags|program)\.ts$/,
     names: ['Command', 'CommanderError']
@@ -177,6 +180,7 @@ describe('the doors of the architecture', () => {
     expect(bySubpath).to.deep.equal([
       ['./dead-letters/sqs', '@aws-sdk/client-sqs'],
       ['./dead-letters/s3', '@aws-sdk/client-s3'],
+      ['./dynamodb-streams', '@aws-sdk/client-dynamodb-streams'],
       ['./metrics/cloudwatch', '@aws-sdk/client-cloudwatch'],
       ['./metrics/otel', '@opentelemetry/api'],
       ['./metrics/prometheus', 'prom-client'],

@@ -15,8 +15,12 @@ import {
 /** Words that say nothing about what a thing is. */
 const EMPTY_WORDS = ['Helper', 'Helpers', 'Impl', 'Manager', 'Util', 'Utils']
 
-/** The two files that know the errors of the AWS SDK, which have nothing but a name and a message. */
-const ERROR_MAPS = ['kinesis/sdk-kinesis-errors.ts', 'dynamo/dynamo-errors.ts']
+/** The files that know the errors of the AWS SDK, which have nothing but a name and a message. */
+const ERROR_MAPS = [
+  'kinesis/sdk-kinesis-errors.ts',
+  'dynamo/dynamo-errors.ts',
+  'dynamodb-streams/sdk-streams-errors.ts'
+]
 
 describe('the names in src', () => {
   it('are kebab-case for files and folders', () => {

@@ -278,7 +278,9 @@ export class ShardWorld {
   async createChildren(children: readonly ChildShard[] | undefined): Promise<ShardEndOutcome> {
     if (children === undefined) return { kind: 'not-ended', because: 'no children' }
     for (const { shardId: id, parentShardIds, hashKeyRange } of children) {
-      await this.table.create(newLease({ shardId: id, checkpoint: TRIM_HORIZON, parentShardIds, ...(hashKeyRange && { hashKeyRange }) }))
+      await this.table.create(
+        newLease({ shardId: id, checkpoint: TRIM_HORIZON, parentShardIds, ...(hashKeyRange && { hashKeyRange }) })
+      )
     }
     return { kind: 'ended', childShardIds: children.map(child => child.shardId) }
   }

@@ -14,6 +14,7 @@ const SUBPATHS = Object.keys(exports)
 const PEERS: Readonly<Record<string, string>> = {
   'millrace/dead-letters/sqs': '@aws-sdk/client-sqs',
   'millrace/dead-letters/s3': '@aws-sdk/client-s3',
+  'millrace/dynamodb-streams': '@aws-sdk/client-dynamodb-streams',
   'millrace/metrics/cloudwatch': '@aws-sdk/client-cloudwatch',
   'millrace/metrics/otel': '@opentelemetry/api',
   'millrace/metrics/prometheus': 'prom-client',

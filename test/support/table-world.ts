@@ -1,7 +1,19 @@
 // A fake table with a stream, and workers that read it through a real client of the AWS SDK, in virtual time.
 import { expect } from 'chai'
-import { changeOf, type DynamodbStreamOptions, dynamodbStream, type TableStream } from '../../src/dynamodb-streams/dynamodb-stream.ts'
-import { memoryLeaseStore, silentLogger, Worker, type WorkerEventName, type WorkerEvents, type WorkerOptions } from '../../src/index.ts'
+import {
+  changeOf,
+  type DynamodbStreamOptions,
+  dynamodbStream,
+  type TableStream
+} from '../../src/dynamodb-streams/dynamodb-stream.ts'
+import {
+  memoryLeaseStore,
+  silentLogger,
+  Worker,
+  type WorkerEventName,
+  type WorkerEvents,
+  type WorkerOptions
+} from '../../src/index.ts'
 import { seededRandom } from '../../src/runtime/random.ts'
 import { FakeTable, type FakeTableOptions } from '../../src/testing/fake-table.ts'
 import { VirtualClock } from '../../src/testing/virtual-clock.ts'
@@ -28,8 +40,11 @@ export interface Order {
 }
 
 /** Options of a worker, all of which the world has defaults for. */
-export type TableWorkerOptions = Partial<Pick<WorkerOptions, 'startAt' | 'retrieval' | 'onRecreatedStream' | 'shardSyncIntervalMs' | 'concurrency'>> & {
+export type TableWorkerOptions = Partial<
+  Pick<WorkerOptions, 'startAt' | 'retrieval' | 'onRecreatedStream' | 'shardSyncIntervalMs' | 'concurrency'>
+> & {
   readonly stream?: TableStream
+  readonly durationMs?: number
   readonly client?: DynamodbStreamOptions['client']
 }
 
@@ -56,13 +71,13 @@ export class TableWorld {
   }
 
   worker(options: TableWorkerOptions = {}): Worker {
-    const { stream = { tableName: TABLE }, client = this.table.clientConfig, ...others } = options
+    const { stream = { tableName: TABLE }, durationMs = 10_000, client = this.table.clientConfig, ...others } = options
     const worker: Worker = new Worker(
       {
         source: dynamodbStream(stream, { client }),
         applicationName: 'app',
         startAt: 'TRIM_HORIZON',
-        leases: { store: this.store, durationMs: 600_000 },
+        leases: { store: this.store, durationMs },
         logger: silentLogger,
         ...others,
         each: async (record, { shardId }) => {
@@ -73,7 +88,15 @@ export class TableWorld {
       } as WorkerOptions,
       { clock: this.clock, random: seededRandom(this.workers.length + 1) }
     )
-    for (const name of ['records:lost', 'shard:failed', 'shard:ended', 'lease:created', 'lease:removed', 'stream:recreated', 'error'] as const) {
+    for (const name of [
+      'records:lost',
+      'shard:failed',
+      'shard:ended',
+      'lease:created',
+      'lease:removed',
+      'stream:recreated',
+      'error'
+    ] as const) {
       worker.on(name, event => this.heard.push({ name, event }))
     }
     this.workers.push(worker)
@@ -95,8 +118,12 @@ export class TableWorld {
   async reach<T>(work: Promise<T>): Promise<T> {
     let isOver = false
     work.then(
-      () => { isOver = true },
-      () => { isOver = true }
+      () => {
+        isOver = true
+      },
+      () => {
+        isOver = true
+      }
     )
     await this.clock.advanceUntil(() => isOver)
     return work
@@ -109,7 +136,10 @@ export class TableWorld {
   /** Moves time on until every version of every item was seen, or of those that are asked for. */
   async untilSeen(ids: Iterable<string> = this.versions.keys()): Promise<void> {
     const wanted = [...ids]
-    await this.clock.advanceUntil(() => wanted.every(id => this.seenOf(id).includes(this.versions.get(id) ?? 0)), 600_000)
+    await this.clock.advanceUntil(
+      () => wanted.every(id => this.seenOf(id).includes(this.versions.get(id) ?? 0)),
+      600_000
+    )
   }
 
   /** The versions of an item in the order in which they were seen. */
