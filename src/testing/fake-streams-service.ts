@@ -99,9 +99,8 @@ export class StreamsService {
       return this.#response(200, this.#answerTo(operation, input))
     } catch (error) {
       if (!(error instanceof Refusal)) throw error
-      const { fault, message } = error
-      const __type = `com.amazonaws.dynamodb.v20120810#${fault}`
-      return this.#response(fault === 'InternalServerError' ? 500 : 400, { __type, message })
+      const __type = `com.amazonaws.dynamodb.v20120810#${error.fault}`
+      return this.#response(error.fault === 'InternalServerError' ? 500 : 400, { __type, message: error.message })
     }
   }
 
