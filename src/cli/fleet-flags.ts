@@ -1,16 +1,20 @@
 // Which fleet a command is about: the flags that say so, and the fleet that they open.
 import type { Command } from 'commander'
+import type { StreamSource } from '../kinesis/stream-source.ts'
 import { OptionError } from '../model/errors.ts'
 import { type Fleet, openFleet } from '../operate/fleet.ts'
 import { consoleLogger } from '../runtime/logger.ts'
+import type { ClientConfig } from './aws-flag-rules.ts'
 import { type CommandContext, collected } from './command.ts'
 import { interruptible } from './interruption.ts'
+import { loadPeer } from './peers.ts'
 import { shortShard } from './text-rules.ts'
 import { fullShardId } from './value-rules.ts'
 
 /** The flags of every command about a fleet. */
 export interface FleetFlags {
   readonly stream?: string
+  readonly dynamodbStream?: string
   readonly app?: string
   readonly table?: string
   readonly controlTable?: string
@@ -26,6 +30,7 @@ export function addFleetFlags(command: Command): Command {
   return command
     .option('-a, --app <name>', 'name of the application')
     .option('-s, --stream <name>', 'stream that it reads, by name or ARN')
+    .option('--dynamodb-stream <table>', 'or the table whose stream it reads, by its name or the ARN of the stream')
     .option('--table <name>', 'lease table (default: the name of the application)')
     .option('--control-table <name>', 'control table (default: millrace-control)')
 }
@@ -55,23 +60,23 @@ export function overFleet(
  */
 export async function withFleet<T>(
   { ports, clients }: CommandContext,
-  { app, stream, table, controlTable }: FleetFlags,
+  flags: FleetFlags,
   work: (fleet: Fleet) => Promise<T>
 ): Promise<T> {
+  const { app, table, controlTable } = flags
   if (app === undefined) throw new OptionError('--app', 'is missing, expected the name of the application')
-  if (stream === undefined)
-    throw new OptionError('--stream', 'is missing, expected the stream that the application reads')
+  const stream = await streamOf(flags, clients.dynamodb)
   const { clock, random, workerPorts } = ports
   const { kinesis, store, control } = workerPorts
   const fleet = openFleet(
     {
       applicationName: app,
-      ...(stream.startsWith('arn:') ? { streamArn: stream } : { streamName: stream }),
+      ...stream,
       leases: {
         ...(table !== undefined && { tableName: table }),
         ...(controlTable !== undefined && { controlTableName: controlTable })
       },
-      kinesis: clients.kinesis,
+      ...('source' in stream ? {} : { kinesis: clients.kinesis }),
       dynamodb: clients.dynamodb,
       logger: consoleLogger('error')
     },
@@ -82,6 +87,24 @@ export async function withFleet<T>(
   } finally {
     fleet.close()
   }
+}
+
+type FleetStream = { readonly streamArn: string } | { readonly streamName: string } | { readonly source: StreamSource }
+
+/** Which stream flags mean. @throws OptionError if they name none, or two */
+async function streamOf({ stream, dynamodbStream: ofTable }: FleetFlags, client: ClientConfig): Promise<FleetStream> {
+  if (stream !== undefined && ofTable !== undefined) {
+    throw new OptionError('--dynamodb-stream', `is ${ofTable} beside --stream, expected one of the two`)
+  }
+  if (ofTable !== undefined) {
+    const load = () => import('../dynamodb-streams/dynamodb-stream.ts')
+    const { dynamodbStream } = await loadPeer('@aws-sdk/client-dynamodb-streams', load)
+    const meant = ofTable.startsWith('arn:') ? { streamArn: ofTable } : { tableName: ofTable }
+    return { source: dynamodbStream(meant, { client }) }
+  }
+  if (stream === undefined)
+    throw new OptionError('--stream', 'is missing, expected the stream that the application reads')
+  return stream.startsWith('arn:') ? { streamArn: stream } : { streamName: stream }
 }
 
 /** Which shards flags mean; nothing: every one. */

@@ -71,7 +71,8 @@ async function run(context: CommandContext, [file]: readonly unknown[], given: o
   const { metrics, served }: RunMetrics = health === undefined ? {} : await runMetrics(module.metrics)
   const options = workerOptions(context, flags, { ...(metrics && { metrics }), ...module }, log)
   const worker = new Worker(options, { clock, random, ...ports.workerPorts })
-  const streamName = options.streamName ?? options.streamArn ?? (options.streams === undefined ? '' : 'several streams')
+  const one = options.source?.streamName ?? options.streamName ?? options.streamArn
+  const streamName = one ?? (options.streams === undefined ? '' : 'several streams')
   board = new RunBoard(worker, clock, { streamName, applicationName: options.applicationName })
   tellEvents(worker, log)
   const endpoint =
@@ -108,7 +109,7 @@ function workerOptions(
   logger: Logger
 ): WorkerOptions {
   const stream = flags.stream?.startsWith('arn:') ? { streamArn: flags.stream } : { streamName: flags.stream }
-  const { streamName, streamArn, streams, ...others } = module
+  const { streamName, streamArn, streams, source, ...others } = module
   if (flags.stream !== undefined && streams !== undefined) {
     throw new OptionError(
       '--stream',
@@ -120,7 +121,8 @@ function workerOptions(
       ? {
           ...(streamName !== undefined && { streamName }),
           ...(streamArn !== undefined && { streamArn }),
-          ...(streams !== undefined && { streams })
+          ...(streams !== undefined && { streams }),
+          ...(source !== undefined && { source })
         }
       : stream
   if (Object.keys(given).length === 0) {
@@ -147,7 +149,7 @@ function workerOptions(
     ...(flags.perShard !== undefined && {
       concurrency: { ...Object(module.concurrency), perShard: wholeNumber('--per-shard', flags.perShard, many) }
     }),
-    ...clientOption('kinesis', clients.kinesis, module.kinesis),
+    ...('source' in given ? {} : clientOption('kinesis', clients.kinesis, module.kinesis)),
     ...clientOption('dynamodb', clients.dynamodb, module.dynamodb)
   } as unknown as WorkerOptions
 }

@@ -19,7 +19,7 @@ import { withDeadline } from '../runtime/deadline.ts'
 import load, { type Package } from './dynamodb-streams-package.cts'
 import { callText, type FailedCall, isTrimmed, streamsError } from './sdk-streams-errors.ts'
 
-const sdk = peerPackage<Package>('millrace/dynamodb-streams', '@aws-sdk/client-dynamodb-streams', load)
+const dynamodb = peerPackage<Package>('millrace/dynamodb-streams', '@aws-sdk/client-dynamodb-streams', load)
 
 /** A client of the AWS SDK to use as it is, which is never destroyed here; or the configuration of one. */
 export type DynamoDBStreamsClientOption = DynamoDBStreamsClient | DynamoDBStreamsClientConfig
@@ -66,7 +66,7 @@ export class StreamsCalls {
     let after: string | undefined
     do {
       const from = after === undefined ? {} : { ExclusiveStartStreamArn: after }
-      const command = new sdk.ListStreamsCommand({ TableName, Limit: PAGE, ...from })
+      const command = new dynamodb.ListStreamsCommand({ TableName, Limit: PAGE, ...from })
       const answer: ListStreamsCommandOutput = await this.#call({ name: 'ListStreams' }, signal, sending =>
         this.#client.send(command, sending)
       )
@@ -81,7 +81,7 @@ export class StreamsCalls {
     input: DescribeStreamCommandInput,
     signal: AbortSignal | undefined
   ): Promise<Dated<NonNullable<DescribeStreamCommandOutput['StreamDescription']>>> {
-    const command = new sdk.DescribeStreamCommand({ Limit: PAGE, ...input })
+    const command = new dynamodb.DescribeStreamCommand({ Limit: PAGE, ...input })
     const dateOf = keepDate(command)
     const shardId = input.ShardFilter?.ShardId
     const answer = await this.#call({ name: 'DescribeStream', shardId }, signal, sending =>
@@ -95,7 +95,7 @@ export class StreamsCalls {
     input: GetShardIteratorCommandInput & { readonly ShardId: string },
     signal: AbortSignal | undefined
   ): Promise<string | 'trimmed'> {
-    const command = new sdk.GetShardIteratorCommand(input)
+    const command = new dynamodb.GetShardIteratorCommand(input)
     return this.#call({ name: 'GetShardIterator', shardId: input.ShardId }, signal, async sending => {
       try {
         const { ShardIterator = '' } = await this.#client.send(command, sending)
@@ -113,7 +113,7 @@ export class StreamsCalls {
     input: { readonly ShardIterator: string; readonly Limit: number },
     signal: AbortSignal | undefined
   ): Promise<Dated<GetRecordsCommandOutput> | 'trimmed'> {
-    const command = new sdk.GetRecordsCommand(input)
+    const command = new dynamodb.GetRecordsCommand(input)
     const dateOf = keepDate(command)
     return this.#call({ name: 'GetRecords', shardId }, signal, async sending => {
       try {
@@ -176,7 +176,7 @@ function isClient(given: DynamoDBStreamsClientOption | undefined): given is Dyna
 
 function ownClient(config: DynamoDBStreamsClientConfig, region: string | undefined): DynamoDBStreamsClient {
   const agent = { keepAlive: true, maxSockets: MAX_SOCKETS }
-  return new sdk.DynamoDBStreamsClient({
+  return new dynamodb.DynamoDBStreamsClient({
     requestHandler: new NodeHttpHandler({ httpAgent: agent, httpsAgent: agent }),
     // Trying again is for the loops above, which know what is urgent.
     maxAttempts: 1,

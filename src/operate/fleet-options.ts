@@ -3,6 +3,7 @@ import { hostname, userInfo } from 'node:os'
 import type { KinesisPort } from '../kinesis/kinesis-port.ts'
 import { sdkConsumers } from '../kinesis/sdk-consumers.ts'
 import { type KinesisClientOption, sdkKinesis } from '../kinesis/sdk-kinesis.ts'
+import type { StreamSource } from '../kinesis/stream-source.ts'
 import type { ControlStore } from '../leases/control-store.ts'
 import { dynamoControlStore } from '../leases/dynamo-control-store.ts'
 import { dynamoKclEstate } from '../leases/dynamo-kcl-estate.ts'
@@ -14,7 +15,7 @@ import { consoleLogger, type Logger, safeLogger } from '../runtime/logger.ts'
 import { type Random, systemRandom } from '../runtime/random.ts'
 import { resolveLeases } from '../worker/lease-options.ts'
 import { checkGroup, checkInteger, checkMethods, checkText } from '../worker/option-checks.ts'
-import { checkClient } from '../worker/options.ts'
+import { checkClient, resolveSource } from '../worker/options.ts'
 import { resolveStream } from '../worker/stream-options.ts'
 import type { FleetContext } from './fleet-context.ts'
 
@@ -40,6 +41,8 @@ export type FleetOptions = {
   readonly streamName?: string
   /** ARN of the stream, possibly of another account. */
   readonly streamArn?: string
+  /** The stream of another service, as the workers have it, such as `dynamodbStream({ tableName: 'orders' })`; instead of a name or an ARN. */
+  readonly source?: StreamSource
   /** Where the tables are. Default: a table in DynamoDB with the name of the application, and `millrace-control`. */
   readonly leases?: FleetTableOptions
   /** A Kinesis client to use as it is, or the configuration of one. Default: what the environment says. */
@@ -64,7 +67,8 @@ export interface FleetPorts {
 }
 
 const NAMES = [
-  ...['applicationName', 'streamName', 'streamArn', 'leases', 'kinesis', 'dynamodb', 'by', 'requestTimeoutMs', 'logger']
+  ...['applicationName', 'streamName', 'streamArn', 'source', 'leases', 'kinesis', 'dynamodb', 'by'],
+  ...['requestTimeoutMs', 'logger']
 ]
 const TABLE_NAMES = ['tableName', 'controlTableName', 'durationMs', 'store', 'controlStore']
 const APPLICATION_NAME = /^[a-zA-Z0-9_.-]{3,255}$/
@@ -82,7 +86,8 @@ export function openContext(given: FleetOptions, ports: Partial<FleetPorts>): Op
   const applicationName = checkText('applicationName', options.applicationName, APPLICATION_NAME, expected)
   const tables = checkGroup('leases', options.leases, TABLE_NAMES)
   const { tableName, controlTableName, durationMs, ...stores } = resolveLeases(tables, applicationName)
-  const stream = resolveStream(options)
+  const source = resolveSource(options)
+  const stream = resolveStream(source ?? options)
   const { clock = systemClock, random = systemRandom } = ports
   const range = { min: 1_000, max: 120_000, unit: 'milliseconds' }
   const requestTimeoutMs = checkInteger('requestTimeoutMs', options.requestTimeoutMs, range, 10_000)
@@ -97,8 +102,11 @@ export function openContext(given: FleetOptions, ports: Partial<FleetPorts>): Op
   }
   const table = { client, clock, logger, requestTimeoutMs }
   const calls = { stream, client: checkClient('kinesis', options.kinesis), clock, requestTimeoutMs }
-  const consumers = ports.kinesis === undefined ? closedLater(sdkConsumers(calls)) : undefined
-  const kinesis = ports.kinesis ?? closedLater(sdkKinesis(calls))
+  const isOfKinesis = ports.kinesis === undefined && source === undefined
+  const consumers = isOfKinesis ? closedLater(sdkConsumers(calls)) : undefined
+  // Whether records are lost, the workers tell who read them.
+  const opening = { clock, random, requestTimeoutMs, lost: () => {} }
+  const kinesis = ports.kinesis ?? closedLater(source?.open(opening) ?? sdkKinesis(calls))
   const givenStore = ports.store ?? stores.store
   const givenControl = ports.control ?? stores.controlStore ?? givenStore?.control
   const leaseTable = givenStore === undefined ? closedLater(dynamoLeaseStore({ tableName, ...table })) : undefined
