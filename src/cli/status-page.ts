@@ -93,6 +93,8 @@ function pictureLines(
   columns: number,
   colors: Colors
 ): string[] {
+  // Those of the stream of a table have no hash keys.
+  if (leases.length > 0 && leases.every(({ hashKeyRange }) => hashKeyRange === undefined)) return []
   const width = Math.min(columns, 120) - 1
   const byLetter = new Map([...letters].map(([owner, letter]) => [letter, owner]))
   const paint = ({ kind, letter, columns: wide }: RangePart): string => {

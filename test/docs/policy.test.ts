@@ -31,7 +31,8 @@ describe('the IAM policy in README.md', () => {
         's3:DeleteObject'
       ],
       'cloudwatch:PutMetricData',
-      ...['dynamodb:UpdateTable', 'dynamodb:DeleteTable']
+      ...['dynamodb:UpdateTable', 'dynamodb:DeleteTable'],
+      ...['dynamodb:ListStreams', 'dynamodb:DescribeStream', 'dynamodb:GetShardIterator', 'dynamodb:GetRecords']
     ])
   })
 })

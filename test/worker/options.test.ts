@@ -159,6 +159,7 @@ describe('resolveOptions', () => {
       tracing: undefined,
       stream: { streamName: 'orders' },
       streams: undefined,
+      source: undefined,
       applicationName: 'indexer',
       startAt: 'LATEST',
       retrieval: resolveRetrieval(undefined, 'indexer'),
