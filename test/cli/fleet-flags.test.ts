@@ -16,6 +16,14 @@ describe('withFleet', () => {
     expect(failure.message).to.equal('x')
   })
 
+  it('opens the fleet that reads the stream of a table', async () => {
+    const rig = new CliRig()
+    for (const dynamodbStream of ['orders', 'arn:aws:dynamodb:us-east-1:123456789012:table/orders/stream/2026']) {
+      const flags = { app: 'printer', dynamodbStream }
+      expect(await withFleet(rig.context({ region: 'us-east-1' }), flags, async () => 'done')).to.equal('done')
+    }
+  })
+
   it('says which flag is missing or wrong', async () => {
     const rig = new CliRig()
     const refusal = (flags: object): Promise<Error> =>
@@ -28,6 +36,10 @@ describe('withFleet', () => {
     )
     expect((await refusal({ app: 'printer' })).message).to.include('Option --stream: is missing')
     expect(await refusal({ app: 'a b', stream: 'orders' })).to.be.instanceOf(OptionError)
+    expect((await refusal({ app: 'printer', stream: 'orders', dynamodbStream: 'orders' })).message).to.equal(
+      'Option --dynamodb-stream: is orders beside --stream, expected one of the two'
+    )
+    expect(await refusal({ app: 'printer', dynamodbStream: 'o' })).to.be.instanceOf(OptionError)
   })
 })
 

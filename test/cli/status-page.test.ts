@@ -51,6 +51,13 @@ const page = (status: FleetStatus, more: Partial<Parameters<typeof statusPage>[0
   statusPage({ status, lag: undefined, columns: 120, colors: PLAIN, ...more })
 
 describe('statusPage', () => {
+  it('has no picture of hash keys where there are none', () => {
+    const [, picture] = page(aStatus(2))
+    expect(picture).to.match(/^A+B+$/)
+    const leases = aStatus(2).leases.map(({ hashKeyRange: _, ...lease }) => lease)
+    expect(page(aStatus(2, { leases }))[1]).to.equal('')
+  })
+
   it('says who is there, who reads which part, and how far every shard is', () => {
     const lag = {
       atMs: 0,

@@ -117,7 +117,7 @@ function worker(startAt: StartPosition, onRecreatedStream: 'refuse' | 'start-ove
   const made = new Worker({
     source: dynamodbStream({ tableName: TableName }, { client }),
     ...{ applicationName, startAt, onRecreatedStream, dynamodb: client, logger: silentLogger },
-    leases: { durationMs: 2_000 },
+    leases: { durationMs: 2_000, heartbeat: 'main' },
     shardSyncIntervalMs: 2_000,
     retrieval: { idleMs: 200 },
     each: record => {

@@ -125,6 +125,8 @@ describe('statusOf', () => {
     expect(holes).to.deep.equal([{ start: String(2n ** 127n), end: String(2n ** 128n - 1n) }])
     expect(reasons).to.deep.equal(['no lease covers 1 ranges of hash keys'])
     expect(status({ leases: [] }).holes, 'an application that has not begun').to.deep.equal([])
+    const [{ hashKeyRange: _, ...shard }, { hashKeyRange: __, ...lease }] = [aShard(), aLease({ owner: A })]
+    expect(status({ shards: [shard], leases: [lease] }).holes, 'a stream without hash keys').to.deep.equal([])
   })
 
   it('looks through ten thousand leases in no time', () => {

@@ -136,3 +136,17 @@ describe('the share of the limits', () => {
     expect(shareAt({ value: 0.1, atMs: 0 }, 0.5, 1e9)).to.equal(0.5)
   })
 })
+
+describe('a stream without a limit of bytes', () => {
+  const unlimited = Number.POSITIVE_INFINITY
+
+  it('is read five times a second, however much that brings', () => {
+    let debt = NO_DEBT
+    for (let read = 1; read <= READS_PER_SECOND; read++) {
+      debt = afterAnswer(afterCall(debt, 1, 50_000, unlimited), 10_000_000)
+      if (read < READS_PER_SECOND) expect(debtDelayMs(debt, 1, 50_000, unlimited)).to.equal(0)
+    }
+    expect(debtDelayMs(debt, 1, 50_000, unlimited)).to.be.within(1_000, 1_050)
+    expect(readCapBytes(0.5, false, unlimited)).to.equal(unlimited)
+  })
+})

@@ -1,6 +1,12 @@
 import { expect } from 'chai'
 import { AT_TIMESTAMP, LATEST, SHARD_END, TRIM_HORIZON } from '../../src/model/sequence-number.ts'
-import { limitAfterAnswer, limitAfterTimeout, startOf, stepBackMs } from '../../src/retrieval/read-rules.ts'
+import {
+  continuationOf,
+  limitAfterAnswer,
+  limitAfterTimeout,
+  startOf,
+  stepBackMs
+} from '../../src/retrieval/read-rules.ts'
 import { aPosition } from '../support/builders.ts'
 
 describe('startOf', () => {
@@ -59,5 +65,20 @@ describe('limitAfterTimeout and limitAfterAnswer', () => {
     expect([10_000, 5_001, 3, 1].map(limitAfterTimeout)).to.deep.equal([5_000, 2_500, 1, 1])
     expect([1, 5_000, 9_999].map(limit => limitAfterAnswer(limit, 10_000))).to.deep.equal([314, 5_313, 10_000])
     expect(limitAfterAnswer(1, 1)).to.equal(1)
+  })
+})
+
+describe('continuationOf', () => {
+  const since = { type: 'AT_TIMESTAMP', timestampMs: 7 } as const
+
+  it('opens a shard that continues others at the time at which the application began, where that is known', () => {
+    expect(continuationOf({ beganAtMs: 7 }, { type: 'TRIM_HORIZON' })).to.deep.equal(since)
+    expect(continuationOf({}, { type: 'TRIM_HORIZON' })).to.deep.equal({ type: 'TRIM_HORIZON' })
+  })
+
+  it('changes no other beginning', () => {
+    const record = { type: 'AT_SEQUENCE_NUMBER', sequenceNumber: '12' } as const
+    expect(continuationOf({ beganAtMs: 9 }, record)).to.equal(record)
+    expect(continuationOf({ beganAtMs: 9 }, since)).to.equal(since)
   })
 })

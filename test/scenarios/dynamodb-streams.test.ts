@@ -1,7 +1,11 @@
 // Workers on the stream of a table: the real client of the AWS SDK, whose requests a fake of the service answers, in virtual time.
+import { readFileSync } from 'node:fs'
+import { BroadcastChannel } from 'node:worker_threads'
 import { expect } from 'chai'
-import { TableMismatchError } from '../../src/index.ts'
+import { dynamodbStream } from '../../src/dynamodb-streams/dynamodb-stream.ts'
+import { memoryLeaseStore, silentLogger, TableMismatchError, Worker } from '../../src/index.ts'
 import type { StreamsOperation } from '../../src/testing/fake-streams-service.ts'
+import { FakeTable } from '../../src/testing/fake-table.ts'
 import { TableWorld } from '../support/table-world.ts'
 
 const HOUR = 3_600_000
@@ -246,6 +250,45 @@ describe('the stream of a DynamoDB table', () => {
       world.expectAllOnce()
       expect(world.events('stream:recreated').length).to.equal(1)
     })
+  })
+
+  it('is read with no other permissions than those of its policy', async () => {
+    world = new TableWorld()
+    await world.start()
+    world.write('a')
+    world.table.rollOver()
+    world.write('b')
+    await world.untilSeen()
+    const policy = JSON.parse(readFileSync(new URL('../../deploy/iam/dynamodb-stream.json', import.meta.url), 'utf8'))
+    const called = Object.keys(world.table.requests).map(operation => `dynamodb:${operation}`)
+    expect(called.sort()).to.deep.equal(policy.Statement[0].Action.sort())
+  })
+
+  it('is read in threads, which are given the changes as bytes', async () => {
+    world = new TableWorld()
+    const table = new FakeTable({ tableName: 'orders' })
+    for (let n = 0; n < 20; n++) table.put({ id: `item-${n}`, version: n })
+    const told = new BroadcastChannel('dynamodb-streams')
+    const seen: unknown[] = []
+    const isAllThere = new Promise<void>(resolve => {
+      told.onmessage = ({ data }) => {
+        if (seen.push(...data) >= 20) resolve()
+      }
+    })
+    const worker = new Worker({
+      source: dynamodbStream({ tableName: 'orders' }, { client: table.clientConfig }),
+      ...{ applicationName: 'app', startAt: 'TRIM_HORIZON', logger: silentLogger },
+      leases: { store: memoryLeaseStore() },
+      threads: { module: new URL('./dynamodb-streams-module.ts', import.meta.url), count: 1 }
+    })
+    try {
+      await worker.start()
+      await isAllThere
+    } finally {
+      await worker.stop()
+      told.close()
+    }
+    expect(seen).to.deep.equal(Array.from({ length: 20 }, (_, n) => `INSERT item-${n} ${n}`))
   })
 
   it('is read although the service throttles, forgets iterators and fails', async () => {

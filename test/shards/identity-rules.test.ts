@@ -53,4 +53,11 @@ describe('couldBeOf', () => {
     expect(couldBeOf([], shards)).to.equal(true)
     expect(couldBeOf([...named(77), aLease({ shardId: shardId(78) })], shards)).to.equal(true)
   })
+
+  it('knows the ids of shards of DynamoDB tables, which have the time in them', () => {
+    const { stream: _, ...lease } = aLease({ shardId: 'shardId-00000001414562045508-2bac9cd2' })
+    const listed = (shardId: string) => [aShard({ shardId })]
+    expect(couldBeOf([lease], listed('shardId-00000001414576573621-f55eea83'))).to.equal(true)
+    expect(couldBeOf([lease], listed('shardId-00000001400000000000-f55eea83'))).to.equal(false)
+  })
 })

@@ -178,3 +178,37 @@ describe('planShardEnd', () => {
     })
   })
 })
+
+describe('planShardEnd of a shard without hash keys', () => {
+  const lease = newLease({ shardId: 'a', checkpoint: TRIM_HORIZON, stream: A_STREAM, startTimestampMs: 7 })
+  const shard = { shardId: 'a', startingSequenceNumber: '1', endingSequenceNumber: '9' }
+  const facts = { lease, leases: new Map(), stream: A_STREAM }
+  const child = (shardId: string) => ({ shardId, parentShardIds: ['a'] })
+
+  for (const count of [1, 2, 3]) {
+    it(`has ended when it is continued by ${count}`, () => {
+      const children = ['b', 'c', 'd'].slice(0, count).map(child)
+      const plan = planShardEnd({ ...facts, children })
+      expect(plan).to.deep.include({ kind: 'end', childShardIds: children.map(({ shardId }) => shardId) })
+      const created = plan.kind === 'end' ? plan.create : []
+      expect(
+        created.map(({ shardId, parentShardIds, beganAtMs }) => [shardId, parentShardIds, beganAtMs])
+      ).to.deep.equal(children.map(({ shardId }) => [shardId, ['a'], 7]))
+      expect(created.some(each => 'hashKeyRange' in each)).to.equal(false)
+    })
+  }
+
+  it('has not ended while nothing continues it, unless the stream has', () => {
+    expect(planShardEnd({ ...facts, shards: [shard] })).to.deep.include({ kind: 'not-ended' })
+    expect(planShardEnd({ ...facts, shards: [{ ...shard, isLast: true }] })).to.deep.equal({
+      kind: 'end',
+      create: [],
+      childShardIds: []
+    })
+  })
+
+  it('has not ended if a child does not name it', () => {
+    const children = [child('b'), { shardId: 'c', parentShardIds: ['x'] }]
+    expect(planShardEnd({ ...facts, children })).to.deep.include({ kind: 'not-ended' })
+  })
+})

@@ -2,8 +2,9 @@ import { expect } from 'chai'
 import { MAX_HASH_KEY } from '../../src/model/hash-key-range.ts'
 import { type Lease, newLease } from '../../src/model/lease.ts'
 import { AT_TIMESTAMP, LATEST, SHARD_END, TRIM_HORIZON } from '../../src/model/sequence-number.ts'
+import type { Shard } from '../../src/model/shard.ts'
 import type { StartPosition } from '../../src/model/start-position.ts'
-import { wavesOf } from '../../src/shards/plan-shard-sync.ts'
+import { planShardSync, type SyncFacts, wavesOf } from '../../src/shards/plan-shard-sync.ts'
 import { A_STREAM, aLease, aPosition, shardId } from '../support/builders.ts'
 import {
   aStream,
@@ -369,5 +370,40 @@ describe('wavesOf', () => {
     const waves = wavesOf(create).map(wave => wave.map(({ lease }) => numberOf(lease.shardId)))
     expect(waves).to.deep.equal([[0, 1, 4], [6, 5], [8]])
     expect(wavesOf([])).to.deep.equal([])
+  })
+})
+
+describe('planShardSync of a stream without hash keys', () => {
+  const shard = (shardId: string, parentShardId?: string, endingSequenceNumber?: string): Shard => ({
+    shardId,
+    startingSequenceNumber: String(shardId.charCodeAt(0)),
+    ...(parentShardId !== undefined && { parentShardId }),
+    ...(endingSequenceNumber !== undefined && { endingSequenceNumber })
+  })
+  const facts = { stream: A_STREAM, startAt: 'TRIM_HORIZON', nowMs: 1_000, remembered: new Map(), leases: [] } as const
+  const created = (shards: readonly Shard[], with_: Partial<SyncFacts> = {}) =>
+    planShardSync({ ...facts, shards, ...with_ }).create.map(({ lease }) => lease.shardId)
+
+  it('begins with the oldest shards, or with the open ones', () => {
+    const shards = [shard('c', 'b'), shard('b', 'a', '9'), shard('a', undefined, '9'), shard('x')]
+    expect(created(shards)).to.deep.equal(['a', 'x'])
+    expect(created(shards, { startAt: 'LATEST' })).to.deep.equal(['c', 'x'])
+  })
+
+  it('begins with shards that are known to have been open at a time, though others are not known', () => {
+    const shards = [shard('c', 'b'), shard('b', 'a', '9'), shard('a', undefined, '9'), shard('y', 'x'), shard('x')]
+    const openAtStart = new Set(['b'])
+    expect(created(shards, { startAt: new Date(500), openAtStart })).to.deep.equal(['b', 'x'])
+  })
+
+  it('reads a stream that has ended, whose shards are all closed', () => {
+    const last = { ...shard('b', 'a', '9'), isLast: true }
+    expect(created([shard('a', undefined, '9'), last])).to.deep.equal(['a'])
+    expect(created([shard('a', undefined, '9'), last], { startAt: 'LATEST' })).to.deep.equal(['b'])
+  })
+
+  it('sees no holes', () => {
+    const leases = [newLease({ shardId: 'a', checkpoint: SHARD_END, stream: A_STREAM })]
+    expect(planShardSync({ ...facts, shards: [shard('b', 'a'), shard('x')], leases }).holes).to.deep.equal([])
   })
 })

@@ -2,6 +2,7 @@ import { expect } from 'chai'
 import { MAX_HASH_KEY } from '../../src/model/hash-key-range.ts'
 import {
   ancestorsOf,
+  isCutByKeys,
   judgeListing,
   listedChildIds,
   listedParentIds,
@@ -99,5 +100,21 @@ describe('judgeListing', () => {
   it('refuses an empty listing and one without open shards', () => {
     expect(because()).to.include('none')
     expect(because(closed)).to.include('none')
+  })
+})
+
+describe('isCutByKeys', () => {
+  const { hashKeyRange: _, ...unranged } = aShard()
+
+  it('says whether a listing can be judged by its hash keys', () => {
+    expect(isCutByKeys([aShard()])).to.equal(true)
+    expect(isCutByKeys([unranged])).to.equal(false)
+  })
+
+  it('lets no listing be refused that cannot be', () => {
+    const closed = { ...unranged, shardId: shardId(1), endingSequenceNumber: '5' }
+    for (const shards of [[unranged], [unranged, { ...unranged, shardId: shardId(2) }], [closed]]) {
+      expect(judgeListing(shards)).to.deep.equal({ kind: 'consistent' })
+    }
   })
 })

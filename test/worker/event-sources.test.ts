@@ -1,7 +1,14 @@
 import { expect } from 'chai'
 import type { Tenure } from '../../src/leases/tenure.ts'
 import { ProcessorError } from '../../src/model/errors.ts'
-import { breakerEvents, fleetEvents, leaseEvents, shardEvents, syncEvents } from '../../src/worker/event-sources.ts'
+import {
+  breakerEvents,
+  fleetEvents,
+  leaseEvents,
+  lossEvents,
+  shardEvents,
+  syncEvents
+} from '../../src/worker/event-sources.ts'
 import type { WorkerEventName } from '../../src/worker/events.ts'
 import { aLease, aPosition } from '../support/builders.ts'
 
@@ -227,5 +234,12 @@ describe('syncEvents', () => {
       ['lease:row-skipped', { key: 'a', problem: 'odd' }],
       ['stream:recreated', { streamName: 'orders', creationEpoch: 5, removed: ['a'] }]
     ])
+  })
+})
+
+describe('lossEvents', () => {
+  it('tells of records that are gone', () => {
+    const emitted = emittedBy(lossEvents, lost => lost({ shardId, because: 'trimmed', after: '7' }))
+    expect(emitted).to.deep.equal([['records:lost', { leaseKey: shardId, shardId, because: 'trimmed', after: '7' }]])
   })
 })

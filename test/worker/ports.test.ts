@@ -6,6 +6,7 @@ import type { HeartbeatListener } from '../../src/fleet/heartbeat.ts'
 import { LocalHeartbeat } from '../../src/fleet/local-heartbeat.ts'
 import { ThreadHeartbeat } from '../../src/fleet/thread-heartbeat.ts'
 import { memoryLeaseStore } from '../../src/index.ts'
+import type { StreamSource } from '../../src/kinesis/stream-source.ts'
 import { memoryControlStore } from '../../src/leases/memory-control-store.ts'
 import { seededRandom } from '../../src/runtime/random.ts'
 import { FakeKinesis } from '../../src/testing/fake-kinesis.ts'
@@ -50,6 +51,28 @@ describe('openPorts', () => {
     stream.close()
     ports.close()
     expect(closed).to.equal(0)
+  })
+
+  it('opens the source of a stream, and closes it', async () => {
+    const port = new FakeKinesis({ clock }).port('orders')
+    let closed = 0
+    const told: unknown[] = []
+    const source: StreamSource = {
+      streamName: 'orders',
+      traits: { maxRecords: 10, idleMs: 300, bytesPerSecond: 1, beginsByTime: true },
+      open: opening => {
+        opening.lost({ shardId: 'a', because: 'trimmed' })
+        told.push(opening.requestTimeoutMs)
+        return { ...port, close: () => void closed++ }
+      }
+    }
+    const options = resolve({ streamName: undefined, source })
+    const ports = openPorts(options, { ...context, lost: loss => void told.push(loss) }, { store: memoryLeaseStore() })
+    expect(told).to.deep.equal([{ shardId: 'a', because: 'trimmed' }, 10_000])
+    expect(ports.kinesis.streamName).to.equal('orders')
+    ports.close()
+    expect(closed).to.equal(1)
+    openPorts(options, context, { store: memoryLeaseStore() }).close()
   })
 
   it('counts nothing unless metrics are wanted, and then every call', async () => {
