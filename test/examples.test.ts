@@ -154,7 +154,9 @@ describe('examples', () => {
   it('dynamodb-streams.ts keeps the totals of a table right', async () => {
     const run = runNode(['--import', 'tsx', 'examples/dynamodb-streams.ts'], process.env)
     const [code] = await run.closed
-    expect(run.stdout()).to.match(/is continued by \w+ and \w+\n[\s\S]*113 changes: the totals are those of the table\n$/)
+    expect(run.stdout()).to.match(
+      /is continued by \w+ and \w+\n[\s\S]*113 changes: the totals are those of the table\n$/
+    )
     expect(code).to.equal(0)
   })
 
