@@ -89,6 +89,8 @@ export async function withFleet<T>(
   }
 }
 
+const TABLE_NAME = /^[a-zA-Z0-9_.-]{3,255}$/
+
 type FleetStream = { readonly streamArn: string } | { readonly streamName: string } | { readonly source: StreamSource }
 
 /** Which stream flags mean. @throws OptionError if they name none, or two */
@@ -100,6 +102,12 @@ async function streamOf({ stream, dynamodbStream: ofTable }: FleetFlags, client:
     const load = () => import('../dynamodb-streams/dynamodb-stream.ts')
     const { dynamodbStream } = await loadPeer('@aws-sdk/client-dynamodb-streams', load)
     const meant = ofTable.startsWith('arn:') ? { streamArn: ofTable } : { tableName: ofTable }
+    if ('tableName' in meant && !TABLE_NAME.test(ofTable)) {
+      throw new OptionError(
+        '--dynamodb-stream',
+        `is ${JSON.stringify(ofTable)}, expected the name of a table, or an ARN`
+      )
+    }
     return { source: dynamodbStream(meant, { client }) }
   }
   if (stream === undefined)

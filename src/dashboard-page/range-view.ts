@@ -64,6 +64,8 @@ export class RangeView {
     this.#blocks.clear()
     this.#all = []
     const lines = rangeLines(shards.values(), facts?.holes ?? [])
+    // The stream of a table has no hash keys.
+    this.element.hidden = shards.size > 0 && [...shards.values()].every(({ range }) => range === undefined)
     const isBroken = lines.length > 1
     const rows = lines.flatMap(({ from, layers }) => {
       const place = make('span', { class: 'place', text: isBroken ? hashPlace(from) : '' })

@@ -39,7 +39,9 @@ describe('withFleet', () => {
     expect((await refusal({ app: 'printer', stream: 'orders', dynamodbStream: 'orders' })).message).to.equal(
       'Option --dynamodb-stream: is orders beside --stream, expected one of the two'
     )
-    expect((await refusal({ app: 'printer', dynamodbStream: 'o' })).message).to.include('Option tableName: is "o"')
+    expect((await refusal({ app: 'printer', dynamodbStream: 'o' })).message).to.include(
+      'Option --dynamodb-stream: is "o"'
+    )
   })
 })
 

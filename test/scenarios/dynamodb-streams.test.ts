@@ -4,6 +4,8 @@ import { BroadcastChannel } from 'node:worker_threads'
 import { expect } from 'chai'
 import { dynamodbStream } from '../../src/dynamodb-streams/dynamodb-stream.ts'
 import { memoryLeaseStore, silentLogger, TableMismatchError, Worker } from '../../src/index.ts'
+import { openFleet } from '../../src/operate/fleet.ts'
+import { seededRandom } from '../../src/runtime/random.ts'
 import type { StreamsOperation } from '../../src/testing/fake-streams-service.ts'
 import { FakeTable } from '../../src/testing/fake-table.ts'
 import { TableWorld } from '../support/table-world.ts'
@@ -250,6 +252,37 @@ describe('the stream of a DynamoDB table', () => {
       world.expectAllOnce()
       expect(world.events('stream:recreated').length).to.equal(1)
     })
+  })
+
+  it('is begun again from outside: from the oldest record, or from a time', async () => {
+    world = new TableWorld()
+    await world.start({ startAt: 'LATEST' })
+    world.write('a')
+    await world.untilSeen()
+    world.table.rollOver()
+    await world.clock.advance(600_000)
+    world.write('b')
+    await world.untilSeen()
+    const fleet = openFleet(
+      {
+        source: dynamodbStream({ tableName: 'orders' }, { client: world.table.clientConfig }),
+        ...{ applicationName: 'app', leases: { store: world.store }, logger: silentLogger }
+      },
+      { clock: world.clock, random: seededRandom(9) }
+    )
+    const seenSince = async (work: Promise<unknown>): Promise<string[]> => {
+      const before = world.seen.length
+      await world.reach(work)
+      await world.clock.advance(30_000)
+      return world.seen.slice(before).map(({ id }) => id)
+    }
+    expect(await seenSince(fleet.reset('TRIM_HORIZON'))).to.deep.equal(['a', 'b'])
+    expect(await seenSince(fleet.reset(new Date(world.clock.epochMs() - 300_000)))).to.deep.equal(['b'])
+    expect(await seenSince(fleet.reset('LATEST'))).to.deep.equal([])
+    const status = await fleet.status()
+    expect(status).to.deep.include({ streamName: 'orders', holes: [], reasons: [] })
+    expect(status.leases.some(lease => 'hashKeyRange' in lease)).to.equal(false)
+    fleet.close()
   })
 
   it('is read with no other permissions than those of its policy', async () => {
