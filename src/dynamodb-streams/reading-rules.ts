@@ -51,10 +51,10 @@ const AS_GOOD_AS_NEW_MS = 2_000
 
 /**
  * How far an answer is behind the tip of the shard, as far as records tell: as old as its last record is. An answer without any
- * counts as being at the tip. Milliseconds.
+ * counts as being at the tip. `sinceMs`: what is older is not wanted, so nothing that is wanted is further behind. Milliseconds.
  */
-export function millisBehind(lastCreatedAtMs: number | undefined, nowMs: number): number {
+export function millisBehind(lastCreatedAtMs: number | undefined, nowMs: number, sinceMs = 0): number {
   if (lastCreatedAtMs === undefined) return 0
-  const ageMs = nowMs - lastCreatedAtMs
+  const ageMs = nowMs - Math.max(lastCreatedAtMs, sinceMs)
   return ageMs < AS_GOOD_AS_NEW_MS ? 0 : ageMs
 }

@@ -119,7 +119,7 @@ export class StreamsPort implements KinesisPort {
     return {
       records,
       bytes,
-      millisBehindLatest: millisBehind(createdAtMs.at(-1), serviceTimeMs),
+      millisBehindLatest: millisBehind(createdAtMs.at(-1), serviceTimeMs, place.sinceMs),
       ...(iterator !== undefined && {
         nextIterator: formatPlace({ ...next, iterator, ...(isStillOlder && { sinceMs: place.sinceMs }) })
       }),

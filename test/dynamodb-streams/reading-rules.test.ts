@@ -47,6 +47,11 @@ describe('millisBehind', () => {
     expect(millisBehind(71_000, 70_000)).to.equal(0)
   })
 
+  it('is no more than since when records are wanted', () => {
+    expect(millisBehind(10_000, 70_000, 65_000)).to.equal(5_000)
+    expect(millisBehind(67_000, 70_000, 65_000)).to.equal(3_000)
+  })
+
   it('is nothing for an answer without records', () => {
     expect(millisBehind(undefined, 70_000)).to.equal(0)
   })
