@@ -9,6 +9,7 @@ import type { ProcessRecordsInput, RecordProcessor, ShardPlace } from '../proces
 import type { ThreadProcessor } from '../processor/thread-processor.ts'
 import { unlessAborted } from '../runtime/abort.ts'
 import { backoffMs } from '../runtime/backoff.ts'
+import { BatchDecoding, type DecodingOptions, LocalDecoder, ThreadDecoder } from './batch-decoding.ts'
 import { type BatchCall, type BatchMemory, BatchRun, type GivenUp } from './batch-run.ts'
 import type { CallScope } from './call-limit.ts'
 import { type DeadLettering, type GiveUpOptions, giveUpRecords } from './give-up-records.ts'
@@ -23,7 +24,9 @@ export interface BatchCallsOptions
   /** Keeps calls back for a while when too many fail. Shared by all shards. */
   readonly breaker: CallGate | undefined
   readonly deadLettering: DeadLettering
-  readonly listener: Pick<ShardListener, 'gaveUpRecords' | 'deadLetterFailed' | 'failed'>
+  /** Absent: nothing is decoded. */
+  readonly decoding?: DecodingOptions | undefined
+  readonly listener: Pick<ShardListener, 'gaveUpRecords' | 'deadLetterFailed' | 'failed' | 'undecodable'>
   /** Aborts when a call under way is to be given up. */
   readonly giveUp: AbortSignal
   /** Whether records are not to be delivered for now. */
@@ -121,13 +124,29 @@ export class BatchCalls {
       settled: upTo === undefined ? batch.settled : (done, open) => this.#settled(batch, done, open),
       giveRecordsUp: given => this.#giveUp(given, batch),
       gone: this.#gone,
-      memory: this.#memory
+      memory: this.#memory,
+      decoding: this.#decodingOf(batch, isUnderWay)
     }).run()
     isUnderWay()
     if (outcome.kind === 'gone') return this.#calls.startOver('processRecords', outcome)
     if (outcome.kind !== 'done') return outcome
     this.#calls.proved()
     return outcome
+  }
+
+  #decodingOf({ isHurried }: CalledBatch, underWay: (scope: CallScope) => void): BatchDecoding | undefined {
+    const { decoding, tenure, clock, listener } = this.#options
+    if (decoding === undefined) return undefined
+    const { threaded } = this.#calls
+    const decoder =
+      decoding.decode !== undefined
+        ? new LocalDecoder(decoding.decode, clock)
+        : threaded?.decodes
+          ? new ThreadDecoder(threaded, tenure.shardId)
+          : undefined
+    // Who is in a hurry gives nothing up: whoever has the shard next does.
+    const onError = isHurried ? 'fail' : decoding.onError
+    return decoder && new BatchDecoding({ decoder, onError, underWay, listener })
   }
 
   readonly #isStored = (record: ConsumedRecord): boolean => comparePositions(record, this.#calls.progress.stored) <= 0
@@ -161,8 +180,9 @@ export class BatchCalls {
     const input = processor instanceof LaneProcessor ? given : given.whole()
     const { tracing } = this.#options
     if (tracing === undefined) return processor.processRecords(input)
-    const { records, failures } = call
-    return tracing.to.process({ ...tracing.facts, records, failures }, () => processor.processRecords(input))
+    const { records, failures, undecodable } = call
+    const facts = { ...tracing.facts, records, failures, ...(undecodable > 0 && { undecodable }) }
+    return tracing.to.process(facts, () => processor.processRecords(input))
   }
 
   /** A bare checkpoint() means everything up to `upTo`, or, without that, everything that is settled by then. */

@@ -6,6 +6,7 @@ import type { ConsumedRecord } from '../model/record.ts'
 import { afterFailure, type FailureVerdict, type GivingUp } from '../processor/failure-rules.ts'
 import type { ProcessRecordsOutcome } from '../processor/record-processor.ts'
 import { type BatchCase, caseOf, isFresh, reopened, type Sentence } from './batch-case.ts'
+import type { BatchDecoding } from './batch-decoding.ts'
 import {
   afterFailedCall,
   afterGivingUp,
@@ -13,6 +14,7 @@ import {
   type BatchState,
   beginBatch,
   bisected,
+  cutBefore,
   firstBeyond
 } from './batch-state.ts'
 import type { CallScope } from './call-limit.ts'
@@ -21,7 +23,7 @@ import { attemptCall, type CallOutcome, type CallSetting } from './user-call.ts'
 
 /** One call with records of a batch. */
 export interface BatchCall {
-  /** Those of the call that are not settled yet. */
+  /** Those of the call that are not settled yet, as the user's code is given them: decoded, if they are to be. */
   readonly records: readonly ConsumedRecord[]
   readonly settled: SettledRecords
   /** How many calls in a row have failed with these records. */
@@ -31,6 +33,8 @@ export interface BatchCall {
   /** The first record after these that is not settled; `undefined`: the batch ends with them. */
   readonly beyond: ConsumedRecord | undefined
   readonly scope: CallScope
+  /** How many records of the batch could not be decoded. */
+  readonly undecodable: number
 }
 
 /** Records that are given up, and why. */
@@ -40,6 +44,8 @@ export interface GivenUp {
   readonly how: GivingUp
   /** What the last call with them threw, or that they are too old. */
   readonly cause: unknown
+  /** Where they have no reason in common: that of each. Absent: `cause` is that of all. */
+  readonly causeOf?: (record: ConsumedRecord) => unknown
   /** How many calls with them have failed. */
   readonly attempts: number
 }
@@ -71,6 +77,8 @@ export interface BatchRunOptions {
   /** Why the processor is not there any more, and whose call that is the doing of. `undefined`: it is there. */
   gone(): { readonly error: ProcessorGoneError; readonly blame: 'own' | 'another' | 'nobody' } | undefined
   readonly memory: BatchMemory
+  /** Decodes the records before they are called with. Absent: they are given as they are. */
+  readonly decoding?: BatchDecoding | undefined
 }
 
 const METHOD = 'processRecords'
@@ -100,9 +108,51 @@ export class BatchRun {
 
   /** What is to be done before anything is called; `undefined`: nothing. */
   #beforeCall(state: BatchState): Promise<CallOutcome | undefined> | undefined {
-    const { memory, setting } = this.#options
+    const { memory, setting, decoding } = this.#options
     const isOften = memory.known === undefined && setting.policy.maxRecordAgeMs === Number.POSITIVE_INFINITY
-    return isOften ? undefined : this.#reopen(state).then(known => known ?? this.#giveUpOld(this.#state ?? state))
+    if (isOften) return decoding && this.#decode(state, decoding)
+    const ready = this.#reopen(state).then(known => known ?? this.#giveUpOld(this.#state ?? state))
+    return decoding ? ready.then(known => known ?? this.#decode(this.#state ?? state, decoding)) : ready
+  }
+
+  /** Decodes what is called next. `undefined`: the call can be made. */
+  async #decode(state: BatchState, decoding: BatchDecoding): Promise<CallOutcome | undefined> {
+    const { setting, interrupt } = this.#options
+    if (interrupt.aborted) return { kind: 'interrupted' }
+    const attempt = await decoding.decode(state.call, setting, interrupt)
+    if (attempt.kind !== 'done')
+      return this.#judged(state, new SettledRecords(state.call, this.#options).judge(attempt))
+    const refused = decoding.refusedIn(state.call)
+    if (refused.size === 0) return undefined
+    await setting.hold.whenValid(interrupt)
+    if (interrupt.aborted) return { kind: 'interrupted' }
+    const { onError } = decoding
+    const bad = state.call.filter(record => refused.has(record))
+    if (onError === 'fail') return this.#failUndecoded(state, bad[0] as ConsumedRecord, decoding)
+    const good = state.call.filter(record => !refused.has(record))
+    const causeOf = (record: ConsumedRecord): unknown => refused.get(record)
+    const given = { records: bad, how: onError, cause: causeOf(bad[0] as ConsumedRecord), causeOf, attempts: 0 }
+    const next = good.length > 0 ? { ...state, call: good } : afterGivingUp(state)
+    return this.#giveUp(given, good[0] ?? firstBeyond(state), next)
+  }
+
+  /** A record that cannot be decoded fails as one that the user's code fails with alone; what comes before it is called first. */
+  #failUndecoded(
+    state: BatchState,
+    bad: ConsumedRecord,
+    decoding: BatchDecoding
+  ): Promise<CallOutcome | undefined> | undefined {
+    const { call } = state
+    const at = call.indexOf(bad)
+    if (at > 0) {
+      this.#state = cutBefore(state, at)
+      return undefined
+    }
+    const cause = decoding.refusedIn(call).get(bad)
+    // The next attempt is to decode it once more.
+    decoding.forget(bad)
+    const alone = call.length === 1 ? state : cutBefore(state, 1)
+    return this.#failed(alone, { kind: 'failed', cause, done: [], failed: [bad], isNamed: true })
   }
 
   /** Goes on where a run has left off whose processor is gone. `undefined`: what is called next is known. */
@@ -153,7 +203,7 @@ export class BatchRun {
   }
 
   async #callOnce(state: BatchState): Promise<CallOutcome> {
-    const { setting, interrupt, confirm } = this.#options
+    const { setting, interrupt, confirm, decoding } = this.#options
     const { failures } = state
     const isAgeless = setting.policy.maxRecordAgeMs === Number.POSITIVE_INFINITY
     const beyond = firstBeyond(state)
@@ -163,7 +213,15 @@ export class BatchRun {
       const open = this.#calls === 0 && confirm === undefined ? state.call : records.open()
       return open.length === 0
         ? undefined
-        : this.#options.call({ records: open, settled: records, failures, calls: this.#calls++, beyond, scope })
+        : this.#options.call({
+            records: decoding === undefined ? open : decoding.given(open),
+            settled: records,
+            failures,
+            calls: this.#calls++,
+            beyond,
+            scope,
+            undecodable: decoding?.undecodable ?? 0
+          })
     }
     const attempt = await attemptCall(
       setting,
@@ -176,8 +234,12 @@ export class BatchRun {
     )
     // It has waited for so long, for the breaker perhaps, that some are too old by now.
     if (attempt.kind === 'outdated') return DONE
-    const judgement = records.judge(attempt)
-    this.#options.settled(judgement.done, judgement.failed[0] ?? beyond)
+    return this.#judged(state, records.judge(attempt))
+  }
+
+  /** What follows a call, or decoding for one. */
+  #judged(state: BatchState, judgement: CallJudgement): CallOutcome | Promise<CallOutcome> {
+    this.#options.settled(judgement.done, judgement.failed[0] ?? firstBeyond(state))
     switch (judgement.kind) {
       case 'done':
         this.#state = afterSuccess(state)
@@ -189,7 +251,7 @@ export class BatchRun {
         this.#options.memory.known = caseOf(state, this.#failedCalls) ?? this.#options.memory.known
         return { kind: 'gone', cause: judgement.cause }
       case 'interrupted':
-        if (judgement.cause !== undefined) this.#tellFailure(failures + 1, judgement.cause, undefined, 'retry')
+        if (judgement.cause !== undefined) this.#tellFailure(state.failures + 1, judgement.cause, undefined, 'retry')
         return { kind: 'interrupted' }
       case 'failed':
         return this.#failed(state, judgement)
@@ -253,7 +315,8 @@ export class BatchRun {
 
   async #giveUp(given: GivenUp, open: ConsumedRecord | undefined, next: BatchState | undefined): Promise<CallOutcome> {
     const outcome = await this.#options.giveRecordsUp(given)
-    if (outcome.kind === 'gone') {
+    // What cannot be decoded is found again.
+    if (outcome.kind === 'gone' && given.causeOf === undefined) {
       // Their payloads are gone with it: their letters are made once they have been read again.
       const { records, ...sentence } = given
       this.#options.memory.known ??= caseOf(beginBatch(records) as BatchState, given.attempts, sentence)

@@ -57,6 +57,12 @@ export function afterGivingUp({ suspects, rest }: BatchState): BatchState | unde
   return beginBatch([...suspects, ...rest])
 }
 
+/** Has the records of the call from `at` on, which is above 0, wait until those before are settled. */
+export function cutBefore(state: BatchState, at: number): BatchState {
+  const { call, suspects, rest } = state
+  return { ...state, call: call.slice(0, at), suspects: [], rest: [...call.slice(at), ...suspects, ...rest] }
+}
+
 /** The first record that is not settled and not in the call; everything before it will be settled if the call is. */
 export function firstBeyond({ suspects, rest }: BatchState): ConsumedRecord | undefined {
   return suspects[0] ?? rest[0]

@@ -1,6 +1,6 @@
 // Gives records up: has their dead letters stored, however often that takes, or notes that they are skipped. Nothing is given
 // up before its letter is stored.
-import { DeadLetterError, FailedRecordsError, OptionError } from '../model/errors.ts'
+import { DeadLetterError, FailedRecordsError, OptionError, RecordUndecodableError } from '../model/errors.ts'
 import type { ConsumedRecord } from '../model/record.ts'
 import { type ExtendedSequenceNumber, positionOf } from '../model/sequence-number.ts'
 import type { DeadLetter, DeadLetterDestination } from '../processor/dead-letter.ts'
@@ -38,6 +38,8 @@ const ATTEMPTS = 10
 const BACKOFF = { firstMs: 500, maxMs: 30_000 }
 /** How long storing the letters of one call may take. Milliseconds. */
 const STORE_MS = 60_000
+/** So many characters of what a validator says stand in a letter. */
+const MOST_WORDS = 1_000
 
 /**
  * Gives records up. Any other outcome than `done` leaves them as they were: the shard is halted if their letters cannot be
@@ -83,12 +85,14 @@ async function storeLetters(given: GivenUp, options: GiveUpOptions): Promise<Cal
   }
 }
 
-function lettersOf({ records, cause, attempts }: GivenUp, options: GiveUpOptions): DeadLetter[] {
+function lettersOf({ records, cause, causeOf, attempts }: GivenUp, options: GiveUpOptions): DeadLetter[] {
   const { stream, applicationName, shardId, clock } = options
   const givenUpAtMs = clock.epochMs()
   const common = describe(cause)
-  const reasonOf = (record: ConsumedRecord): DeadLetter['error'] =>
-    cause instanceof FailedRecordsError ? describe(cause.reasonOf(record)) : common
+  const reasonOf = (record: ConsumedRecord): DeadLetter['error'] => {
+    if (causeOf !== undefined) return describe(causeOf(record))
+    return cause instanceof FailedRecordsError ? describe(cause.reasonOf(record)) : common
+  }
   return records.map(record => ({
     stream,
     applicationName,
@@ -108,11 +112,17 @@ function lettersOf({ records, cause, attempts }: GivenUp, options: GiveUpOptions
 function describe(cause: unknown): { name: string; message: string } {
   try {
     return cause instanceof Error
-      ? { name: String(cause.name), message: String(cause.message) }
+      ? { name: String(cause.name), message: `${String(cause.message)}${wordsOf(cause)}` }
       : { name: typeof cause, message: String(cause) }
   } catch {
     return { name: typeof cause, message: 'cannot be shown as text' }
   }
+}
+
+/** What a validator has said. It may quote the payload, which stands in the letter anyway. */
+function wordsOf(error: Error): string {
+  if (!(error instanceof RecordUndecodableError) || !error.issues?.length) return ''
+  return `: ${error.issues.map(({ message }) => message).join('; ')}`.slice(0, MOST_WORDS)
 }
 
 function reportOf({ records, how, cause }: GivenUp): GivenUpReport {

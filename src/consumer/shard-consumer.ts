@@ -9,9 +9,8 @@ import { anyOf, firstAborted, forMany } from '../runtime/abort.ts'
 import { backoffMs } from '../runtime/backoff.ts'
 import type { ShardEndOutcome } from '../shards/shard-syncer.ts'
 import { AnswerUnpacker } from './answer-unpacker.ts'
-import { BatchCalls } from './batch-calls.ts'
+import { BatchCalls, type BatchCallsOptions } from './batch-calls.ts'
 import type { BatchSettings, ConcurrencySettings } from './delivery-options.ts'
-import type { DeadLettering } from './give-up-records.ts'
 import { openDelivery } from './open-delivery.ts'
 import { PauseGate } from './pause-gate.ts'
 import { ProcessorCalls, type ProcessorCallsOptions } from './processor-calls.ts'
@@ -22,10 +21,12 @@ import { ShardReading } from './shard-reading.ts'
 import { nextShardState, type ShardEvent, type ShardState } from './shard-state.ts'
 import type { ShardStatus } from './shard-status.ts'
 import { ShardTroubles } from './shard-troubles.ts'
-import type { CallGate, CallOutcome } from './user-call.ts'
+import type { CallOutcome } from './user-call.ts'
 
 /** What one shard is consumed with: its lease, the user's code, how to read it and how to end it, and who is told. */
-export interface ShardConsumerOptions extends ProcessorCallsOptions {
+export interface ShardConsumerOptions
+  extends ProcessorCallsOptions,
+    Pick<BatchCallsOptions, 'breaker' | 'deadLettering' | 'decoding'> {
   /** Reads from the checkpoint of the lease on. */
   readonly openRetriever: (lease: Lease, listener: RetrievalListener) => Retriever
   readonly parentsFinished: (lease: Lease, signal: AbortSignal) => Promise<boolean>
@@ -35,9 +36,6 @@ export interface ShardConsumerOptions extends ProcessorCallsOptions {
     children: readonly ChildShard[] | undefined,
     signal: AbortSignal
   ) => Promise<ShardEndOutcome>
-  /** Keeps calls with records back for a while when too many fail. Shared by all shards. */
-  readonly breaker: CallGate | undefined
-  readonly deadLettering: DeadLettering
   readonly outOfRange: OutOfRange
   /** For taking aggregated records apart; shared by all shards. */
   readonly room: DeaggregationRoom

@@ -1,5 +1,6 @@
 // What a shard consumer tells of its life. Plain data; nothing is decided here.
-import type { ProcessorError } from '../model/errors.ts'
+import type { UndecodableAction } from '../decoding/undecodable-rules.ts'
+import type { ProcessorError, RecordUndecodableError } from '../model/errors.ts'
 import type { ExtendedSequenceNumber } from '../model/sequence-number.ts'
 import type { FailureAction, GivingUp, LastResort } from '../processor/failure-rules.ts'
 import type { ModeChange, ReadReport } from '../retrieval/retriever.ts'
@@ -37,6 +38,18 @@ export interface GivenUpReport {
   readonly last: ExtendedSequenceNumber
 }
 
+/** Records of one batch that could not be decoded, for the same reason. */
+export interface UndecodableReport {
+  readonly records: number
+  /** In one word. */
+  readonly reason: string
+  readonly action: UndecodableAction
+  /** Of the first of them. */
+  readonly error: RecordUndecodableError
+  readonly first: ExtendedSequenceNumber
+  readonly last: ExtendedSequenceNumber
+}
+
 /**
  * What a shard that stands still is waiting for: an `answer` of Kinesis; one that is not that it is asked too often
  * (`throttling`); a call of the user's code (`processor`), or one that does not fail (`failures`); room in `memory`; `dead-letters`
@@ -64,6 +77,7 @@ export interface ShardListener {
   /** The shard goes no further: `error` is of the processor, or of a destination that stores no dead letters. */
   gaveUp(error: Error, lastResort: LastResort): void
   gaveUpRecords(given: GivenUpReport): void
+  undecodable(report: UndecodableReport): void
   /** A dead letter could not be stored. `retryInMs` absent: it is not tried again. */
   deadLetterFailed(error: unknown, retryInMs: number | undefined): void
   stalled(stall: StallReport): void

@@ -115,6 +115,11 @@ export const METRICS = {
     'millrace_processor_failures_total',
     'calls of your code that threw, or took too long'
   ]),
+  RecordsUndecodable: counter('shard', 'Count', [
+    'millrace.records.undecodable',
+    'millrace_records_undecodable_total',
+    'records that `decode` could make no value of'
+  ]),
   RecordsDeadLettered: counter('shard', 'Count', [
     'millrace.records.dead_lettered',
     'millrace_records_dead_lettered_total',

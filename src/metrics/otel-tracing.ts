@@ -82,7 +82,7 @@ class OtelTracing implements Tracing {
   }
 
   process<T>(facts: ProcessFacts, work: () => T): T {
-    const { records, failures } = facts
+    const { records, failures, undecodable } = facts
     const [first] = records
     const contexts = this.#contextsOf(records)
     const parent = records.length === 1 ? (contexts[0] ?? ROOT_CONTEXT) : ROOT_CONTEXT
@@ -92,6 +92,7 @@ class OtelTracing implements Tracing {
       'messaging.operation.type': 'process',
       'messaging.batch.message_count': records.length,
       'millrace.failures': failures,
+      ...(undecodable !== undefined && { 'millrace.records.undecodable': undecodable }),
       ...(first && { 'millrace.first_sequence_number': first.sequenceNumber })
     }
     const span = this.#tracer.startSpan('millrace process', { kind: SpanKind.CONSUMER, attributes, links }, parent)

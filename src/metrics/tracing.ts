@@ -35,6 +35,8 @@ export interface ProcessFacts extends SpanFacts {
   readonly records: readonly ConsumedRecord[]
   /** How many calls in a row have failed with them. */
   readonly failures: number
+  /** How many records of the batch are not among them because they could not be decoded. Absent: none. */
+  readonly undecodable?: number
 }
 
 /** A checkpoint that is written. */

@@ -190,6 +190,46 @@ export class RecordTooOldError extends ConsumerError {
   }
 }
 
+/** Where a record is, and what else is known of why it could not be decoded. */
+interface UndecodableDetails {
+  readonly cause?: unknown
+  /** What a validator has found, in its own words. */
+  readonly issues?: readonly { readonly message: string }[]
+}
+
+/**
+ * A record is not what option `decode` makes values of: no JSON, not as its schema says, or the decoder threw. The message
+ * quotes no payload. What follows is up to `onDecodeError`.
+ */
+export class RecordUndecodableError extends ConsumerError {
+  static readonly code = 'RECORD_UNDECODABLE'
+  readonly code = RecordUndecodableError.code
+  readonly retryable = false
+  /** What is wrong, in one word: `not-json`, `schema-mismatch`, `decoder-failed`, or another one of a decoder. */
+  readonly reason: string
+  /** Sequence number of the Kinesis record. */
+  readonly sequenceNumber: string
+  /** Place inside an aggregated Kinesis record, from 0. */
+  readonly subSequenceNumber: number
+  /** What a validator has found, in its own words, which may quote the payload: loggers do not see it. Empty: no validator. */
+  declare readonly issues: readonly { readonly message: string }[]
+
+  constructor(
+    record: { readonly sequenceNumber: string; readonly subSequenceNumber: number },
+    reason: string,
+    problem: string,
+    details: UndecodableDetails = {}
+  ) {
+    const { sequenceNumber, subSequenceNumber } = record
+    const at = `${sequenceNumber}#${subSequenceNumber}`
+    super(`Record ${at} could not be decoded: ${problem}`, 'cause' in details ? { cause: details.cause } : undefined)
+    this.reason = reason
+    this.sequenceNumber = sequenceNumber
+    this.subSequenceNumber = subSequenceNumber
+    Object.defineProperty(this, 'issues', { value: details.issues ?? [], enumerable: false })
+  }
+}
+
 /** A dead letter could not be stored. Nothing was passed over: the record is given up only once its letter is stored. */
 export class DeadLetterError extends ConsumerError {
   static readonly code = 'DEAD_LETTER'

@@ -44,7 +44,7 @@ const utf8 = new TextDecoder('utf-8', { ignoreBOM: true })
  * the payload in base64, see {@link toJSON}. `console.log` and `util.inspect` show everything but the payload, of which they
  * give the length.
  */
-export class ConsumedRecord implements ExtendedSequenceNumber {
+export class ConsumedRecord<Value = unknown> implements ExtendedSequenceNumber {
   readonly #subSequenceNumber: number
   readonly #whole: ConsumedRecordFields | KinesisRecord
   /** Absent: the record is all of {@link #whole}. */
@@ -120,6 +120,11 @@ export class ConsumedRecord implements ExtendedSequenceNumber {
     return this.#members !== undefined || (this.#whole as Partial<ConsumedRecordFields>).aggregated === true
   }
 
+  /** What option `decode` has made of the payload; `undefined` where nothing is decoded. */
+  get value(): Value {
+    return undefined as Value
+  }
+
   /** The payload as UTF-8 text. Invalid bytes become U+FFFD. */
   text(): string {
     return utf8.decode(this.data)
@@ -140,7 +145,7 @@ export class ConsumedRecord implements ExtendedSequenceNumber {
   }
 
   /** The same record with keys and a payload of its own, which does not keep the whole response in memory. */
-  copy(): ConsumedRecord {
+  copy(): ConsumedRecord<Value> {
     return new ConsumedRecord({
       ...this.#described(ownText),
       sequenceNumber: ownText(this.sequenceNumber),

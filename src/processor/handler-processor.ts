@@ -14,8 +14,8 @@ export type HandlerContext = Omit<ProcessRecordsInput, 'records'>
  * batch is delivered again, but for records that were settled with `context.settle(record)`. When it returns `{ failed }`,
  * only those are delivered again.
  */
-export type Handler = (
-  records: readonly ConsumedRecord[],
+export type Handler<Value = unknown> = (
+  records: readonly ConsumedRecord<Value>[],
   context: HandlerContext
 ) => ProcessRecordsOutcome | Promise<ProcessRecordsOutcome>
 
@@ -35,7 +35,7 @@ export interface EachContext extends StreamNames {
 }
 
 /** Processes one record. When it returns, or its promise resolves, the record is done; when it throws, it is delivered again. */
-export type EachHandler = (record: ConsumedRecord, context: EachContext) => void | Promise<void>
+export type EachHandler<Value = unknown> = (record: ConsumedRecord<Value>, context: EachContext) => void | Promise<void>
 
 /** Handlers that may be called for many keys of a shard at the same time. */
 export type LaneHandler =

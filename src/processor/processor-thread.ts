@@ -3,8 +3,10 @@
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads'
 import type { WithinTrace } from '../metrics/tracing.ts'
 import { messageOf, OptionError } from '../model/errors.ts'
+import { systemClock } from '../runtime/clock.ts'
+import { ThreadDecoding } from './thread-decoding.ts'
 import { sentError } from './thread-errors.ts'
-import { processorMaker, ThreadHost } from './thread-host.ts'
+import { decodeIn, processorMaker, ThreadHost } from './thread-host.ts'
 import { ThreadNotes } from './thread-memory.ts'
 import type { FromThread, ToThread } from './thread-messages.ts'
 
@@ -43,7 +45,9 @@ async function loadHost(
     throw new OptionError('threads.module', problem, { cause })
   }
   const within = tracing === undefined ? undefined : await loadTracing(tracing)
-  return new ThreadHost({ port, aborts, notes: new ThreadNotes(notes), make: processorMaker(module, data), within })
+  const [make, decode] = [processorMaker(module, data), decodeIn(module)]
+  const makeDecoding = decode && (() => new ThreadDecoding(decode, systemClock))
+  return new ThreadHost({ port, aborts, notes: new ThreadNotes(notes), make, makeDecoding, within })
 }
 
 /** After the user's module, which sets up what makes spans here. */

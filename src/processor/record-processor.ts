@@ -63,11 +63,11 @@ export interface InitializeInput extends StreamNames {
 }
 
 /** What `processRecords` is given: a batch, and what to say that it is done with. */
-export interface ProcessRecordsInput extends StreamNames {
+export interface ProcessRecordsInput<Value = unknown> extends StreamNames {
   /** The shard that the records are from. */
   readonly shardId: string
   /** In the order of the shard; never empty. */
-  readonly records: readonly ConsumedRecord[]
+  readonly records: readonly ConsumedRecord<Value>[]
   /** Says how far this processor has come. Its bare `checkpoint()` means this batch. */
   readonly checkpointer: Checkpointer
   /** How far these records are behind the tip of the shard, in milliseconds, when they were read. */
@@ -130,9 +130,9 @@ export interface ShutdownRequestedInput extends StreamNames {
  * the lease is given back and `leaseLost` is called.
  *
  * Order of calls: `initialize`, `processRecords` any number of times, then one of `shardEnded`, `shutdownRequested` or
- * `leaseLost`.
+ * `leaseLost`. `Value` is what option `decode` makes of payloads.
  */
-export abstract class RecordProcessor {
+export abstract class RecordProcessor<Value = unknown> {
   /**
    * For checkpoints that are stored with the application's own data; there is none by default. Called before `initialize`, and
    * again before a call that failed is made again. Stores the token, so that nothing of an earlier owner is taken any more,
@@ -160,7 +160,7 @@ export abstract class RecordProcessor {
    * Processes a batch. Returning does not checkpoint: call `checkpointer.checkpoint()` when what was given is done. Where only
    * some of the records have failed, return those: the others are settled, and these are delivered again.
    */
-  abstract processRecords(input: ProcessRecordsInput): ProcessRecordsOutcome | Promise<ProcessRecordsOutcome>
+  abstract processRecords(input: ProcessRecordsInput<Value>): ProcessRecordsOutcome | Promise<ProcessRecordsOutcome>
 
   /** Another worker has the shard, or may have: nothing may be checkpointed any more. Does nothing by default. */
   leaseLost(_input: LeaseLostInput): void | Promise<void> {}

@@ -1,6 +1,7 @@
 // The thread's side of a pool: makes the processors that live here, calls them as it is told, and tells what becomes of it.
 import type { MessagePort } from 'node:worker_threads'
 import type { Checkpointer } from '../checkpoint/checkpointer.ts'
+import type { DecodeFunction } from '../decoding/decoder.ts'
 import type { WithinTrace } from '../metrics/tracing.ts'
 import { BugError, OptionError } from '../model/errors.ts'
 import type { ConsumedRecord } from '../model/record.ts'
@@ -8,6 +9,7 @@ import { type ExtendedSequenceNumber, positionOf } from '../model/sequence-numbe
 import { HandlerProcessor, keepsNothing } from './handler-processor.ts'
 import { asProcessor, type RecordProcessor } from './record-processor.ts'
 import { packBatch, takenFrom, unpackBatch } from './thread-batch.ts'
+import { decodeFunctionIn, type ThreadDecoding } from './thread-decoding.ts'
 import { receivedError, sentError } from './thread-errors.ts'
 import type { ThreadNotes } from './thread-memory.ts'
 import type { CheckpointAnswer, CheckpointWish, FromThread, SentCall, ToThread, Traits } from './thread-messages.ts'
@@ -23,6 +25,8 @@ export interface ThreadHostOptions {
   readonly notes: ThreadNotes
   /** Makes a processor, as the user's module does. */
   readonly make: () => RecordProcessor
+  /** Makes what decodes the records of a batch. Absent: they are given as they are. */
+  readonly makeDecoding?: (() => ThreadDecoding) | undefined
   /** Has a call be inside of the span that it is part of. Absent: nobody traces. */
   readonly within?: WithinTrace | undefined
 }
@@ -31,6 +35,8 @@ export interface ThreadHostOptions {
 interface Hosted {
   processor?: RecordProcessor
   batch?: readonly ConsumedRecord[]
+  /** What is decoded of that. */
+  decoding?: ThreadDecoding | undefined
   /** The calls whose signals are good for as long as the processor lives. */
   readonly forLife: number[]
 }
@@ -80,6 +86,7 @@ export class ThreadHost {
         break
       case 'let-go':
         delete this.#hosted.get(message.processor)?.batch
+        delete this.#hosted.get(message.processor)?.decoding
         break
       case 'end':
         for (const call of this.#hosted.get(message.processor)?.forLife ?? []) this.#signals.close(call)
@@ -121,6 +128,8 @@ export class ThreadHost {
         return withoutValue(processor.saveCheckpoint?.({ ...made.input, signal }))
       case 'leaseLost':
         return withoutValue(processor.leaseLost(made.input))
+      case 'decode':
+        return this.#decode(hosted, made)
       case 'processRecords':
         return this.#process({ call, processor: number, shardId: made.input.shardId }, hosted, made, signal)
       case 'shardEnded':
@@ -136,24 +145,39 @@ export class ThreadHost {
     const { processor } = hosted
     return {
       keepsNothing: keepsNothing(processor),
+      decodes: this.#options.makeDecoding !== undefined,
       loads: processor.loadCheckpoint !== undefined,
       saves: processor.saveCheckpoint !== undefined
     }
   }
 
   #process(of: CallOf, hosted: Hosted, call: ProcessCall, signal: AbortSignal) {
-    const { input, batch: sent, picked, settled, trace } = call
+    const { input, settled, trace } = call
     const { within } = this.#options
     const { processor } = hosted as Required<Hosted>
-    if (sent !== undefined) hosted.batch = unpackBatch(sent)
     // A copy each time: what the processor does to its array must not change what it is given again.
-    const records = takenFrom(this.#batchOf(hosted), picked)
+    const taken = this.#taken(hosted, call)
+    const records = hosted.decoding?.given(taken) ?? taken
     const settling = new ThreadSettling(records.slice(), settled)
     const settle = (record: ExtendedSequenceNumber): void => settling.settle(record)
     const checkpointer = this.#checkpointer(of)
     const work = async () => processor.processRecords({ ...input, records, checkpointer, settle, signal })
     const outcome = trace === undefined || within === undefined ? work() : within(trace, work)
     return outcome.then(failedIn).finally(() => settling.close())
+  }
+
+  async #decode(hosted: Hosted, call: Extract<SentCall, { readonly method: 'decode' }>) {
+    const records = this.#taken(hosted, call)
+    return hosted.decoding?.decode(records)
+  }
+
+  /** The records that a call is about. */
+  #taken(hosted: Hosted, { batch, picked }: Pick<ProcessCall, 'batch' | 'picked'>): ConsumedRecord[] {
+    if (batch !== undefined) {
+      hosted.batch = unpackBatch(batch)
+      hosted.decoding = this.#options.makeDecoding?.()
+    }
+    return takenFrom(this.#batchOf(hosted), picked)
   }
 
   #hostedAs(number: number): Hosted {
@@ -208,6 +232,11 @@ export class ThreadHost {
   }
 }
 
+/** What the user's module has records decoded with, if it exports a `decode`. @throws OptionError if that is something else */
+export function decodeIn(module: object): DecodeFunction<unknown> | undefined {
+  return decodeFunctionIn(exportsOf(module))
+}
+
 /**
  * How the user's module makes a processor: it exports a `handler`, or a `processor` that makes one.
  *
@@ -234,7 +263,7 @@ export function processorMaker(module: object, data: unknown): () => RecordProce
   throw new OptionError('threads.module', problem)
 }
 
-function exportsOf(module: object): { readonly handler?: unknown; readonly processor?: unknown } {
+function exportsOf(module: object): { readonly handler?: unknown; processor?: unknown; decode?: unknown } {
   const isHere = 'handler' in module || 'processor' in module
   return isHere ? module : Object(Reflect.get(module, 'default'))
 }

@@ -15,7 +15,10 @@ import type { SentError } from './thread-errors.ts'
 /** Some of the records of a batch: where each row of them begins and ends. */
 export type Picked = Int32Array
 
-/** A call of a processor. `make` and `recover` are for the thread itself: to make it, and to give records back. */
+/**
+ * A call of a processor. `make`, `decode` and `recover` are for the thread itself: to make it, to decode records for it, and to
+ * give records back.
+ */
 export type SentCall =
   | { readonly method: 'make' }
   | { readonly method: 'initialize'; readonly input: Omit<InitializeInput, 'signal'> }
@@ -33,6 +36,12 @@ export type SentCall =
       /** What the span is known by that the call is inside of. Absent: it is in none. */
       readonly trace?: TraceCarrier
     }
+  | {
+      readonly method: 'decode'
+      /** As of `processRecords`. */
+      readonly batch?: SentBatch
+      readonly picked?: Picked
+    }
   | { readonly method: 'recover'; readonly picked: Picked }
   | {
       readonly method: 'shardEnded' | 'shutdownRequested' | 'leaseLost'
@@ -43,6 +52,8 @@ export type SentCall =
 export interface Traits {
   /** It is a handler: what it has returned from is done, and it has nothing to lose. */
   readonly keepsNothing: boolean
+  /** Whether its module says how records are decoded. */
+  readonly decodes: boolean
   /** Whether it has `loadCheckpoint`, and `saveCheckpoint`. */
   readonly loads: boolean
   readonly saves: boolean

@@ -1,7 +1,7 @@
 // A record processor whose methods run in another thread. To what calls it, it is a processor like any other.
 
 import type { TraceCarrier } from '../metrics/tracing.ts'
-import { type HandlerTimeoutError, ProcessorGoneError } from '../model/errors.ts'
+import { type HandlerTimeoutError, ProcessorGoneError, type RecordUndecodableError } from '../model/errors.ts'
 import type { ConsumedRecord, KinesisRecord } from '../model/record.ts'
 import { deferred } from '../runtime/deferred.ts'
 import type { Blame, CallParts, ThreadPlace } from './pool-thread.ts'
@@ -16,6 +16,7 @@ import {
   type ShutdownRequestedInput
 } from './record-processor.ts'
 import { ownBuffers, packBatch, placesIn, type SentBatch, unpackBatch } from './thread-batch.ts'
+import { receivedRefusal, type SentRefusal } from './thread-decoding.ts'
 import { sharedFlags } from './thread-memory.ts'
 import type { SentCall, Traits } from './thread-messages.ts'
 import { receivedFailures } from './thread-settling.ts'
@@ -40,6 +41,11 @@ interface CallUnderWay extends Pick<ProcessRecordsInput, 'records' | 'settle'> {
   readonly settled: Uint8Array
 }
 
+/** A call with records, without them. */
+type CallWithRecords =
+  | Omit<Extract<SentCall, { readonly method: 'processRecords' }>, 'batch' | 'picked'>
+  | { readonly method: 'decode' }
+
 type Own = ReadonlySet<ArrayBufferLike>
 
 /**
@@ -60,6 +66,8 @@ export class ThreadProcessor extends RecordProcessor {
   #own: Own = new Set()
   /** The batch that the thread has, so that it need not be sent to be processed again. */
   #batch: readonly ConsumedRecord[] | undefined
+  /** What of it is decoded there. */
+  #decoded = new Set<ConsumedRecord>()
   #underWay: CallUnderWay | undefined
   #begun: Promise<void> | undefined
   #settled = sharedFlags(64)
@@ -72,6 +80,11 @@ export class ThreadProcessor extends RecordProcessor {
   /** Whether what the processor has returned from is done: it is a function, and has nothing to lose. */
   get keepsNothing(): boolean {
     return this.#traits?.keepsNothing ?? false
+  }
+
+  /** Whether its module says how records are decoded. */
+  get decodes(): boolean {
+    return this.#traits?.decodes ?? false
   }
 
   /** Why the processor is not there any more, and whose call that is the doing of. `undefined`: it is there. */
@@ -98,8 +111,37 @@ export class ThreadProcessor extends RecordProcessor {
   letGo(): void {
     if (this.#batch !== undefined) this.#place?.letGo()
     this.#batch = undefined
+    this.#decoded.clear()
     this.#whole = undefined
     this.#own = new Set()
+  }
+
+  /** Whether the thread has the record decoded. */
+  isDecoded(record: ConsumedRecord): boolean {
+    return this.#decoded.has(record)
+  }
+
+  /**
+   * Has records decoded in the thread, and says of each that cannot be why, in `refused`. Rejects with what the decoder has failed
+   * with, or with ProcessorGoneError.
+   */
+  async decode(
+    shardId: string,
+    records: readonly ConsumedRecord[],
+    refused: Map<ConsumedRecord, RecordUndecodableError>,
+    signal: AbortSignal | undefined
+  ): Promise<void> {
+    const place = this.#placeOf(shardId)
+    const begun = deferred()
+    this.#begun = begun.promise
+    try {
+      const parts = { ...(signal && { signal }), begun: begun.resolve }
+      const sent = (await this.#call(place, { method: 'decode' }, parts, records)) as readonly SentRefusal[]
+      for (const each of sent) refused.set(records[each.index] as ConsumedRecord, receivedRefusal(each))
+      for (const record of records) if (!refused.has(record)) this.#decoded.add(record)
+    } finally {
+      begun.resolve()
+    }
   }
 
   /** Records of the batch with all that they have, wherever that is by now. Rejects with ProcessorGoneError if it is lost. */
@@ -142,6 +184,7 @@ export class ThreadProcessor extends RecordProcessor {
     try {
       if (!isThere) {
         this.#batch = undefined
+        this.#decoded.clear()
         this.#traits = undefined
         // Nobody knows for how long a thread still writes that is being ended.
         this.#settled = sharedFlags(64)
@@ -225,7 +268,7 @@ export class ThreadProcessor extends RecordProcessor {
   /** Sends the records with the call, and all that is delivered with them; unless the thread has them. */
   async #call(
     place: ThreadPlace,
-    made: Omit<Extract<SentCall, { readonly method: 'processRecords' }>, 'batch' | 'picked'>,
+    made: CallWithRecords,
     parts: CallParts,
     records: readonly ConsumedRecord[]
   ): Promise<unknown> {
@@ -239,6 +282,7 @@ export class ThreadProcessor extends RecordProcessor {
     const sent = { ...made, batch: packed.batch, ...(places !== undefined && { picked: places }) }
     const outcome = place.call(sent, { ...parts, transfer })
     this.#batch = batch
+    this.#decoded.clear()
     return outcome
   }
 

@@ -20,6 +20,8 @@ export interface GivenUpEntry {
   readonly attempts: number | undefined
   /** How long ago it arrived, by the calendar of the worker. Milliseconds. */
   readonly ageMs: number
+  /** Whether that is because it cannot be decoded. Absent: it is not. */
+  readonly isUndecodable?: boolean
 }
 
 /** The failures of one application. */
@@ -69,11 +71,12 @@ export class FailureBooks {
 
 /**
  * Why a record did not deserve to be given up; `undefined`: it did. It has to be older than it may be, or to have failed in as
- * many calls as it may, the last time alone or by name. What `decide` decides is the user's own business.
+ * many calls as it may, the last time alone or by name; or it cannot be decoded, and was never called with. What `decide`
+ * decides is the user's own business.
  */
 export function undeservedBecause(
   failed: FailedEntry | undefined,
-  { attempts: said, ageMs }: GivenUpEntry,
+  { attempts: said, ageMs, isUndecodable = false }: GivenUpEntry,
   {
     attempts = 10,
     maxElapsedMs = Number.POSITIVE_INFINITY,
@@ -83,6 +86,7 @@ export function undeservedBecause(
   }: ProcessorErrorOptions
 ): string | undefined {
   if (maxRecordAgeMs !== undefined && ageMs >= maxRecordAgeMs) return undefined
+  if (isUndecodable && failed === undefined) return undefined
   if (failed === undefined) return 'no call has failed with it'
   if (said !== undefined && (said < 1 || said > failed.calls)) {
     return `${said} calls are said to have failed with it, and it were ${failed.calls}`

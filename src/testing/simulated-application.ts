@@ -2,6 +2,7 @@
 // Tells the journal what happens.
 import type { Death, LeaderLock, Mailbox, Member } from '../leases/control-store.ts'
 import type { Orders } from '../leases/order-rules.ts'
+import { RecordUndecodableError } from '../model/errors.ts'
 import type { ConsumedRecord } from '../model/record.ts'
 import { type ExtendedSequenceNumber, positionOf } from '../model/sequence-number.ts'
 import type { StartPosition } from '../model/start-position.ts'
@@ -59,6 +60,8 @@ export interface WorkerManner {
   readonly keepsMemory: boolean
   /** What follows failures. */
   readonly rules: ProcessorErrorOptions
+  /** Whether what cannot be decoded is to be skipped. Absent: it is not. */
+  readonly skipsUndecodable?: boolean
   /** Its clocks: monotonic and epoch milliseconds. */
   readonly clock: Pick<Clock, 'monotonicMs' | 'epochMs'>
 }
@@ -157,8 +160,9 @@ export class SimulatedApplication {
         const shardId = letters[0]?.shardId ?? ''
         note(worker.name, `stores ${letters.length} dead letters`, shardId)
         const given = letters.map(letter => {
-          const { attempts, givenUpAtMs, arrivedAtMs = givenUpAtMs } = letter
-          return { position: positionOf(letter), attempts, ageMs: givenUpAtMs - arrivedAtMs }
+          const { attempts, givenUpAtMs, arrivedAtMs = givenUpAtMs, error } = letter
+          const isUndecodable = error.name === RecordUndecodableError.name
+          return { position: positionOf(letter), attempts, ageMs: givenUpAtMs - arrivedAtMs, isUndecodable }
         })
         givenUp.givingUp(worker, shardId, given, rules)
       },
@@ -197,18 +201,20 @@ export class SimulatedApplication {
     } else if (name === 'records:given-up') this.#gaveUp(worker, manner, event)
   }
 
-  #gaveUp(worker: Processing, { rules, clock }: WorkerManner, event: WorkerEvents['records:given-up']): void {
+  #gaveUp(worker: Processing, { rules, skipsUndecodable, clock }: WorkerManner, event: WorkerEvents['records:given-up']): void {
     const { givenUp } = this.#invariants
-    const { shardId, how } = event
+    const { shardId, how, error } = event
+    const isUndecodable = error instanceof RecordUndecodableError
     const positions = givenUp.givenUpBy(worker, event)
     if (how === 'skip') {
       const { puts } = this.#ledgerOf(shardId)
       const ageOf = (position: ExtendedSequenceNumber): number =>
         clock.epochMs() - puts.arrivedAtMs(puts.entryOf(position))
-      const given = positions.map(position => ({ position, attempts: undefined, ageMs: ageOf(position) }))
+      const given = positions.map(position => ({ position, attempts: undefined, ageMs: ageOf(position), isUndecodable }))
       givenUp.givingUp(worker, shardId, given, rules)
     }
-    givenUp.gaveUp(worker, shardId, positions, how, rules)
+    const isSkipped = isUndecodable && skipsUndecodable
+    givenUp.gaveUp(worker, shardId, positions, how, isSkipped ? { ...rules, then: 'skip' } : rules)
   }
 
   #observer(): TableObserver {

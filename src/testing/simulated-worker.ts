@@ -177,13 +177,17 @@ function watched(options: WorkerOptions, watching: Watching): WorkerOptions {
 }
 
 /** What the checks have to know of how a worker processes. */
-function mannerOf({ handler, each, concurrency, onProcessorError }: WorkerOptions, clock: DriftingClock): WorkerManner {
+function mannerOf(
+  { handler, each, concurrency, onProcessorError, onDecodeError }: WorkerOptions,
+  clock: DriftingClock
+): WorkerManner {
   const { perShard = 1, by = 'key' } = concurrency ?? {}
   return {
     atOnce: perShard,
     keepsOrder: by === 'key',
     keepsMemory: handler === undefined && each === undefined,
     rules: onProcessorError ?? {},
+    skipsUndecodable: onDecodeError === 'skip',
     clock
   }
 }

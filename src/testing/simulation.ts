@@ -96,15 +96,16 @@ export class World {
   }
 
   /** Starts a worker and moves time until it runs. Rejects as its `start()` does. */
-  async start(options: WorkerOptions, traits?: WorkerTraits): Promise<SimulatedWorker> {
+  async start<Value>(options: WorkerOptions<Value>, traits?: WorkerTraits): Promise<SimulatedWorker> {
     const worker = this.launch(options, traits)
     await this.await(worker.started)
     return worker
   }
 
   /** Begins to start a worker, without moving time: for several at once. */
-  launch(options: WorkerOptions, traits: WorkerTraits = {}): SimulatedWorker {
+  launch<Value>(given: WorkerOptions<Value>, traits: WorkerTraits = {}): SimulatedWorker {
     const { name = `w${this.workers.length + 1}` } = traits
+    const options = given as WorkerOptions
     if (this.workers.some(worker => worker.name === name)) throw new RangeError(`There is a worker ${name} already`)
     this.#note(name, 'starts')
     const worker = new SimulatedWorker({

@@ -17,9 +17,9 @@ import { type ResolvedWindows, resolveWindows, type TumblingWindowsOptions } fro
 import { isAtOrPast } from './window-rules.ts'
 
 /** Makes processors, as the option `processor` of a worker does, and counts what becomes of records and windows. */
-export interface TumblingWindows {
+export interface TumblingWindows<Value = unknown> {
   /** Makes the processor of a shard. */
-  (): RecordProcessor
+  (): RecordProcessor<Value>
   /** What became of records and windows in all shards so far. */
   counts(): WindowCounts
 }
@@ -35,7 +35,9 @@ const RETRY_MAX_MS = 60_000
  *
  * @throws OptionError naming the option, its value and what was expected
  */
-export function tumblingWindows<State>(options: TumblingWindowsOptions<State>): TumblingWindows {
+export function tumblingWindows<State, Value = unknown>(
+  options: TumblingWindowsOptions<State, Value>
+): TumblingWindows<Value> {
   const resolved = resolveWindows(options)
   const counts: CountedWindows = { records: 0, late: 0, closed: 0, closeFailures: 0 }
   return Object.assign(() => new WindowProcessor(resolved, counts), { counts: () => ({ ...counts }) })

@@ -47,7 +47,7 @@ type Added<State> =
   State | void
 
 /** What tumbling windows are made from. */
-export interface TumblingWindowsOptions<State> {
+export interface TumblingWindowsOptions<State, Value = unknown> {
   /** How long each window is; they begin at multiples of that. Milliseconds, 1,000 to 900,000. */
   readonly windowMs: number
   /** Makes the state of a window, when its first record comes. */
@@ -56,7 +56,11 @@ export interface TumblingWindowsOptions<State> {
    * Adds a record to the state: changes it, or returns another one. If it throws, or a later record of the batch does, the
    * state is as it was before the batch, and the records come again.
    */
-  readonly add: (state: State, record: ConsumedRecord, window: TimeWindow) => Added<State> | Promise<Added<State>>
+  readonly add: (
+    state: State,
+    record: ConsumedRecord<Value>,
+    window: TimeWindow
+  ) => Added<State> | Promise<Added<State>>
   /**
    * Takes what a window came to. Once it has returned, the checkpoint may pass the records. If it throws, the call of the
    * processor that it was made in has failed, and it is called again with the same state.
@@ -66,7 +70,7 @@ export interface TumblingWindowsOptions<State> {
    * When a record happened. Epoch milliseconds; one later than its arrival counts as that. Default: when it arrived. What it
    * throws is a failure of that record.
    */
-  readonly timeOf?: (record: ConsumedRecord) => number
+  readonly timeOf?: (record: ConsumedRecord<Value>) => number
   /**
    * How long after its end, by the times of the records, a window waits for records that are out of order. Milliseconds, 0 to
    * 900,000; default 0. So much longer are windows kept, and read again after a crash.
@@ -76,7 +80,7 @@ export interface TumblingWindowsOptions<State> {
    * What becomes of a record whose window is closed: it counts in the oldest window that is not (`next-window`, default), is
    * dropped (`drop`), or is given to a function. It is counted in any case.
    */
-  readonly late?: 'next-window' | 'drop' | ((record: ConsumedRecord, late: LateRecord) => void | Promise<void>)
+  readonly late?: 'next-window' | 'drop' | ((record: ConsumedRecord<Value>, late: LateRecord) => void | Promise<void>)
   /**
    * How much longer windows wait for records when the shard is quiet, until they close by the clock. More than the shard may go
    * unread, or records come late. Milliseconds, 0 to 900,000; default 5,000.
@@ -115,7 +119,7 @@ const OPTION_NAMES = [
 const MS = 'milliseconds'
 
 /** Checks the options and fills in the defaults. @throws OptionError naming the option, its value and what was expected */
-export function resolveWindows<State>(given: TumblingWindowsOptions<State>): ResolvedWindows<State> {
+export function resolveWindows<State, Value = unknown>(given: TumblingWindowsOptions<State, Value>): ResolvedWindows<State> {
   const options = checkGroup('options', given, OPTION_NAMES) as Partial<TumblingWindowsOptions<State>>
   const { windowMs, allowedLatenessMs, late, idleMs, clock } = options
   if (windowMs === undefined) throw new OptionError('windowMs', 'is missing, expected a whole number of milliseconds')

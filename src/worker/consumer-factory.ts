@@ -86,6 +86,7 @@ export class ConsumerFactory {
         applicationName
       },
       outOfRange: options.outOfRange,
+      decoding: options.decoding,
       concurrency: settings.code?.concurrency,
       batch: settings.code?.batch,
       stallMs: options.stallMs,

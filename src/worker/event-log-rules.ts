@@ -45,6 +45,8 @@ export function troubleIn({ name, event }: AnyEvent): Trouble | undefined {
       return { level: 'error', message: haltMessage(event) }
     case 'processor:failed':
       return { level: 'warn', message: 'a processor failed' }
+    case 'record:undecodable':
+      return { level: 'warn', message: 'records could not be decoded' }
     case 'records:given-up':
       return { level: 'warn', message: GIVEN_UP[event.how] }
     case 'records:lost':
@@ -117,6 +119,8 @@ export function topicOf({ name, event }: AnyEvent): string | undefined {
       return event.action === 'release' ? undefined : `${name} ${event.action}`
     case 'shard:failed':
       return `${name} ${event.during} ${event.retryInMs === undefined}`
+    case 'record:undecodable':
+      return `${name} ${event.reason}`
     case 'records:given-up':
       return `${name} ${event.how}`
     default:

@@ -27,6 +27,7 @@ const READINGS: Readings = {
           { name: 'DataBytesRead', value: bytes, shardId }
         ],
   'records:suppressed': ({ shardId, records }) => [{ name: 'DuplicatesSuppressed', value: records, shardId }],
+  'record:undecodable': ({ shardId, records }) => [{ name: 'RecordsUndecodable', value: records, shardId }],
   'records:given-up': ({ shardId, records, how }) => [{ name: GIVEN_UP[how], value: records, shardId }],
   'shard:odd-records': ({ shardId, outOfRange, corrupt }) => [
     ...(outOfRange > 0 ? [{ name: 'RecordsOutOfRange', value: outOfRange, shardId } as const] : []),

@@ -82,6 +82,8 @@ export function shardEvents(emit: Emit, tenure: Tenure, streamName: string): Sha
         first: formatPosition(first),
         last: formatPosition(last)
       }),
+    undecodable: ({ first, last, ...report }) =>
+      emit('record:undecodable', { ...shard, ...report, first: formatPosition(first), last: formatPosition(last) }),
     deadLetterFailed: (error, retryInMs) => emit('dead-letter:failed', { ...shard, error: asError(error), retryInMs }),
     stalled: stall => emit('shard:stalled', { ...shard, ...stall }),
     progressed: () => emit('shard:progressed', shard),

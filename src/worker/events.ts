@@ -1,9 +1,10 @@
 // Every event and its payload. An event is emitted after the thing is true, and carries plain data only.
 import type { StallAction, StallCause } from '../consumer/shard-listener.ts'
+import type { UndecodableAction } from '../decoding/undecodable-rules.ts'
 import type { PlanReport } from '../fleet/fleet-view.ts'
 import type { Death } from '../leases/control-store.ts'
 import type { ClaimReason } from '../leases/held-leases.ts'
-import type { ConsumerError, ProcessorError } from '../model/errors.ts'
+import type { ConsumerError, ProcessorError, RecordUndecodableError } from '../model/errors.ts'
 import type { StreamNames } from '../model/stream-id.ts'
 import type { FailureAction, GivingUp, LastResort } from '../processor/failure-rules.ts'
 import type { ThreadDeath } from '../processor/thread-pool.ts'
@@ -179,6 +180,19 @@ export interface WorkerEvents {
     readonly action: FailureAction
   }
   /**
+   * So many records of a batch could not be decoded, for the same `reason`: `not-json`, `schema-mismatch`, `decoder-failed`, or
+   * another one of a decoder. `error`: of the first of them. `action`: what follows, as `onDecodeError` says. `first` and `last`:
+   * their positions, with the place inside an aggregated record after a `#`.
+   */
+  'record:undecodable': ShardEventBase & {
+    readonly records: number
+    readonly reason: string
+    readonly action: UndecodableAction
+    readonly error: RecordUndecodableError
+    readonly first: string
+    readonly last: string
+  }
+  /**
    * Records were given up, and the checkpoint may pass them: their dead letters are stored (`dead-letter`), or they were skipped
    * (`skip`). `first` and `last`: their positions, with the place inside an aggregated record after a `#`.
    */
@@ -265,6 +279,7 @@ const NAMES: Readonly<Record<WorkerEventName, true>> = {
   'shard:odd-records': true,
   'batch:processed': true,
   'processor:failed': true,
+  'record:undecodable': true,
   'records:given-up': true,
   'records:lost': true,
   'records:suppressed': true,

@@ -4,6 +4,7 @@ import { messageOf, OptionError } from '../model/errors.ts'
 import type { DeadLetterCallback, DeadLetterDestination } from '../processor/dead-letter.ts'
 import type { FailureAction, FailurePolicy, LastResort, ProcessorFailure } from '../processor/failure-rules.ts'
 import type { Logger } from '../runtime/logger.ts'
+import { type DecodeOptions, deadLettersUndecodable } from './decode-options.ts'
 import { checkBoolean, checkCount, checkGroup, checkInteger, checkOneOf, show } from './option-checks.ts'
 
 /** Decides what follows a failure. Is called once for each, and has no effects of its own. */
@@ -54,7 +55,7 @@ export interface ProcessorErrorOptions {
 export interface FailureOptions {
   /** What to do when the processor or the handler fails. Default: 10 attempts within one to two minutes, then `halt`. */
   readonly onProcessorError?: ProcessorErrorOptions
-  /** Where records go that are given up with `dead-letter`: a destination, or a function that stores them. */
+  /** Where records go that are given up with `dead-letter`, or cannot be decoded: a destination, or a function that stores them. */
   readonly deadLetters?: DeadLetterDestination | DeadLetterCallback
 }
 
@@ -83,11 +84,11 @@ const YEAR_MS = 31_536_000_000
  * @param logger is told of decisions that make no sense
  * @throws OptionError naming the option, its value and what was expected
  */
-export function resolveFailures(given: FailureOptions, logger: Logger): ResolvedFailures {
+export function resolveFailures(given: FailureOptions & DecodeOptions, logger: Logger): ResolvedFailures {
   const options = checkGroup<ProcessorErrorOptions>('onProcessorError', given.onProcessorError, NAMES)
   const lastResort = checkOneOf('onProcessorError.then', options.then, LAST_RESORTS, 'halt')
   const decide = checkDecide(options.decide)
-  const deadLetters = resolveDeadLetters(given.deadLetters, lastResort, decide)
+  const deadLetters = resolveDeadLetters(given, lastResort, decide)
   const timeout = { min: 1, max: 86_400_000, unit: MS }
   return {
     failurePolicy: {
@@ -172,17 +173,19 @@ function guarded(decide: FailureDecision, hasDestination: boolean, logger: Logge
 }
 
 function resolveDeadLetters(
-  given: FailureOptions['deadLetters'],
+  given: FailureOptions & DecodeOptions,
   lastResort: LastResort,
   decide: FailureDecision | undefined
 ): DeadLetterDestination | undefined {
-  if (given === undefined) {
-    if (lastResort !== 'dead-letter') return undefined
-    const problem = "is missing, expected where they go, because onProcessorError.then is 'dead-letter'"
+  const ofUndecodable = deadLettersUndecodable(given)
+  if (given.deadLetters === undefined) {
+    if (lastResort !== 'dead-letter' && ofUndecodable !== 'expected') return undefined
+    const because = lastResort === 'dead-letter' ? 'onProcessorError.then' : 'onDecodeError'
+    const problem = `is missing, expected where they go, because ${because} is 'dead-letter'`
     throw new OptionError('deadLetters', problem)
   }
-  const destination = asDestination(given)
-  if (lastResort === 'dead-letter' || decide !== undefined) return destination
+  const destination = asDestination(given.deadLetters)
+  if (lastResort === 'dead-letter' || decide !== undefined || ofUndecodable !== 'no') return destination
   const expected = "expected onProcessorError.then to be 'dead-letter', or a decide that can answer it"
   throw new OptionError('deadLetters', `is given, and nothing would use it: ${expected}`)
 }

@@ -1,5 +1,6 @@
 // What a worker can be told: every option with its unit, default and range, and the checks of all of them.
 import { hostname } from 'node:os'
+import type { DecodingOptions } from '../consumer/batch-decoding.ts'
 import type { StreamReference } from '../kinesis/sdk-client.ts'
 import type { KinesisClientOption } from '../kinesis/sdk-kinesis.ts'
 import type { StreamSource } from '../kinesis/stream-source.ts'
@@ -11,6 +12,7 @@ import { OptionError } from '../model/errors.ts'
 import type { StartPosition } from '../model/start-position.ts'
 import { consoleLogger, type Logger, safeLogger } from '../runtime/logger.ts'
 import { type Random, randomWord } from '../runtime/random.ts'
+import { type DecodeOptions, resolveDecoding } from './decode-options.ts'
 import { type FailureOptions, type ResolvedFailures, resolveFailures } from './failure-options.ts'
 import { type LeaseOptions, type ResolvedLeaseOptions, resolveLeases } from './lease-options.ts'
 import { checkGroup, checkInteger, checkMethods, checkOneOf, checkText, show } from './option-checks.ts'
@@ -70,8 +72,11 @@ type OneStream = ((StreamName & { readonly source?: never }) | SourceStream) & {
 
 /**
  * What a worker is made from: a stream or several, an application name, and a `handler`, `each`, a `processor` or `threads`.
+ * `Value` is what `decode` makes of records.
  */
-export type WorkerOptions = CommonOptions & ((OneStream & ProcessorOption) | ManyStreams)
+export type WorkerOptions<Value = unknown> = CommonOptions &
+  DecodeOptions<Value> &
+  ((OneStream & ProcessorOption<Value>) | ManyStreams<Value>)
 
 /** The options with every default filled in. */
 export interface ResolvedOptions extends ResolvedFailures, Omit<ResolvedUserCode, 'userCode'> {
@@ -86,6 +91,8 @@ export interface ResolvedOptions extends ResolvedFailures, Omit<ResolvedUserCode
   readonly applicationName: string
   readonly workerId: string
   readonly startAt: StartPosition
+  /** `undefined`: nothing is decoded. */
+  readonly decoding: DecodingOptions | undefined
   readonly retrieval: ResolvedRetrieval
   readonly leases: ResolvedLeaseOptions
   /** How long a shard may make no progress. Milliseconds. */
@@ -114,6 +121,8 @@ export const OPTION_NAMES: readonly string[] = [
   'handler',
   'each',
   'threads',
+  'decode',
+  'onDecodeError',
   'concurrency',
   'batch',
   'retrieval',
@@ -137,14 +146,14 @@ export const OPTION_NAMES: readonly string[] = [
  * @param nowMs epoch milliseconds, to tell a start position in the future
  * @throws OptionError naming the option, its value and what was expected
  */
-export function resolveOptions(given: WorkerOptions, random: Random, nowMs: number): ResolvedOptions {
+export function resolveOptions<Value>(given: WorkerOptions<Value>, random: Random, nowMs: number): ResolvedOptions {
   if (given === undefined) {
     throw new OptionError(
       'options',
       'are missing: a worker needs a stream, an applicationName and a handler, each, processor or threads'
     )
   }
-  const options = checkGroup<WorkerOptions>('options', given, OPTION_NAMES) as WorkerOptions
+  const options = checkGroup('options', given, OPTION_NAMES) as WorkerOptions
   const applicationName = checkText(
     'applicationName',
     options.applicationName,
@@ -170,6 +179,7 @@ export function resolveOptions(given: WorkerOptions, random: Random, nowMs: numb
     retrieval,
     leases: resolveLeases(options.leases, applicationName),
     ...resolveFailures(options, logger),
+    decoding: resolveDecoding(options),
     stallMs: resolveStall(options.watchdog, retrieval.requestTimeoutMs),
     outOfRange: checkOneOf('outOfRange', options.outOfRange, ['deliver', 'drop-record', 'drop-aggregate'], 'deliver'),
     onRecreatedStream: checkOneOf('onRecreatedStream', options.onRecreatedStream, ['refuse', 'start-over'], 'refuse'),

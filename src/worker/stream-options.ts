@@ -37,13 +37,13 @@ interface EntryOptions {
   readonly retrieval?: StreamConsumer
 }
 
-type OwnCode = Exclude<ProcessorOption, { readonly threads: unknown }>
+type OwnCode<Value> = Exclude<ProcessorOption<Value>, { readonly threads: unknown }>
 
 /** One of several streams, with user code of its own. */
-export type OwnStreamEntry = StreamName & EntryOptions & OwnCode
+export type OwnStreamEntry<Value = unknown> = StreamName & EntryOptions & OwnCode<Value>
 
 /** One of several streams: with user code of its own, or processed by what the worker has for all. */
-export type StreamEntry = StreamName & EntryOptions & (OwnCode | NoCode)
+export type StreamEntry<Value = unknown> = StreamName & EntryOptions & (OwnCode<Value> | NoCode)
 
 /** What becomes of the leases of streams that are not in the list any more. */
 export type RemovedStreams =
@@ -72,7 +72,7 @@ export interface StreamList<Entry = StreamEntry> {
 }
 
 /** The streams of a worker that reads several: processed by what stands beside them, or each by code of its own. */
-export type ManyStreams = {
+export type ManyStreams<Value = unknown> = {
   readonly streamName?: never
   readonly streamArn?: never
   readonly source?: never
@@ -80,11 +80,11 @@ export type ManyStreams = {
   readonly onRecreatedStream?: never
 } & (
   | ({
-      /** Several streams, whose leases share one table. */ readonly streams: readonly StreamEntry[] | StreamList
-    } & ProcessorOption)
+      /** Several streams, whose leases share one table. */ readonly streams: readonly StreamEntry<Value>[] | StreamList<StreamEntry<Value>>
+    } & ProcessorOption<Value>)
   | ({
       /** Several streams, whose leases share one table. */
-      readonly streams: readonly OwnStreamEntry[] | StreamList<OwnStreamEntry>
+      readonly streams: readonly OwnStreamEntry<Value>[] | StreamList<OwnStreamEntry<Value>>
     } & NoCode)
 )
 

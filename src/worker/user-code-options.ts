@@ -10,10 +10,10 @@ import { show } from './option-checks.ts'
 import { resolveThreads, type ThreadOptions } from './thread-options.ts'
 
 /** One of the four, and what may stand beside it. */
-export type ProcessorOption =
+export type ProcessorOption<Value = unknown> =
   | {
       /** Makes a record processor; called once for each shard this worker leases, with the stream that it is of. */
-      readonly processor: (stream: StreamNames) => RecordProcessor
+      readonly processor: (stream: StreamNames) => RecordProcessor<Value>
       readonly handler?: never
       readonly each?: never
       readonly threads?: never
@@ -21,7 +21,7 @@ export type ProcessorOption =
       /** When a batch is delivered. Default: what an answer of Kinesis brings is a batch. */ readonly batch?: BatchOptions
     }
   | {
-      /** Processes a batch: returning means done, throwing means again. */ readonly handler: Handler
+      /** Processes a batch: returning means done, throwing means again. */ readonly handler: Handler<Value>
       readonly processor?: never
       readonly each?: never
       readonly threads?: never
@@ -29,7 +29,7 @@ export type ProcessorOption =
       /** When a batch is delivered. Default: what an answer of Kinesis brings is a batch. */ readonly batch?: BatchOptions
     }
   | {
-      /** Processes one record: returning means done, throwing means again. */ readonly each: EachHandler
+      /** Processes one record: returning means done, throwing means again. */ readonly each: EachHandler<Value>
       readonly processor?: never
       readonly handler?: never
       readonly threads?: never

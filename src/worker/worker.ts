@@ -41,7 +41,7 @@ const HANDOVER_SHARE = 0.5
 const HANDOVER_DURATIONS = 1.5
 
 /** Leases shards, reads them, and has their records processed: one member of a fleet with the same application name. */
-export class Worker extends Observable {
+export class Worker<Value = unknown> extends Observable {
   readonly #options: ResolvedOptions
   readonly #clock: Clock
   readonly #emitter: WorkerEmitter
@@ -69,7 +69,7 @@ export class Worker extends Observable {
    * @param ports other doors to time, chance, Kinesis and the lease table, for tests
    * @throws OptionError
    */
-  constructor(options: WorkerOptions, ports: Partial<WorkerPorts> = {}) {
+  constructor(options: WorkerOptions<Value>, ports: Partial<WorkerPorts> = {}) {
     const { clock = systemClock, random = systemRandom } = ports
     const resolved = resolveOptions(options, random, clock.epochMs())
     const { logger, leases, stallMs } = resolved

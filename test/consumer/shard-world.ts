@@ -222,6 +222,7 @@ export class ShardWorld {
             `! gave up ${error instanceof ProcessorError ? `${error.method} after ${error.attempt}` : error.message}`
           ),
         gaveUpRecords: ({ records, how }) => log.push(`! ${how} ${records}`),
+        undecodable: ({ records, reason, action }) => log.push(`! undecodable ${records} ${reason} ${action}`),
         deadLetterFailed: (_, retryInMs) => log.push(`! letter ${retryInMs !== undefined}`),
         stalled: ({ waitingFor, action }) => log.push(`! stalled ${waitingFor} ${action}`),
         progressed: () => log.push('! progressed'),

@@ -1,0 +1,25 @@
+// Whose fault it is when a record is not decoded, its own or the decoder's, and what follows. The only place that says so.
+import { ConsumerError, messageOf, RecordUndecodableError } from '../model/errors.ts'
+import type { ExtendedSequenceNumber } from '../model/sequence-number.ts'
+
+/**
+ * What becomes of a record that cannot be decoded: its dead letter is stored, it is skipped, or it fails as it would if the
+ * user's code failed with it alone.
+ */
+export type UndecodableAction = 'dead-letter' | 'skip' | 'fail'
+
+/**
+ * That a record cannot be decoded; `undefined`: it is the decoder that has failed, and the record may be decoded yet. What a
+ * parser says of a text quotes it, and is not repeated.
+ */
+export function asUndecodable(record: ExtendedSequenceNumber, cause: unknown): RecordUndecodableError | undefined {
+  if (cause instanceof RecordUndecodableError) return cause
+  if (cause instanceof ConsumerError || Object(cause).retryable === true) return undefined
+  const problem = cause instanceof SyntaxError ? 'it cannot be parsed (SyntaxError)' : messageOf(cause)
+  return new RecordUndecodableError(record, 'decoder-failed', problem, { cause })
+}
+
+/** What follows if nothing is said: nothing is lost in any case. */
+export function defaultAction(hasDeadLetters: boolean): UndecodableAction {
+  return hasDeadLetters ? 'dead-letter' : 'fail'
+}
