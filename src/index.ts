@@ -11,12 +11,16 @@ export {
 export { encodeDeadLetter, parseDeadLetter } from './dead-letters/letter-codec.ts'
 export type { DeadLetterSource, FoundLetter } from './dead-letters/letter-source.ts'
 export {
+  type DecodedLetter,
   type RedriveCallback,
   type RedriveFailure,
   type RedriveOptions,
   type RedriveReport,
   redriveDeadLetters
 } from './dead-letters/redrive.ts'
+export type { Decode, DecodeFunction, Decoder } from './decoding/decoder.ts'
+export type { SchemaIssue, SchemaResult, StandardSchemaProps, StandardSchemaV1 } from './decoding/standard-schema.ts'
+export type { UndecodableAction } from './decoding/undecodable-rules.ts'
 export type { KinesisClientOption } from './kinesis/sdk-kinesis.ts'
 export { type AggregatedRecord, aggregate, type UserRecord } from './kpl/aggregate.ts'
 export type { OutOfRange } from './kpl/deaggregate.ts'
@@ -47,6 +51,7 @@ export {
   ProcessorError,
   ProcessorGoneError,
   RecordTooOldError,
+  RecordUndecodableError,
   ServiceError,
   type ServiceErrorKind,
   StalledError,
@@ -101,6 +106,7 @@ export { type TumblingWindows, tumblingWindows } from './windows/tumbling-window
 export type { ClosingWindow, LateRecord, TumblingWindowsOptions } from './windows/window-options.ts'
 export type { TimeWindow } from './windows/window-rules.ts'
 export type { BatchOptions, ConcurrencyOptions } from './worker/concurrency-options.ts'
+export type { DecodeOptions } from './worker/decode-options.ts'
 export type { WorkerEventName, WorkerEvents, WorkerListener } from './worker/events.ts'
 export type { CircuitBreakerOptions, FailureDecision, ProcessorErrorOptions } from './worker/failure-options.ts'
 export type { ShardHealth, StreamHealth, WorkerHealth } from './worker/health-rules.ts'

@@ -9,7 +9,7 @@ const CODE: readonly string[] = ['handler', 'each', 'processor', 'threads']
 const METHODS: readonly string[] = ['initialize', 'processRecords', 'leaseLost', 'shardEnded', 'shutdownRequested']
 
 /**
- * The options that a module gives: its `options`, and as `handler`, `each` or `processor` what it exports under these names. A
+ * The options that a module gives: its `options`, and as `handler`, `each`, `processor` or `decode` what it exports under these names. A
  * class with a method `processRecords` is a processor, whatever its name. The default export is a handler if it is a function, a
  * processor if it is such a class, and options if it is an object.
  *
@@ -21,7 +21,11 @@ export function optionsOf(module: object, file: string): ModuleOptions {
   for (const each of given) {
     if (!isObject(each)) throw new OptionError('options', `of ${file} is ${typeof each}, expected an object`)
   }
-  const merged: Record<string, unknown> = Object.assign({}, ...given)
+  const merged: Record<string, unknown> = Object.assign(
+    {},
+    ...given,
+    named.decode !== undefined && { decode: named.decode }
+  )
   const found = [...codeIn(named), ...codeIn({ default: main })]
   const [first, second] = found
   if (first !== undefined && second !== undefined) {

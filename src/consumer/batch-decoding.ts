@@ -7,6 +7,7 @@ import type { RecordUndecodableError } from '../model/errors.ts'
 import type { ConsumedRecord } from '../model/record.ts'
 import { positionOf } from '../model/sequence-number.ts'
 import type { ThreadProcessor } from '../processor/thread-processor.ts'
+import { unlessAborted } from '../runtime/abort.ts'
 import type { Clock } from '../runtime/clock.ts'
 import type { CallScope } from './call-limit.ts'
 import type { ShardListener } from './shard-listener.ts'
@@ -134,7 +135,9 @@ export class BatchDecoding {
       // How decoding comes out says nothing about calls, which the gate is to know of.
       const made = await attemptCall<unknown>({ ...setting, gate: undefined }, interrupt, scope => {
         underWay(scope)
-        return first?.begun ?? decoder.decode(records, this.#refused, scope)
+        const begun = first?.begun ?? decoder.decode(records, this.#refused, scope)
+        // Unlike a call of the user's code, it may go on while the next thing is called.
+        return begun && unlessAborted(begun, interrupt)
       })
       return made.kind === 'done' || made.kind === 'outdated' ? DONE : made
     } catch (cause) {

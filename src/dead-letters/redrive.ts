@@ -1,6 +1,9 @@
 // Processes dead letters again: from where they are kept, to a function or back into a stream.
+import { asDecodeFunction, type Decode } from '../decoding/decoder.ts'
+import { asUndecodable } from '../decoding/undecodable-rules.ts'
 import { OptionError } from '../model/errors.ts'
 import { checkOptions, shown } from '../model/option-rules.ts'
+import { ConsumedRecord } from '../model/record.ts'
 import type { DeadLetter } from '../processor/dead-letter.ts'
 import { openStream, STREAM_OPTIONS, type StreamTarget } from './kinesis-dead-letters.ts'
 import { asSource, type DeadLetterSource, type FoundLetter } from './letter-source.ts'
@@ -8,8 +11,17 @@ import { checkNumber } from './option-rules.ts'
 import { type CallPorts, SYSTEM_PORTS } from './service-call.ts'
 import { StreamRedriver } from './stream-redriver.ts'
 
+/** A letter, and what its payload was decoded to. */
+export interface DecodedLetter<Value = unknown> extends DeadLetter {
+  /** What `decode` has made of the payload; `undefined` without one. */
+  readonly value: Value
+}
+
 /** What a letter is handed to. It is done with once this returns or resolves, and kept if it throws or rejects. */
-export type RedriveCallback = (letter: DeadLetter, options: { readonly signal: AbortSignal }) => void | Promise<void>
+export type RedriveCallback<Value = unknown> = (
+  letter: DecodedLetter<Value>,
+  options: { readonly signal: AbortSignal }
+) => void | Promise<void>
 
 /** A letter that was kept because something failed. */
 export interface RedriveFailure {
@@ -22,14 +34,19 @@ export interface RedriveFailure {
 }
 
 /** Options of {@link redriveDeadLetters}. */
-export interface RedriveOptions {
+export interface RedriveOptions<Value = unknown> {
   /** Where the letters are: `readFileDeadLetters(path)` and its like, or any sequence of letters. */
   readonly from: DeadLetterSource | AsyncIterable<DeadLetter> | Iterable<DeadLetter>
+  /**
+   * Makes `letter.value` of a letter before it is handed to a function: what option `decode` of a worker is. A letter that cannot be
+   * decoded is kept, and reported. Default: `value` is `undefined`.
+   */
+  readonly decode?: Decode<Value>
   /**
    * What each letter is handed to: a function, or a stream by name or ARN, into which the payload is put with the partition key and
    * the explicit hash key that it had.
    */
-  readonly to: RedriveCallback | StreamTarget
+  readonly to: RedriveCallback<Value> | StreamTarget
   /** Which letters are meant; the others are kept. Default: all. */
   readonly filter?: (letter: DeadLetter) => boolean | Promise<boolean>
   /**
@@ -48,7 +65,7 @@ export interface RedriveOptions {
 }
 
 const REDRIVE_OPTIONS: readonly string[] = [
-  ...['from', 'to', 'filter', 'concurrency', 'limit', 'dryRun', 'signal', 'onFailure']
+  ...['from', 'to', 'decode', 'filter', 'concurrency', 'limit', 'dryRun', 'signal', 'onFailure']
 ]
 
 /** How many letters became what. */
@@ -73,12 +90,12 @@ export interface RedriveReport {
  * @throws OptionError if an option is out of its range; what the source rejects with if it cannot be read; what
  * `onFailure` throws.
  */
-export async function redriveDeadLetters(
-  options: RedriveOptions,
+export async function redriveDeadLetters<Value>(
+  options: RedriveOptions<Value>,
   ports: CallPorts = SYSTEM_PORTS
 ): Promise<RedriveReport> {
   checkOptions(options, REDRIVE_OPTIONS)
-  const { from, to, signal = new AbortController().signal } = options
+  const { from, to, decode, signal = new AbortController().signal } = options
   const concurrency = checkNumber('concurrency', options.concurrency, { min: 1, max: 1_000, byDefault: 1 })
   const unlimited = Number.POSITIVE_INFINITY
   const limit = checkNumber('limit', options.limit, { min: 1, max: unlimited, byDefault: unlimited })
@@ -87,7 +104,7 @@ export async function redriveDeadLetters(
   }
   if (typeof Object(signal).addEventListener !== 'function')
     throw new OptionError('signal', `is ${shown(signal)}, expected an AbortSignal`)
-  const { deliver, close } = targetOf(to, ports)
+  const { deliver, close } = targetOf(to as RedriveCallback | StreamTarget, decode, ports)
   try {
     const work = { deliver, signal, options, concurrency, limit }
     return await new Redrive(asSource(from).letters({ signal }), work).run()
@@ -96,13 +113,15 @@ export async function redriveDeadLetters(
   }
 }
 
+type Deliver = (letter: DeadLetter, options: { readonly signal: AbortSignal }) => void | Promise<void>
+
 interface Target {
-  readonly deliver: RedriveCallback
+  readonly deliver: Deliver
   readonly close: () => void
 }
 
-function targetOf(to: RedriveCallback | StreamTarget, ports: CallPorts): Target {
-  if (typeof to === 'function') return { deliver: to, close: () => {} }
+function targetOf(to: RedriveCallback | StreamTarget, decode: Decode<unknown> | undefined, ports: CallPorts): Target {
+  if (typeof to === 'function') return { deliver: decoded(to, decode), close: () => {} }
   if (typeof to !== 'object' || to === null) {
     throw new OptionError(
       'to',
@@ -110,9 +129,39 @@ function targetOf(to: RedriveCallback | StreamTarget, ports: CallPorts): Target 
     )
   }
   checkOptions(to, STREAM_OPTIONS)
+  if (decode !== undefined) {
+    throw new OptionError('decode', 'is given beside a stream, into which payloads are put as they are')
+  }
   const port = openStream(to, ports)
   const stream = new StreamRedriver(port, ports)
   return { deliver: (letter, { signal }) => stream.deliver(letter, signal), close: () => port.close() }
+}
+
+function decoded(to: RedriveCallback, decode: Decode<unknown> | undefined): Deliver {
+  if (decode === undefined) return (letter, options) => to(letter as DecodedLetter, options)
+  const decodeRecord = asDecodeFunction('decode', decode)
+  return async (letter, options) => {
+    const record = recordOf(letter)
+    let value: unknown
+    try {
+      value = await decodeRecord(record)
+    } catch (cause) {
+      throw asUndecodable(record, cause) ?? cause
+    }
+    await to({ ...letter, value }, options)
+  }
+}
+
+/** The record that a letter was made of. */
+function recordOf(letter: DeadLetter): ConsumedRecord {
+  const { sequenceNumber, subSequenceNumber, partitionKey, explicitHashKey, data, arrivedAtMs } = letter
+  return new ConsumedRecord({
+    ...{ sequenceNumber, subSequenceNumber, partitionKey, data },
+    ...(explicitHashKey !== undefined && { explicitHashKey }),
+    ...(arrivedAtMs !== undefined && { arrivedAtMs }),
+    // Only aggregates have such records.
+    aggregated: subSequenceNumber > 0 || explicitHashKey !== undefined
+  })
 }
 
 function isIterable(value: unknown): boolean {
@@ -121,9 +170,9 @@ function isIterable(value: unknown): boolean {
 }
 
 interface Work {
-  readonly deliver: RedriveCallback
+  readonly deliver: Deliver
   readonly signal: AbortSignal
-  readonly options: RedriveOptions
+  readonly options: Omit<RedriveOptions, 'to' | 'decode'>
   readonly concurrency: number
   readonly limit: number
 }

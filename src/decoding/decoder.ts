@@ -6,7 +6,13 @@ import type { ConsumedRecord } from '../model/record.ts'
 import type { SchemaIssue, SchemaResult, StandardSchemaV1 } from './standard-schema.ts'
 
 /** Makes a value of a record, at once or by and by. What it throws, or rejects with, says that the record is no such value. */
-export type DecodeFunction<Value> = (record: ConsumedRecord) => Value | Promise<Value>
+export type DecodeFunction<Value> = (record: ConsumedRecord) => Plainly<Value> | Promise<Value>
+
+/**
+ * `Value`, from which a compiler infers what it is only where nothing else says so: some validators are functions too, which
+ * return a value or what is wrong, and what they make is to be inferred from their schema.
+ */
+type Plainly<Value> = [Value] extends [never] ? never : Value
 
 /** The same as an object, which may have a state of its own, such as schemas that it has looked up. */
 export interface Decoder<Value> {
@@ -31,11 +37,11 @@ const EXPECTED = 'expected a function of a record, an object with a method decod
  * @param option its name, for errors
  * @throws OptionError if it is none
  */
-export function asDecodeFunction<Value>(option: string, given: Decode<Value>): DecodeFunction<Value> {
+export function asDecodeFunction<Value>(option: string, given: Decode<Value>): Decoder<Value>['decode'] {
   // First, for there are validators that are functions.
   if (Object(given)['~standard'] !== undefined) return schemaFunction(option, given as StandardSchemaV1<Value>)
   if (typeof given === 'function') {
-    if (!/^class\b/.test(Function.prototype.toString.call(given))) return given as DecodeFunction<Value>
+    if (!/^class\b/.test(Function.prototype.toString.call(given))) return given as Decoder<Value>['decode']
     throw new OptionError(option, `is a class, ${EXPECTED}`)
   }
   const decoder = given as Partial<Decoder<Value>>
@@ -43,7 +49,7 @@ export function asDecodeFunction<Value>(option: string, given: Decode<Value>): D
   throw new OptionError(option, `is ${shown(given)}, ${EXPECTED}`)
 }
 
-function schemaFunction<Value>(option: string, schema: StandardSchemaV1<Value>): DecodeFunction<Value> {
+function schemaFunction<Value>(option: string, schema: StandardSchemaV1<Value>): Decoder<Value>['decode'] {
   const standard = schema['~standard']
   const { version, validate } = Object(standard) as Partial<StandardSchemaV1<Value>['~standard']>
   if (version !== 1 || typeof validate !== 'function') {

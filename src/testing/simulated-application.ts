@@ -201,7 +201,11 @@ export class SimulatedApplication {
     } else if (name === 'records:given-up') this.#gaveUp(worker, manner, event)
   }
 
-  #gaveUp(worker: Processing, { rules, skipsUndecodable, clock }: WorkerManner, event: WorkerEvents['records:given-up']): void {
+  #gaveUp(
+    worker: Processing,
+    { rules, skipsUndecodable, clock }: WorkerManner,
+    event: WorkerEvents['records:given-up']
+  ): void {
     const { givenUp } = this.#invariants
     const { shardId, how, error } = event
     const isUndecodable = error instanceof RecordUndecodableError
@@ -210,7 +214,12 @@ export class SimulatedApplication {
       const { puts } = this.#ledgerOf(shardId)
       const ageOf = (position: ExtendedSequenceNumber): number =>
         clock.epochMs() - puts.arrivedAtMs(puts.entryOf(position))
-      const given = positions.map(position => ({ position, attempts: undefined, ageMs: ageOf(position), isUndecodable }))
+      const given = positions.map(position => ({
+        position,
+        attempts: undefined,
+        ageMs: ageOf(position),
+        isUndecodable
+      }))
       givenUp.givingUp(worker, shardId, given, rules)
     }
     const isSkipped = isUndecodable && skipsUndecodable

@@ -119,7 +119,9 @@ const OPTION_NAMES = [
 const MS = 'milliseconds'
 
 /** Checks the options and fills in the defaults. @throws OptionError naming the option, its value and what was expected */
-export function resolveWindows<State, Value = unknown>(given: TumblingWindowsOptions<State, Value>): ResolvedWindows<State> {
+export function resolveWindows<State, Value = unknown>(
+  given: TumblingWindowsOptions<State, Value>
+): ResolvedWindows<State> {
   const options = checkGroup('options', given, OPTION_NAMES) as Partial<TumblingWindowsOptions<State>>
   const { windowMs, allowedLatenessMs, late, idleMs, clock } = options
   if (windowMs === undefined) throw new OptionError('windowMs', 'is missing, expected a whole number of milliseconds')

@@ -26,7 +26,7 @@ describe('serveProcessors', () => {
     const slow = 'await new Promise(resolve => setImmediate(resolve)); export const handler = () => {}'
     expect(await answerTo(source(slow))).to.deep.equal({
       ...{ kind: 'returned', call: 1 },
-      value: { keepsNothing: true, loads: false, saves: false }
+      value: { keepsNothing: true, decodes: false, loads: false, saves: false }
     })
   })
 

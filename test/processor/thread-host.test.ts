@@ -117,7 +117,7 @@ describe('ThreadHost', () => {
       }
     }
     const { call, close } = hosted(undefined, () => new Keeping())
-    const traits = { keepsNothing: false, loads: true, saves: true }
+    const traits = { keepsNothing: false, decodes: false, loads: true, saves: true }
     expect(await call({ method: 'make' })).to.deep.include({ value: traits })
     const position = { sequenceNumber: '1', subSequenceNumber: 0 }
     expect(await call({ method: 'loadCheckpoint', input: { ...INPUT, checkpoint: position } })).to.deep.include({

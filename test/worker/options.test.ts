@@ -155,6 +155,7 @@ describe('resolveOptions', () => {
     const { userCode: _, logger: __, workerId, ...rest } = resolve(GOOD)
     expect(workerId).to.match(new RegExp(`-${process.pid}-[a-z0-9]{6}$`))
     expect(rest).to.deep.equal({
+      decoding: undefined,
       metrics: undefined,
       tracing: undefined,
       stream: { streamName: 'orders' },
