@@ -176,6 +176,10 @@ const ERRORS: readonly (readonly [{ readonly code: string; readonly name: string
   [api.ProcessorError, new api.ProcessorError('shardId-000000000000', 'processRecords', 1, new Error('broken'))],
   [api.ProcessorGoneError, new api.ProcessorGoneError('shardId-000000000000', 'it ended')],
   [api.RecordTooOldError, new api.RecordTooOldError(60_000)],
+  [
+    api.RecordUndecodableError,
+    new api.RecordUndecodableError({ sequenceNumber: '1', subSequenceNumber: 0 }, 'not-json', 'its 4 bytes are not JSON')
+  ],
   [api.ServiceError, new api.ServiceError('not-found', 'gone', { retryable: false })],
   [api.StalledError, new api.StalledError('shardId-000000000000', 'an answer of Kinesis', 60_000)],
   [api.TableMismatchError, new api.TableMismatchError('not ours')],

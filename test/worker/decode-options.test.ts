@@ -66,7 +66,9 @@ describe('DecodeOptions', () => {
         new Worker({
           ...stream,
           decode: async record => Number(record.text()),
-          handler: records => records.forEach(({ value }) => isSame<typeof value, number>(true))
+          handler: records => {
+            for (const { value } of records) isSame<typeof value, number>(true)
+          }
         }),
       () => new Worker({ ...stream, decode: decoder, each: ({ value }) => isSame<typeof value, Order>(true) }),
       () => new Worker({ ...stream, each: ({ value }) => isSame<typeof value, Order>(true), decode: toOrder }),
@@ -80,8 +82,9 @@ describe('DecodeOptions', () => {
         new Worker({
           ...stream,
           decode: valibotOrder,
-          handler: records =>
-            records.forEach(({ value }) => isSame<typeof value, { orderId: string; cents: number }>(true))
+          handler: records => {
+            for (const { value } of records) isSame<typeof value, { orderId: string; cents: number }>(true)
+          }
         }),
       () =>
         new Worker({
