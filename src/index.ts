@@ -19,7 +19,14 @@ export {
   redriveDeadLetters
 } from './dead-letters/redrive.ts'
 export type { Decode, DecodeFunction, Decoder } from './decoding/decoder.ts'
-export type { SchemaIssue, SchemaResult, StandardSchemaProps, StandardSchemaV1 } from './decoding/standard-schema.ts'
+export type {
+  SchemaFailure,
+  SchemaIssue,
+  SchemaResult,
+  SchemaSuccess,
+  StandardSchemaProps,
+  StandardSchemaV1
+} from './decoding/standard-schema.ts'
 export type { UndecodableAction } from './decoding/undecodable-rules.ts'
 export type { KinesisClientOption } from './kinesis/sdk-kinesis.ts'
 export { type AggregatedRecord, aggregate, type UserRecord } from './kpl/aggregate.ts'

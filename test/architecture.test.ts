@@ -9,11 +9,11 @@ import { is, type Node, offenders, ROOT, type SourceFile, SyntaxKind, sourceFile
 const LAYERS: readonly (readonly string[])[] = [
   ['model'],
   ['runtime', 'wire'],
-  ['kpl', 'kinesis', 'dynamo', 'metrics'],
+  ['kpl', 'kinesis', 'dynamo', 'metrics', 'decoding'],
   ['leases', 'checkpoint', 'retrieval', 'processor', 'dead-letters'],
   ['shards', 'consumer', 'fleet'],
   ['worker'],
-  ['windows', 'operate', 'serving', 'dynamodb-streams', 'producer', 'delivery', 'sql'],
+  ['windows', 'operate', 'serving', 'dynamodb-streams', 'glue-schema-registry', 'producer', 'delivery', 'sql'],
   ['dashboard', 'testing', 'multilang', 'agent'],
   ['cli', 'dashboard-page']
 ]

@@ -122,8 +122,10 @@ const TYPES = [
   'RemovedStreams',
   'RetrievalOptions',
   'SaveCheckpointInput',
+  'SchemaFailure',
   'SchemaIssue',
   'SchemaResult',
+  'SchemaSuccess',
   'ServiceErrorKind',
   'ShardEndedInput',
   'ShardHealth',
@@ -178,7 +180,11 @@ const ERRORS: readonly (readonly [{ readonly code: string; readonly name: string
   [api.RecordTooOldError, new api.RecordTooOldError(60_000)],
   [
     api.RecordUndecodableError,
-    new api.RecordUndecodableError({ sequenceNumber: '1', subSequenceNumber: 0 }, 'not-json', 'its 4 bytes are not JSON')
+    new api.RecordUndecodableError(
+      { sequenceNumber: '1', subSequenceNumber: 0 },
+      'not-json',
+      'its 4 bytes are not JSON'
+    )
   ],
   [api.ServiceError, new api.ServiceError('not-found', 'gone', { retryable: false })],
   [api.StalledError, new api.StalledError('shardId-000000000000', 'an answer of Kinesis', 60_000)],

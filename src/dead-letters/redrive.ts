@@ -65,7 +65,7 @@ export interface RedriveOptions<Value = unknown> {
 }
 
 const REDRIVE_OPTIONS: readonly string[] = [
-  ...['from', 'to', 'decode', 'filter', 'concurrency', 'limit', 'dryRun', 'signal', 'onFailure']
+  ...['from', 'to', 'filter', 'concurrency', 'limit', 'dryRun', 'signal', 'onFailure', 'decode']
 ]
 
 /** How many letters became what. */

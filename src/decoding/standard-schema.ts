@@ -20,9 +20,21 @@ export interface StandardSchemaProps<Output> {
 }
 
 /** What a validator says: the value, perhaps changed, or what is wrong with it. */
-export type SchemaResult<Output> =
-  | { readonly value: Output; readonly issues?: undefined }
-  | { readonly issues: readonly SchemaIssue[] }
+export type SchemaResult<Output> = SchemaSuccess<Output> | SchemaFailure
+
+/** A value that a validator accepts. */
+export interface SchemaSuccess<Output> {
+  /** What the validator has made of it. */
+  readonly value: Output
+  /** Nothing is wrong. */
+  readonly issues?: undefined
+}
+
+/** A value that a validator does not accept. */
+export interface SchemaFailure {
+  /** What is wrong: at least one thing. */
+  readonly issues: readonly SchemaIssue[]
+}
 
 /** Something that is wrong with a value. */
 export interface SchemaIssue {

@@ -79,16 +79,15 @@ export class ProtobufDecoders {
     }
     const type = index === undefined ? undefined : messages[index]?.type
     if (type !== undefined) return type
-    throw new PayloadError('bad-payload', `it does not say which of the ${messages.length} messages of its schema it is`)
+    throw new PayloadError(
+      'bad-payload',
+      `it does not say which of the ${messages.length} messages of its schema it is`
+    )
   }
 }
 
 /** Notes every message in a part of a schema, with those that are made for the entries of maps. */
-function collect(
-  part: NamespaceBase,
-  into: IndexedMessage[],
-  classes: Pick<Package, 'Type' | 'MapField'>
-): void {
+function collect(part: NamespaceBase, into: IndexedMessage[], classes: Pick<Package, 'Type' | 'MapField'>): void {
   for (const nested of part.nestedArray) {
     if (nested instanceof classes.Type) {
       into.push({ name: nested.fullName, type: nested })

@@ -1,10 +1,11 @@
 // Versions of schemas, looked up in the registry and kept: what is asked for at the same time is asked once, and what the registry
 // does not know is not asked for again for a while.
 import type { GlueClient, GlueClientConfig } from '@aws-sdk/client-glue'
-import { type CallPorts, CALL_RETRIES, callService } from '../dead-letters/service-call.ts'
-import { messageOf, ServiceError } from '../model/errors.ts'
+import { CALL_RETRIES, type CallPorts, callService } from '../dead-letters/service-call.ts'
+import { ServiceError } from '../model/errors.ts'
 import { peerPackage } from '../model/peer-package.ts'
 import { retry } from '../runtime/retry.ts'
+import { isNotThere, registryError } from './glue-errors.ts'
 import load, { type Package } from './glue-package.cts'
 import { type PayloadDecoder, PayloadError } from './payload-decoder.ts'
 
@@ -27,13 +28,6 @@ type Known =
   | { readonly kind: 'usable'; readonly decode: PayloadDecoder }
   | { readonly kind: 'unusable'; readonly error: PayloadError; readonly untilMs: number }
   | { readonly kind: 'asked'; readonly answer: Promise<PayloadDecoder> }
-
-/** The errors of the registry that say that it will not tell: by name, for many of them come with the same status. */
-const DENIED = [
-  ...['AccessDeniedException', 'UnrecognizedClientException', 'InvalidSignatureException', 'ExpiredTokenException'],
-  ...['MissingAuthenticationTokenException', 'CredentialsProviderError']
-]
-const NOT_THERE = ['EntityNotFoundException', 'InvalidInputException']
 
 /** The versions of schemas that one decoder has met. */
 export class SchemaVersions {
@@ -98,17 +92,14 @@ export class SchemaVersions {
     const call = { about, clock, timeoutMs: this.#options.requestTimeoutMs, signal }
     const command = new glue.GetSchemaVersionCommand({ SchemaVersionId: id })
     try {
-      const found = await retry(
-        () => callService(call, sending => this.#client.send(command, sending)),
-        CALL_RETRIES,
-        { ...this.#ports, signal }
-      )
+      const found = await retry(() => callService(call, sending => this.#client.send(command, sending)), CALL_RETRIES, {
+        ...this.#ports,
+        signal
+      })
       const { DataFormat: format = '', SchemaDefinition: definition } = found
       if (definition !== undefined) return { format, definition }
     } catch (error) {
-      const { name } = Object(Object(error).cause) as { readonly name?: string }
-      if (name !== undefined && DENIED.includes(name)) throw denied(about, error)
-      if (name === undefined || !NOT_THERE.includes(name)) throw error
+      if (!isNotThere(error)) throw registryError(error, about)
     }
     throw new PayloadError('unknown-schema', `the registry has no version ${id} of a schema`)
   }
@@ -120,12 +111,6 @@ export class SchemaVersions {
     const [oldest] = this.#known.keys()
     if (oldest !== undefined) this.#known.delete(oldest)
   }
-}
-
-function denied(about: string, error: unknown): ServiceError {
-  const { cause } = Object(error) as { readonly cause?: unknown }
-  const problem = `${about} was refused: expected credentials that allow glue:GetSchemaVersion (${messageOf(error)})`
-  return new ServiceError('access-denied', problem, { retryable: false, cause })
 }
 
 function isClient(given: GlueClient | GlueClientConfig | undefined): given is GlueClient {

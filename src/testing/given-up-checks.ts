@@ -84,10 +84,11 @@ export class GivenUpChecks {
     }
   }
 
-  /** Which records a worker says to have given up: there may be others between the first and the last. */
+  /** Which records a worker says to have given up: there may be others between the first and the last. `isMeant`: which those are. */
   givenUpBy(
     worker: Processing,
-    { shardId, how, first, last, records }: GivenUpRecords
+    { shardId, how, first, last, records }: GivenUpRecords,
+    isMeant: (position: ExtendedSequenceNumber) => boolean = () => false
   ): readonly ExtendedSequenceNumber[] {
     const letters = this.#letters.get(`${worker.name}|${first}`)
     if (how === 'dead-letter' && letters?.length === records) return letters
@@ -97,6 +98,7 @@ export class GivenUpChecks {
     const range = Array.from({ length: to - from + 1 }, (_, index) => from + index)
     const failedAt = (entry: number): number | undefined => this.#books.of(worker.name, shardId, entry)?.lastAtMs
     const guesses = [
+      range.filter(entry => isMeant(puts.positionOf(entry))),
       range.filter(entry => failedAt(entry) === failedAt(from)),
       range.filter(entry => ledger.isOpen(entry))
     ]

@@ -2,9 +2,8 @@
 // Tells the journal what happens.
 import type { Death, LeaderLock, Mailbox, Member } from '../leases/control-store.ts'
 import type { Orders } from '../leases/order-rules.ts'
-import { RecordUndecodableError } from '../model/errors.ts'
 import type { ConsumedRecord } from '../model/record.ts'
-import { type ExtendedSequenceNumber, positionOf } from '../model/sequence-number.ts'
+import { type ExtendedSequenceNumber, formatPosition, positionOf } from '../model/sequence-number.ts'
 import type { StartPosition } from '../model/start-position.ts'
 import type { Clock } from '../runtime/clock.ts'
 import type { Random } from '../runtime/random.ts'
@@ -19,6 +18,7 @@ import { PutLog, ShardLedger, showPosition } from './shard-ledger.ts'
 import { SimulatedTables, type TableObserver, type TablePair, type TableRole } from './simulated-tables.ts'
 import type { ViolationKind } from './violation.ts'
 import type { LetterWatch } from './watched-dead-letters.ts'
+import type { DecodeWatch } from './watched-decode.ts'
 import type { CallEnd, ProcessorWatch } from './watched-processor.ts'
 
 /** What an application has in common with the world it is in. */
@@ -67,7 +67,7 @@ export interface WorkerManner {
 }
 
 /** Watches what one worker does. */
-export interface WorkerWatch extends ProcessorWatch<DeliveryCall>, LetterWatch {
+export interface WorkerWatch extends ProcessorWatch<DeliveryCall>, LetterWatch, DecodeWatch {
   /** To be told of every event of the worker. */
   heard<Name extends WorkerEventName>(name: Name, event: WorkerEvents[Name]): void
   /** The worker is to stop, within so many milliseconds. */
@@ -89,6 +89,8 @@ export class SimulatedApplication {
   readonly #ledgers = new Map<string, ShardLedger>()
   readonly #handOvers = new Map<string, HandOvers>()
   #keepsOrder = true
+  /** Positions of records that could not be decoded. */
+  readonly #undecodable = new Set<string>()
 
   constructor(options: ApplicationOptions, context: ApplicationContext) {
     this.#options = options
@@ -156,12 +158,13 @@ export class SimulatedApplication {
         note(worker.name, describeEnd(how), call.shardId)
         deliveries.end(call, how)
       },
+      undecodable: position => void this.#undecodable.add(formatPosition(position)),
       storing: letters => {
         const shardId = letters[0]?.shardId ?? ''
         note(worker.name, `stores ${letters.length} dead letters`, shardId)
         const given = letters.map(letter => {
-          const { attempts, givenUpAtMs, arrivedAtMs = givenUpAtMs, error } = letter
-          const isUndecodable = error.name === RecordUndecodableError.name
+          const { attempts, givenUpAtMs, arrivedAtMs = givenUpAtMs } = letter
+          const isUndecodable = this.#isUndecodable(letter)
           return { position: positionOf(letter), attempts, ageMs: givenUpAtMs - arrivedAtMs, isUndecodable }
         })
         givenUp.givingUp(worker, shardId, given, rules)
@@ -207,9 +210,8 @@ export class SimulatedApplication {
     event: WorkerEvents['records:given-up']
   ): void {
     const { givenUp } = this.#invariants
-    const { shardId, how, error } = event
-    const isUndecodable = error instanceof RecordUndecodableError
-    const positions = givenUp.givenUpBy(worker, event)
+    const { shardId, how } = event
+    const positions = givenUp.givenUpBy(worker, event, skipsUndecodable ? this.#isUndecodable : undefined)
     if (how === 'skip') {
       const { puts } = this.#ledgerOf(shardId)
       const ageOf = (position: ExtendedSequenceNumber): number =>
@@ -218,13 +220,18 @@ export class SimulatedApplication {
         position,
         attempts: undefined,
         ageMs: ageOf(position),
-        isUndecodable
+        isUndecodable: this.#isUndecodable(position)
       }))
       givenUp.givingUp(worker, shardId, given, rules)
     }
-    const isSkipped = isUndecodable && skipsUndecodable
-    givenUp.gaveUp(worker, shardId, positions, how, isSkipped ? { ...rules, then: 'skip' } : rules)
+    const isSkipped = skipsUndecodable && positions.every(this.#isUndecodable)
+    // That somebody has asked for it is said elsewhere.
+    const asked = isSkipped ? { ...rules, decide: () => 'skip' as const } : rules
+    givenUp.gaveUp(worker, shardId, positions, how, asked)
   }
+
+  readonly #isUndecodable = (position: ExtendedSequenceNumber): boolean =>
+    this.#undecodable.has(formatPosition(position))
 
   #observer(): TableObserver {
     const { note, leaseWritten } = this.#context

@@ -17,6 +17,7 @@ import type { SimulatedApplication, WorkerManner, WorkerWatch } from './simulate
 import { controlStoreThrough, fanOutThrough, kinesisThrough, leaseStoreThrough } from './simulated-ports.ts'
 import type { DriftingClock, VirtualClock } from './virtual-clock.ts'
 import { watchedDeadLetters } from './watched-dead-letters.ts'
+import { watchedDecode } from './watched-decode.ts'
 import { type WatchOptions, watchedEach, watchedHandler, watchedProcessors } from './watched-processor.ts'
 
 /** How a worker of a simulation differs from others, beside its options. */
@@ -164,7 +165,7 @@ export class SimulatedWorker {
 
 /** The options with the code of the user watched. Those that are no good are left for the worker to refuse. */
 function watched(options: WorkerOptions, watching: Watching): WorkerOptions {
-  const { handler, each, processor, deadLetters } = options
+  const { handler, each, processor, deadLetters, decode } = options
   const code = {
     ...(typeof handler === 'function' && { handler: watchedHandler(handler, watching) }),
     ...(typeof each === 'function' && { each: watchedEach(each, watching) }),
@@ -173,7 +174,8 @@ function watched(options: WorkerOptions, watching: Watching): WorkerOptions {
   const letters = deadLetters && {
     deadLetters: watchedDeadLetters(deadLetters, { ...watching, conduct: watching.conduct.letters ?? {} })
   }
-  return { ...options, ...code, ...letters } as WorkerOptions
+  const decoding = decode && { decode: watchedDecode(decode, watching.watch) }
+  return { ...options, ...code, ...letters, ...decoding } as WorkerOptions
 }
 
 /** What the checks have to know of how a worker processes. */

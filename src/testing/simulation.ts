@@ -104,14 +104,12 @@ export class World {
 
   /** Begins to start a worker, without moving time: for several at once. */
   launch<Value>(given: WorkerOptions<Value>, traits: WorkerTraits = {}): SimulatedWorker {
-    const { name = `w${this.workers.length + 1}` } = traits
-    const options = given as WorkerOptions
+    const [{ name = `w${this.workers.length + 1}` }, options] = [traits, given as WorkerOptions]
     if (this.workers.some(worker => worker.name === name)) throw new RangeError(`There is a worker ${name} already`)
     this.#note(name, 'starts')
     const worker = new SimulatedWorker({
-      ...{ name, options, traits, clock: this.clock, kinesis: this.kinesis, faults: this.faults },
-      application: this.application(options),
-      random: this.#newRandom(),
+      ...{ name, traits, clock: this.clock, kinesis: this.kinesis, faults: this.faults },
+      ...{ options, application: this.application(options), random: this.#newRandom() },
       heard: (event, payload) => {
         const line = describeEvent(event, payload)
         if (line !== undefined) this.#note(name, line.what, line.about)

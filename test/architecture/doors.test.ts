@@ -23,12 +23,16 @@ const PACKAGES: Readonly<Record<string, { readonly files: RegExp; readonly names
   '@aws-sdk/client-dynamodb-streams': {
     files: /^dynamodb-streams\/(sdk-streams-calls\.ts|dynamodb-streams-package\.cts)$/
   },
+  '@aws-sdk/client-glue': {
+    files: /^glue-schema-registry\/(glue-package\.cts|glue-schema-registry\.ts|schema-versions\.ts)$/
+  },
   '@aws-sdk/client-s3': { files: /^dead-letters\/s3-/ },
   '@aws-sdk/client-sqs': { files: /^dead-letters\/sqs-/ },
   '@opentelemetry/api': { files: /^metrics\/otel-(carrier\.ts|metrics\.ts|tracing\.ts|package\.cts)$/ },
   '@smithy/core/event-streams': { files: /^kinesis\/event-stream-frames\.ts$/ },
   '@smithy/core/retry': { files: /^dead-letters\/service-call\.ts$/ },
   '@smithy/node-http-handler': { files: /^(kinesis\/sdk|dynamo\/dynamo|dynamodb-streams\/sdk)-/ },
+  avsc: { files: /^glue-schema-registry\/avsc-package\.cts$/ },
   commander: {
     files: /^cli\/(command|completion-command|fleet-flags|program)\.ts$/,
     names: ['Command', 'CommanderError']
@@ -38,6 +42,7 @@ const PACKAGES: Readonly<Record<string, { readonly files: RegExp; readonly names
   picocolors: { files: /^cli\/terminal\.ts$/, names: ['createColors'] },
   eventemitter3: { files: /^worker\/worker-emitter\.ts$/ },
   'prom-client': { files: /^metrics\/prometheus-(metrics\.ts|package\.cts)$/ },
+  protobufjs: { files: /^glue-schema-registry\/(protobuf-payloads\.ts|protobufjs-package\.cts)$/ },
   'node:async_hooks': { files: /^processor\/thread-checkpoints\.ts$/, names: ['AsyncResource'] },
   'node:buffer': { files: /^kpl\//, names: ['isAscii', 'isUtf8'] },
   'node:crypto': {
@@ -65,7 +70,7 @@ const PACKAGES: Readonly<Record<string, { readonly files: RegExp; readonly names
   },
   'node:net': { files: /^kinesis\/fan-out-http1\.ts$/ },
   'node:stream': { files: /^(kinesis\/fan-out-body|cli\/cli-ports)\.ts$/ },
-  'node:zlib': { files: /^kinesis\/event-stream-frames\.ts$/ },
+  'node:zlib': { files: /^(kinesis\/event-stream-frames|glue-schema-registry\/inflate)\.ts$/ },
   'node:http2': { files: /^kinesis\/http2-session\.ts$/ },
   'node:https': { files: /^kinesis\/sdk-client\.ts$/ },
   'node:os': {
@@ -181,6 +186,9 @@ describe('the doors of the architecture', () => {
       ['./dead-letters/sqs', '@aws-sdk/client-sqs'],
       ['./dead-letters/s3', '@aws-sdk/client-s3'],
       ['./dynamodb-streams', '@aws-sdk/client-dynamodb-streams'],
+      ['./glue-schema-registry', 'avsc'],
+      ['./glue-schema-registry', 'protobufjs'],
+      ['./glue-schema-registry', '@aws-sdk/client-glue'],
       ['./metrics/cloudwatch', '@aws-sdk/client-cloudwatch'],
       ['./metrics/otel', '@opentelemetry/api'],
       ['./metrics/prometheus', 'prom-client'],

@@ -19,7 +19,8 @@ const EMPTY_WORDS = ['Helper', 'Helpers', 'Impl', 'Manager', 'Util', 'Utils']
 const ERROR_MAPS = [
   'kinesis/sdk-kinesis-errors.ts',
   'dynamo/dynamo-errors.ts',
-  'dynamodb-streams/sdk-streams-errors.ts'
+  'dynamodb-streams/sdk-streams-errors.ts',
+  'glue-schema-registry/glue-errors.ts'
 ]
 
 describe('the names in src', () => {

@@ -24,6 +24,13 @@ describe('optionsOf', () => {
     expect(optionsOf({ handler, somethingElse: () => {}, VALUE: 5 }, 'm.ts')).to.deep.equal({ handler })
   })
 
+  it('finds what decodes records by its name, beside the code', () => {
+    const decode = (): void => {}
+    expect(optionsOf({ handler, decode }, 'm.ts')).to.deep.equal({ handler, decode })
+    expect(optionsOf({ options: { each: handler }, decode }, 'm.ts')).to.deep.equal({ each: handler, decode })
+    expect(refusal({ decode })).to.include('exports decode, expected')
+  })
+
   it('finds a processor class under any name, and makes one for each shard', () => {
     for (const module of [
       { Indexer },

@@ -9,7 +9,8 @@ import { type RedriveFailure, type RedriveOptions, redriveDeadLetters } from '..
 import { s3DeadLetters } from '../../src/dead-letters/s3-dead-letters.ts'
 import { readS3DeadLetters } from '../../src/dead-letters/s3-letter-source.ts'
 import { readSqsDeadLetters } from '../../src/dead-letters/sqs-letter-source.ts'
-import { OptionError } from '../../src/model/errors.ts'
+import { OptionError, RecordUndecodableError, ThrottledError } from '../../src/model/errors.ts'
+import type { ConsumedRecord } from '../../src/model/record.ts'
 import type { DeadLetter } from '../../src/processor/dead-letter.ts'
 import { refusal } from '../kinesis/scripted-server.ts'
 import { FakePutRecords } from './fake-put-records.ts'
@@ -45,6 +46,36 @@ describe('redriveDeadLetters', () => {
     }
     expect(await redrive({ to })).to.deep.equal({ read: 5, redriven: 5, skipped: 0, failed: 0 })
     expect(seen).to.deep.equal([1, 2, 3, 4, 5])
+  })
+
+  it('decodes letters before they are handed on, and keeps those that cannot be', async () => {
+    const values: string[] = []
+    const decode = async (record: ConsumedRecord): Promise<string> => {
+      if (record.sequenceNumber === '2') throw new TypeError('no such version')
+      if (record.sequenceNumber === '3') throw new ThrottledError('slowly')
+      return `${record.partitionKey} ${record.byteLength}`
+    }
+    const report = await redriveDeadLetters({
+      from: someLetters(4),
+      decode,
+      to: ({ value, partitionKey, data }) => {
+        expect(value.toUpperCase()).to.equal(`${partitionKey} ${data.length}`.toUpperCase())
+        values.push(value)
+      },
+      onFailure: failure => failures.push(failure)
+    })
+    expect(report).to.deep.equal({ read: 4, redriven: 2, skipped: 0, failed: 2 })
+    expect(values).to.have.length(2)
+    const [second, third] = failures
+    expect(second?.error).to.be.instanceOf(RecordUndecodableError).and.include({ reason: 'decoder-failed' })
+    expect(third?.error).to.be.instanceOf(ThrottledError)
+  })
+
+  it('decodes nothing for a stream', async () => {
+    const decode = (): void => {}
+    const error = await rejection(redrive({ decode, to: { streamName: 'orders' } }))
+    expect(error).to.be.instanceOf(OptionError)
+    expect((error as Error).message).to.match(/^Option decode: is given beside a stream/)
   })
 
   it('reports what fails, and goes on', async () => {

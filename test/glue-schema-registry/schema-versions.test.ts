@@ -60,7 +60,10 @@ describe('SchemaVersions', () => {
     for (let times = 0; times < 3; times++) {
       const error = await look(unknown)
       expect(error).to.be.instanceOf(PayloadError)
-      expect(error).to.include({ reason: 'unknown-schema', message: `the registry has no version ${unknown} of a schema` })
+      expect(error).to.include({
+        reason: 'unknown-schema',
+        message: `the registry has no version ${unknown} of a schema`
+      })
     }
     expect(stub.asked).to.have.length(1)
     stub.entries.set(unknown, { DataFormat: 'late', SchemaDefinition: '{}' })

@@ -92,6 +92,16 @@ describe('otelTracing', () => {
     expect(checkpoint?.attributes).to.deep.include({ 'millrace.position': '6' })
   })
 
+  it('says how many records of a batch could not be decoded, if there are some', () => {
+    const tracing = make()
+    const facts = { ...FACTS, records: [aRecord(5, '{}')], failures: 0 }
+    tracing.process({ ...facts, undecodable: 2 }, () => {})
+    tracing.process(facts, () => {})
+    const [some, none] = spans()
+    expect(some?.attributes).to.include({ 'millrace.records.undecodable': 2 })
+    expect(none?.attributes).to.not.have.property('millrace.records.undecodable')
+  })
+
   it('continues the trace of a single record, and links to those of several', () => {
     const tracing = make({ carrierOf })
     const [one, two] = TRACES.map((id, number) => aRecord(number, JSON.stringify({ trace: id })))

@@ -13,6 +13,11 @@ const all: readonly errors.ConsumerError[] = [
   new errors.HandlerTimeoutError(1_000, true),
   new errors.FailedRecordsError(1, 10),
   new errors.RecordTooOldError(60_000),
+  new errors.RecordUndecodableError(
+    { sequenceNumber: '1', subSequenceNumber: 0 },
+    'not-json',
+    'its 4 bytes are no JSON'
+  ),
   new errors.DeadLetterError('file letters.jsonl', new Error('full')),
   new errors.StalledError('shard', 'an answer of Kinesis', 60_000),
   new errors.WorkerStoppedError('stopped'),

@@ -15,6 +15,7 @@ const PEERS: Readonly<Record<string, string>> = {
   'millrace/dead-letters/sqs': '@aws-sdk/client-sqs',
   'millrace/dead-letters/s3': '@aws-sdk/client-s3',
   'millrace/dynamodb-streams': '@aws-sdk/client-dynamodb-streams',
+  'millrace/glue-schema-registry': '@aws-sdk/client-glue',
   'millrace/metrics/cloudwatch': '@aws-sdk/client-cloudwatch',
   'millrace/metrics/otel': '@opentelemetry/api',
   'millrace/metrics/prometheus': 'prom-client',

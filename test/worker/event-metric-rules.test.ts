@@ -34,6 +34,16 @@ describe('readingsOf', () => {
 
   it('counts what becomes of records', () => {
     expect(said('records:suppressed', { ...shard, records: 2 })).to.deep.equal(['DuplicatesSuppressed 2 of a'])
+    const undecodable = {
+      reason: 'not-json',
+      action: 'skip',
+      error: undefined as never,
+      first: '1',
+      last: '2'
+    } as const
+    expect(said('record:undecodable', { ...shard, records: 4, ...undecodable })).to.deep.equal([
+      'RecordsUndecodable 4 of a'
+    ])
     const given = { ...shard, records: 5, error, first: '1', last: '2' }
     expect(said('records:given-up', { ...given, how: 'skip' })).to.deep.equal(['RecordsSkipped 5 of a'])
     expect(said('records:given-up', { ...given, how: 'dead-letter' })).to.deep.equal(['RecordsDeadLettered 5 of a'])

@@ -1,6 +1,6 @@
 import { expect } from 'chai'
 import type { Tenure } from '../../src/leases/tenure.ts'
-import { ProcessorError } from '../../src/model/errors.ts'
+import { ProcessorError, RecordUndecodableError } from '../../src/model/errors.ts'
 import {
   breakerEvents,
   fleetEvents,
@@ -100,6 +100,8 @@ describe('shardEvents', () => {
   const error = new ProcessorError(shardId, 'processRecords', 3, new Error('broken'))
   const failure = { during: 'read', error, failures: 2 } as const
   const report = { records: 1, bytes: 2, millisBehindLatest: 3 }
+  const cause = new RecordUndecodableError({ sequenceNumber: '7', subSequenceNumber: 2 }, 'not-json', 'it is none')
+  const undecodable = { records: 2, reason: 'not-json', action: 'skip', error: cause } as const
   const table: readonly (readonly [string, (events: ReturnType<typeof shardEvents>) => void, readonly Emitted[]])[] = [
     [
       'the start, where the processor was initialized',
@@ -122,6 +124,11 @@ describe('shardEvents', () => {
       'records that were given up, and where they are',
       events => events.gaveUpRecords({ records: 3, how: 'skip', error, first: aPosition(7, 2), last: aPosition(8) }),
       [['records:given-up', { ...SHARD, records: 3, how: 'skip', error, first: '7#2', last: '8' }]]
+    ],
+    [
+      'records that could not be decoded, and where they are',
+      events => events.undecodable({ ...undecodable, first: aPosition(7, 2), last: aPosition(8) }),
+      [['record:undecodable', { ...SHARD, ...undecodable, first: '7#2', last: '8' }]]
     ],
     [
       'dead letters that could not be stored',
