@@ -129,6 +129,23 @@ describe('examples', () => {
     })
   }
 
+  it('decoding.ts is given every order with its values, and prints the letters of what is none', async () => {
+    const run = runNode(['--import', 'tsx', 'examples/decoding.ts'], { ...env, STREAM_NAME: streamName })
+    await untilSaid(run, 'a worker that runs', () => /^started$/m.test(run.stdout()))
+    const orders = Array.from({ length: 20 }, (_, i) =>
+      JSON.stringify({ orderId: `o-${i}`, cents: i % 5 ? 250 : 'much' })
+    )
+    await putRecords(client, streamName, recordsOf(orders))
+    const said = (what: RegExp): number => [...run.stdout().matchAll(what)].length
+    await untilSaid(run, 'every order', () => said(/^order \S+ o-\d+ 2\.50$/gm) === 16)
+    // Those that were put before are no JSON.
+    await untilSaid(run, 'every letter', () => said(/^letter \d+ /gm) === 34)
+    expect(said(/^letter \d+ .* does not fit the schema: 1 issue at cents: /gm)).to.equal(4)
+    expect(said(/^undecodable \S+ 1 not-json$/gm)).to.equal(30)
+    run.process.kill('SIGTERM')
+    expect(await run.closed, run.stderr()).to.deep.equal([0, null])
+  })
+
   it('simulation.ts passes its tests, with this seed and another one', async () => {
     for (const seed of ['1', '2']) {
       const run = runNode(['--import', 'tsx', 'examples/simulation.ts'], { ...process.env, SEED: seed })

@@ -15,8 +15,9 @@ export type UndecodableAction = 'dead-letter' | 'skip' | 'fail'
 export function asUndecodable(record: ExtendedSequenceNumber, cause: unknown): RecordUndecodableError | undefined {
   if (cause instanceof RecordUndecodableError) return cause
   if (cause instanceof ConsumerError || Object(cause).retryable === true) return undefined
-  const problem = cause instanceof SyntaxError ? 'it cannot be parsed (SyntaxError)' : messageOf(cause)
-  return new RecordUndecodableError(record, 'decoder-failed', problem, { cause })
+  if (!(cause instanceof SyntaxError))
+    return new RecordUndecodableError(record, 'decoder-failed', messageOf(cause), { cause })
+  return new RecordUndecodableError(record, 'decoder-failed', 'it cannot be parsed (SyntaxError)')
 }
 
 /** What follows if nothing is said: nothing is lost in any case. */

@@ -22,9 +22,9 @@ export interface DeadLetter {
   readonly arrivedAtMs?: number
   /** When the record was given up. Epoch milliseconds. */
   readonly givenUpAtMs: number
-  /** How many calls of the user's code with this record have failed; 0 if it was too old to be tried. */
+  /** How many calls of the user's code with this record have failed; 0 if it was too old to be tried, or could not be decoded. */
   readonly attempts: number
-  /** What the last of them threw. */
+  /** What the last of them threw, or why there was none. */
   readonly error: { readonly name: string; readonly message: string }
 }
 

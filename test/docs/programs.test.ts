@@ -26,7 +26,7 @@ function emptyProject(): string {
   mkdirSync(join(folder, 'node_modules/@types'), { recursive: true })
   symlinkSync(ROOT, join(folder, 'node_modules/millrace'), 'dir')
   // What the pages say to install beside it.
-  for (const name of ['@types/node', 'libsql']) {
+  for (const name of ['@types/node', 'libsql', 'zod', 'valibot', 'arktype', '@ark', 'arkregex']) {
     symlinkSync(join(ROOT, 'node_modules', name), join(folder, 'node_modules', name), 'dir')
   }
   writeFileSync(join(folder, 'package.json'), '{ "type": "module" }\n')
