@@ -155,6 +155,7 @@ const DEFAULTS_IN_WORDS: Readonly<Record<string, (value: unknown) => void>> = {
 /** Where the value of an option is once it is resolved, if that is not under its own name. */
 const RESOLVED_AS: Readonly<Record<string, string>> = {
   'streams.whenRemoved': 'streams.removed',
+  onDecodeError: 'decoding.onError',
   'threads.count': 'userCode.threads.count',
   'threads.data': 'userCode.threads.data',
   'threads.maxHeapMb': 'userCode.threads.maxHeapMb',
@@ -202,6 +203,7 @@ const BESIDE: Readonly<Record<string, readonly Setting[]>> = {
   'onProcessorError.maxRecordAgeMs': [['onProcessorError.then', 'skip']],
   'threads.module': [['handler', undefined]],
   ...Object.fromEntries(['count', 'data', 'maxHeapMb'].map(name => [`threads.${name}`, [...IN_THREADS]])),
+  onDecodeError: [['decode', () => {}]],
   'retrieval.consumerName': [['retrieval.mode', 'fan-out']],
   'retrieval.consumerArn': [['retrieval.mode', 'fan-out']],
   'retrieval.fallback': [['retrieval.mode', 'fan-out']]

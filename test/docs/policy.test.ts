@@ -32,7 +32,8 @@ describe('the IAM policy in README.md', () => {
       ],
       'cloudwatch:PutMetricData',
       ...['dynamodb:UpdateTable', 'dynamodb:DeleteTable'],
-      ...['dynamodb:ListStreams', 'dynamodb:DescribeStream', 'dynamodb:GetShardIterator', 'dynamodb:GetRecords']
+      ...['dynamodb:ListStreams', 'dynamodb:DescribeStream', 'dynamodb:GetShardIterator', 'dynamodb:GetRecords'],
+      'glue:GetSchemaVersion'
     ])
   })
 })
