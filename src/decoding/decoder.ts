@@ -17,8 +17,9 @@ type Plainly<Value> = [Value] extends [never] ? never : Value
 /** The same as an object, which may have a state of its own, such as schemas that it has looked up. */
 export interface Decoder<Value> {
   /**
-   * Makes a value of a record. May be called for several records at the same time. An error with `retryable: true`, or a
-   * `ConsumerError` other than `RecordUndecodableError`, says that the decoder has failed and not the record.
+   * Makes a value of a record. May be called for several records at the same time. An error with `retryable: true`, of the AWS
+   * SDK or of a connection, or a `ConsumerError` other than `RecordUndecodableError`, says that the decoder has failed and not
+   * the record.
    */
   decode(record: ConsumedRecord): Value | Promise<Value>
 }

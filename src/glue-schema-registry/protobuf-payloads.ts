@@ -30,7 +30,7 @@ export class ProtobufDecoders {
   constructor({ longs, keepCase }: ProtobufOptions) {
     this.#protobuf = peerPackage<Package>('millrace/glue-schema-registry', 'protobufjs', load)
     this.#keepCase = keepCase
-    this.#reader = new MessageReader(this.#protobuf.util, longs)
+    this.#reader = new MessageReader(longs)
   }
 
   /** What decodes payloads that were written with a schema. @throws PayloadError if it is none */
@@ -109,11 +109,9 @@ function entryName(field: string): string {
 
 /** Makes plain objects of messages: enums by name, maps as objects, and what has a default and is not there with that. */
 class MessageReader {
-  readonly #util: Package['util']
   readonly #longs: Longs
 
-  constructor(util: Package['util'], longs: Longs) {
-    this.#util = util
+  constructor(longs: Longs) {
     this.#longs = longs
   }
 
@@ -132,7 +130,7 @@ class MessageReader {
   #fieldOf(field: Field, value: unknown): unknown {
     if (field.map) {
       const entries = Object.entries(Object(value)).map(([key, each]) => [
-        this.#keyOf(field as unknown as MapField, key),
+        keyOf(field as unknown as MapField, key),
         this.#single(field, each)
       ])
       return Object.fromEntries(entries)
@@ -143,12 +141,6 @@ class MessageReader {
     return Object.fromEntries((all as { key: unknown; value: unknown }[]).map(({ key, value }) => [String(key), value]))
   }
 
-  /** Keys of 64 bits are kept as eight characters. */
-  #keyOf({ keyType }: MapField, key: string): string {
-    if (!/64$/.test(keyType)) return key
-    return String(this.#util.longFromKey(key, /^(uint|fixed)64$/.test(keyType)))
-  }
-
   #single(field: Field, value: unknown): unknown {
     const { resolvedType } = field
     if (resolvedType !== null && 'fieldsArray' in resolvedType) return this.read(value as Message, resolvedType)
@@ -156,6 +148,13 @@ class MessageReader {
     if (field.bytes) return Uint8Array.from(value as Uint8Array)
     return isLong(value) ? longOf(bigintOf(value), this.#longs) : value
   }
+}
+
+/** The key of an entry. Those of 64 bits are kept as eight characters, one for each byte, the least significant first. */
+function keyOf({ keyType }: MapField, key: string): string {
+  if (!/64$/.test(keyType) || key.length !== 8) return key
+  const bytes = Buffer.from(key, 'latin1')
+  return String(/^(uint|fixed)64$/.test(keyType) ? bytes.readBigUInt64LE() : bytes.readBigInt64LE())
 }
 
 /** Whether the schema shows the messages of a map: the registry's own serializers write it so. */

@@ -39,11 +39,17 @@ describe('asUndecodable', () => {
       new ThrottledError('slowly'),
       new ServiceError('access-denied', 'no', { retryable: false }),
       new OptionError('decode', 'needs avsc'),
-      Object.assign(new Error('the registry is away'), { retryable: true })
+      Object.assign(new Error('the registry is away'), { retryable: true }),
+      Object.assign(new Error('no such host'), { code: 'ENOTFOUND', syscall: 'getaddrinfo' }),
+      Object.assign(new Error('said the SDK'), { $metadata: { httpStatusCode: 400 } }),
+      new TypeError('fetch failed', { cause: Object.assign(new Error('refused'), { syscall: 'connect' }) })
     ]) {
       expect(asUndecodable(AT, cause)).to.equal(undefined)
     }
     expect(asUndecodable(AT, Object.assign(new Error('no'), { retryable: false }))).to.not.equal(undefined)
+    const round = new Error('no')
+    expect(asUndecodable(AT, Object.assign(round, { cause: round }))).to.not.equal(undefined)
+    expect(asUndecodable(AT, new Error('no', { cause: new RangeError('too far') }))).to.not.equal(undefined)
   })
 })
 

@@ -15,16 +15,18 @@ import { systemClock } from '../../src/runtime/clock.ts'
 import { FakeKinesis } from '../../src/testing/fake-kinesis.ts'
 
 const RECORDS = 20
+// biome-ignore lint/suspicious/noThenProperty: that is the name of the option
+const GIVING_UP = { attempts: 2, then: 'dead-letter' } as const
 
 const aRecord = (text: string): ConsumedRecord =>
   new ConsumedRecord({ sequenceNumber: '1', partitionKey: 'key', data: new TextEncoder().encode(text) })
 
 /** Has records processed in a thread whose module decodes them, until all of them but one were, or the shard is halted. */
-async function processed(bytes: number, options: Partial<WorkerOptions> = {}) {
+async function processed(bytes: number, options: Partial<WorkerOptions> = {}, exits = false) {
   const kinesis = new FakeKinesis({ clock: systemClock })
   kinesis.createStream('orders', 1)
   for (let number = 0; number < RECORDS; number++) kinesis.put('orders', 'key', String(number).padEnd(bytes))
-  const data = { seen: new SharedArrayBuffer(4 * RECORDS), decoded: new SharedArrayBuffer(4 * RECORDS) }
+  const data = { seen: new SharedArrayBuffer(4 * RECORDS), decoded: new SharedArrayBuffer(4 * RECORDS), exits }
   const told: string[] = []
   const worker = new Worker(
     {
@@ -78,6 +80,20 @@ describe('ThreadDecoding', () => {
     const { seen, told } = await processed(4)
     expect(seen).to.deep.equal(seen.map((_, number) => (number < 13 ? 1 : 0)))
     expect(told).to.deep.equal(['1 decoder-failed fail an unlucky number'])
+  })
+
+  it('finds the record that ends the thread while it is decoded, and gives up that one alone', async () => {
+    const letters: DeadLetter[] = []
+    const deadLetters = (given: readonly DeadLetter[]): void => {
+      letters.push(...given.map(letter => ({ ...letter, data: Uint8Array.from(letter.data) })))
+    }
+    const onProcessorError = { ...GIVING_UP, backoffMs: 1 }
+    const { seen, told } = await processed(4, { deadLetters, onProcessorError }, true)
+    expect(seen.map(times => Math.min(times, 1))).to.deep.equal(seen.map((_, number) => (number === 13 ? 0 : 1)))
+    expect(letters.map(({ data, error }) => `${Buffer.from(data).toString().trim()} ${error.name}`)).to.deep.equal([
+      '13 ProcessorGoneError'
+    ])
+    expect(told).to.deep.equal([])
   })
 
   it('says of each record why it cannot be decoded, as it can be sent', async () => {
