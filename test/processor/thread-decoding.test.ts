@@ -14,7 +14,7 @@ import { decodeFunctionIn, receivedRefusal, ThreadDecoding } from '../../src/pro
 import { systemClock } from '../../src/runtime/clock.ts'
 import { FakeKinesis } from '../../src/testing/fake-kinesis.ts'
 
-const RECORDS = 20
+const RECORDS = 15
 // biome-ignore lint/suspicious/noThenProperty: that is the name of the option
 const GIVING_UP = { attempts: 2, then: 'dead-letter' } as const
 
@@ -22,10 +22,10 @@ const aRecord = (text: string): ConsumedRecord =>
   new ConsumedRecord({ sequenceNumber: '1', partitionKey: 'key', data: new TextEncoder().encode(text) })
 
 /** Has records processed in a thread whose module decodes them, until all of them but one were, or the shard is halted. */
-async function processed(bytes: number, options: Partial<WorkerOptions> = {}, exits = false) {
+async function processed(bytes: number, options: Partial<WorkerOptions> = {}, { from = 0, exits = false } = {}) {
   const kinesis = new FakeKinesis({ clock: systemClock })
   kinesis.createStream('orders', 1)
-  for (let number = 0; number < RECORDS; number++) kinesis.put('orders', 'key', String(number).padEnd(bytes))
+  for (let number = from; number < RECORDS; number++) kinesis.put('orders', 'key', String(number).padEnd(bytes))
   const data = { seen: new SharedArrayBuffer(4 * RECORDS), decoded: new SharedArrayBuffer(4 * RECORDS), exits }
   const told: string[] = []
   const worker = new Worker(
@@ -43,7 +43,7 @@ async function processed(bytes: number, options: Partial<WorkerOptions> = {}, ex
   )
   const isOver = new Promise<void>(resolve => {
     worker.on('batch:processed', () => {
-      if (new Int32Array(data.seen).filter(times => times > 0).length === RECORDS - 1) resolve()
+      if (new Int32Array(data.seen).filter(times => times > 0).length === RECORDS - from - 1) resolve()
     })
     worker.on('shard:halted', () => resolve())
   })
@@ -88,8 +88,8 @@ describe('ThreadDecoding', () => {
       letters.push(...given.map(letter => ({ ...letter, data: Uint8Array.from(letter.data) })))
     }
     const onProcessorError = { ...GIVING_UP, backoffMs: 1 }
-    const { seen, told } = await processed(4, { deadLetters, onProcessorError }, true)
-    expect(seen.map(times => Math.min(times, 1))).to.deep.equal(seen.map((_, number) => (number === 13 ? 0 : 1)))
+    const { seen, told } = await processed(4, { deadLetters, onProcessorError }, { from: 12, exits: true })
+    expect(seen.slice(12).map(times => Math.min(times, 1))).to.deep.equal([1, 0, 1])
     expect(letters.map(({ data, error }) => `${Buffer.from(data).toString().trim()} ${error.name}`)).to.deep.equal([
       '13 ProcessorGoneError'
     ])
