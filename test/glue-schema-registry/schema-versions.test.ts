@@ -1,3 +1,6 @@
+import { once } from 'node:events'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { expect } from 'chai'
 import { PayloadError } from '../../src/glue-schema-registry/payload-decoder.ts'
 import { SchemaVersions, type SchemaVersionsOptions } from '../../src/glue-schema-registry/schema-versions.ts'
@@ -136,5 +139,38 @@ describe('SchemaVersions', () => {
     versions.close()
     expect(await looked).to.have.property('message', 'The decoder was closed')
     expect(stub.isDestroyed).to.equal(false)
+  })
+
+  it('speaks to the registry through the client of the SDK, and understands its errors', async () => {
+    const told: string[] = []
+    const answers: Readonly<Record<string, readonly [status: number, body: object]>> = {
+      [A]: [200, { SchemaVersionId: A, DataFormat: 'a', SchemaDefinition: '{}', Status: 'AVAILABLE' }],
+      [B]: [400, { __type: 'EntityNotFoundException', Message: 'Schema version is not found.' }],
+      [C]: [
+        400,
+        { __type: 'AccessDeniedException', Message: 'User is not authorized to perform glue:GetSchemaVersion' }
+      ]
+    }
+    const server = createServer(async (request, response) => {
+      const { SchemaVersionId } = JSON.parse(Buffer.concat(await request.toArray()).toString())
+      told.push(`${request.headers['x-amz-target']} ${SchemaVersionId}`)
+      const [status, body] = answers[SchemaVersionId] ?? [500, {}]
+      response.writeHead(status, { 'content-type': 'application/x-amz-json-1.1' }).end(JSON.stringify(body))
+    })
+    server.listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    const endpoint = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+    const credentials = { accessKeyId: 'none', secretAccessKey: 'none' }
+    const { versions, look } = rig({ client: { endpoint, region: 'us-east-1', credentials } })
+    try {
+      expect(await look(A)).to.equal('a')
+      expect(await look(B)).to.include({ reason: 'unknown-schema' })
+      expect(await look(C)).to.include({ kind: 'access-denied' })
+      expect(told).to.deep.equal([A, B, C].map(id => `AWSGlue.GetSchemaVersion ${id}`))
+    } finally {
+      versions.close()
+      server.close()
+      server.closeAllConnections()
+    }
   })
 })
