@@ -142,7 +142,7 @@ export class LeaseCoordinator {
     const { durationMs } = settings
     const discover = (): Promise<void> => this.#assigned?.look() ?? Promise.resolve()
     const what = 'look for leases assigned by KCL'
-    if (this.#assigned) this.#loops.push(this.#loop(what, discover, () => jittered(durationMs / 2, random)))
+    if (this.#assigned) this.#loops.push(this.#loop(what, discover, () => durationMs / 2))
   }
 
   /** The leases that this worker holds. */
