@@ -77,8 +77,8 @@ export class AnswerDelivery implements ShardDelivery {
     // Before the records are processed: in a thread, their payloads go there.
     const isWhole = (records as readonly unknown[]) === received
     const bytes = isWhole ? retrieved.bytes : records.reduce((sum, { byteLength }) => sum + byteLength, 0)
-    const { threaded } = calls
-    threaded?.takeFrom(received, records)
+    const { hosted } = calls
+    hosted?.takeFrom(received, records)
     const startedMs = clock.monotonicMs()
     const settled = (done: readonly ConsumedRecord[], open: ConsumedRecord | undefined): void => {
       this.#open = open
@@ -87,7 +87,7 @@ export class AnswerDelivery implements ShardDelivery {
     }
     const outcome = await batches.settle({ records, millisBehindLatest, upTo, interrupt, settled })
     if (outcome.kind === 'interrupted') await this.#fillUp({ records, millisBehindLatest, upTo, interrupt, settled })
-    threaded?.letGo()
+    hosted?.letGo()
     if (outcome.kind !== 'done') return outcome
     const durationMs = clock.monotonicMs() - startedMs
     listener.batchProcessed({ records: records.length, bytes, millisBehindLatest, durationMs })

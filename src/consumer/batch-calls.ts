@@ -4,9 +4,10 @@ import type { Checkpointer } from '../checkpoint/checkpointer.ts'
 import { asConsumerError, CheckpointRefusedError, isRetryable, ProcessorGoneError } from '../model/errors.ts'
 import type { ConsumedRecord } from '../model/record.ts'
 import { comparePositions, type ExtendedSequenceNumber, positionOf } from '../model/sequence-number.ts'
+import type { HostedProcessor } from '../processor/hosted-processor.ts'
 import { LaneProcessor } from '../processor/lane-processor.ts'
 import type { ProcessRecordsInput, RecordProcessor, ShardPlace } from '../processor/record-processor.ts'
-import type { ThreadProcessor } from '../processor/thread-processor.ts'
+import { ThreadProcessor } from '../processor/thread-processor.ts'
 import { unlessAborted } from '../runtime/abort.ts'
 import { backoffMs } from '../runtime/backoff.ts'
 import { BatchDecoding, type DecodingOptions, LocalDecoder, ThreadDecoder } from './batch-decoding.ts'
@@ -137,12 +138,12 @@ export class BatchCalls {
   #decodingOf({ isHurried }: CalledBatch, underWay: (scope: CallScope) => void): BatchDecoding | undefined {
     const { decoding, tenure, clock, listener } = this.#options
     if (decoding === undefined) return undefined
-    const { threaded } = this.#calls
+    const { hosted } = this.#calls
     const decoder =
       decoding.decode !== undefined
         ? new LocalDecoder(decoding.decode, clock)
-        : threaded?.decodes
-          ? new ThreadDecoder(threaded, tenure.shardId)
+        : hosted instanceof ThreadProcessor && hosted.decodes
+          ? new ThreadDecoder(hosted, tenure.shardId)
           : undefined
     // Who is in a hurry gives nothing up: whoever has the shard next does.
     const onError = isHurried ? 'fail' : decoding.onError
@@ -151,7 +152,7 @@ export class BatchCalls {
 
   readonly #isStored = (record: ConsumedRecord): boolean => comparePositions(record, this.#calls.progress.stored) <= 0
 
-  readonly #gone = (): ThreadProcessor['gone'] => this.#calls.threaded?.gone
+  readonly #gone = (): HostedProcessor['gone'] => this.#calls.hosted?.gone
 
   #settled({ records, upTo, settled }: CalledBatch, done: readonly ConsumedRecord[], open: ConsumedRecord | undefined) {
     const to = open === undefined ? upTo : before(open, records)

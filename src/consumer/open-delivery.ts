@@ -71,7 +71,7 @@ function openBatches(options: DeliveryOptions, batch: BatchSettings): ShardDeliv
       // Before they are processed: in a thread, their payloads may go there.
       const bytes = records.reduce((sum, { byteLength }) => sum + byteLength, 0)
       const outcome = await batches.settle(call)
-      calls.threaded?.letGo()
+      calls.hosted?.letGo()
       if (outcome.kind === 'done') {
         const durationMs = clock.monotonicMs() - startedMs
         listener.batchProcessed({ records: records.length, bytes, millisBehindLatest, durationMs })

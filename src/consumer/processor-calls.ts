@@ -14,9 +14,9 @@ import {
 import type { StreamNames } from '../model/stream-id.ts'
 import { afterFailure, type FailurePolicy } from '../processor/failure-rules.ts'
 import { keepsNothing } from '../processor/handler-processor.ts'
+import { HostedProcessor } from '../processor/hosted-processor.ts'
 import { LaneProcessor } from '../processor/lane-processor.ts'
 import { asProcessor, type RecordProcessor, type ShardPlace } from '../processor/record-processor.ts'
-import { ThreadProcessor } from '../processor/thread-processor.ts'
 import type { Clock } from '../runtime/clock.ts'
 import type { Random } from '../runtime/random.ts'
 import { type CallScope, withinLimit } from './call-limit.ts'
@@ -52,6 +52,8 @@ export interface CallSignals {
   readonly abandoned: AbortSignal
 }
 
+/** What is wrong with these stays wrong for every processor to come. */
+const HOPELESS: readonly string[] = ['threads.module', 'executableName']
 const DRAIN_ATTEMPTS = 3
 const DRAIN_BACKOFF = { firstMs: 250, maxMs: 1_000 }
 
@@ -109,9 +111,9 @@ export class ProcessorCalls {
     return this.#processor instanceof LaneProcessor ? this.#processor.recordsPerCall : Number.POSITIVE_INFINITY
   }
 
-  /** Lives in a thread of its own; `undefined`: it does not. */
-  get threaded(): ThreadProcessor | undefined {
-    return this.#processor instanceof ThreadProcessor ? this.#processor : undefined
+  /** Lives in a thread, or in another process; `undefined`: it does not. */
+  get hosted(): HostedProcessor | undefined {
+    return this.#processor instanceof HostedProcessor ? this.#processor : undefined
   }
 
   /**
@@ -123,8 +125,8 @@ export class ProcessorCalls {
     const { interrupt, giveUp } = this.#signals
     return this.#callUser('initialize', interrupt, async () => {
       this.#processor ??= asProcessor(processor())
-      await this.threaded?.enter(this.place, interrupt)
-      this.#keepsNothing = this.threaded?.keepsNothing ?? false
+      await this.hosted?.enter({ ...this.place, checkpoint: tenure.lease.checkpoint }, interrupt)
+      this.#keepsNothing = this.hosted?.keepsNothing ?? false
       this.progress.begin(await loadOwnCheckpoint(this.#processor, this.#holder, giveUp))
       const { settled } = this.progress
       return this.#processor.initialize({
@@ -191,7 +193,7 @@ export class ProcessorCalls {
   async startOver(method: string, gone: Extract<CallOutcome, { kind: 'gone' }>): Promise<CallOutcome> {
     const { random, listener, policy } = this.#options
     const { shardId, streamName } = this.place
-    const isInnocent = this.threaded?.gone?.blame === 'another'
+    const isInnocent = this.hosted?.gone?.blame === 'another'
     await this.#forget()
     if (gone.restartInMs !== undefined) {
       this.#pauseMs = gone.restartInMs
@@ -227,13 +229,13 @@ export class ProcessorCalls {
 
   /** Records with all that they have, also where it was handed to a thread. Rejects with ProcessorGoneError if it is lost. */
   async whole(records: readonly ConsumedRecord[]): Promise<readonly ConsumedRecord[]> {
-    return this.threaded?.recover(records) ?? records
+    return this.hosted?.recover(records) ?? records
   }
 
-  /** Nothing is called any more. */
-  close(): void {
+  /** Nothing is called any more. Resolves once nothing of the processor runs any more. */
+  async close(): Promise<void> {
     this.#timers.clear()
-    this.threaded?.close()
+    await this.hosted?.close()
   }
 
   /** What every call is made with. */
@@ -248,8 +250,8 @@ export class ProcessorCalls {
       timers: this.#timers,
       clock,
       random,
-      turn: () => this.threaded,
-      leftBehind: error => this.threaded?.endThread(error) ?? error,
+      turn: () => this.hosted,
+      leftBehind: error => this.hosted?.endPlace(error) ?? error,
       failed: (error, retryInMs, action) => listener.processorFailed(error, retryInMs, action)
     }
   }
@@ -271,7 +273,7 @@ export class ProcessorCalls {
   }
 
   async #forget(): Promise<void> {
-    this.close()
+    await this.close()
     this.#processor = undefined
     await this.progress.startOver()
   }
@@ -318,7 +320,7 @@ export class ProcessorCalls {
       method,
       call,
       isHopeless: cause =>
-        cause instanceof OptionError && (this.#processor === undefined || cause.option === 'threads.module'),
+        cause instanceof OptionError && (this.#processor === undefined || HOPELESS.includes(cause.option)),
       interrupt
     })
     return outcome.kind === 'gone' ? this.startOver(method, outcome) : outcome

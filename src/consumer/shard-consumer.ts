@@ -168,7 +168,7 @@ export class ShardConsumer {
     } finally {
       this.#reading.close()
       this.#delivery?.close()
-      this.#calls.close()
+      await this.#calls.close()
     }
   }
 

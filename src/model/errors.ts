@@ -122,7 +122,7 @@ export class ProcessorError extends ConsumerError {
 }
 
 /**
- * The thread that a processor lived in is gone, and with it what the processor knew and the batch that it had. The shard is
+ * The thread or the process that a processor lived in is gone, and with it what the processor knew and the batch that it had. The shard is
  * to be read again from its checkpoint, with a new processor.
  */
 export class ProcessorGoneError extends ConsumerError {
@@ -133,7 +133,7 @@ export class ProcessorGoneError extends ConsumerError {
   readonly shardId: string
 
   constructor(shardId: string, because: string, options?: { cause?: unknown }) {
-    super(`The thread that processed ${shardId} is gone: ${because}`, options)
+    super(`The processor of ${shardId} is gone: ${because}`, options)
     this.shardId = shardId
   }
 }

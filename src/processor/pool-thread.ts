@@ -9,6 +9,7 @@ import {
   OptionError,
   ProcessorGoneError
 } from '../model/errors.ts'
+import type { Blame } from './hosted-processor.ts'
 import type { ShardPlace } from './record-processor.ts'
 import { ThreadCheckpoints } from './thread-checkpoints.ts'
 import { receivedError, type SentError, sentError } from './thread-errors.ts'
@@ -57,9 +58,6 @@ interface PendingCall {
   /** Stops looking at its signal. */
   unwatch: () => void
 }
-
-/** In whose call a thread has ended: in one for this place, in one for another, or in nobody's, as far as is known. */
-export type Blame = 'own' | 'another' | 'nobody'
 
 const nothing = (): void => {}
 

@@ -4,16 +4,17 @@ import type { TraceCarrier } from '../metrics/tracing.ts'
 import { type HandlerTimeoutError, ProcessorGoneError, type RecordUndecodableError } from '../model/errors.ts'
 import type { ConsumedRecord, KinesisRecord } from '../model/record.ts'
 import { deferred } from '../runtime/deferred.ts'
-import type { Blame, CallParts, ThreadPlace } from './pool-thread.ts'
-import {
-  type InitializeInput,
-  type LeaseLostInput,
-  type ProcessRecordsInput,
-  type ProcessRecordsOutcome,
+import { type Blame, HostedProcessor } from './hosted-processor.ts'
+import type { CallParts, ThreadPlace } from './pool-thread.ts'
+import type {
+  InitializeInput,
+  LeaseLostInput,
+  ProcessRecordsInput,
+  ProcessRecordsOutcome,
   RecordProcessor,
-  type ShardEndedInput,
-  type ShardPlace,
-  type ShutdownRequestedInput
+  ShardEndedInput,
+  ShardPlace,
+  ShutdownRequestedInput
 } from './record-processor.ts'
 import { ownBuffers, packBatch, placesIn, type SentBatch, unpackBatch } from './thread-batch.ts'
 import { receivedRefusal, type SentRefusal } from './thread-decoding.ts'
@@ -52,7 +53,7 @@ type Own = ReadonlySet<ArrayBufferLike>
  * Has the calls for one shard made in a thread of a pool, from `initialize` on always the same one. Once that thread is gone,
  * every call but `initialize` and `leaseLost` rejects with ProcessorGoneError: the batch it had is gone with it.
  */
-export class ThreadProcessor extends RecordProcessor {
+export class ThreadProcessor extends HostedProcessor {
   /** There if the processor in the thread has it, as soon as that is made. */
   override loadCheckpoint?: NonNullable<RecordProcessor['loadCheckpoint']>
   /** There if the processor in the thread has it, as soon as that is made. */
@@ -77,8 +78,7 @@ export class ThreadProcessor extends RecordProcessor {
     this.#places = places
   }
 
-  /** Whether what the processor has returned from is done: it is a function, and has nothing to lose. */
-  get keepsNothing(): boolean {
+  override get keepsNothing(): boolean {
     return this.#traits?.keepsNothing ?? false
   }
 
@@ -87,14 +87,13 @@ export class ThreadProcessor extends RecordProcessor {
     return this.#traits?.decodes ?? false
   }
 
-  /** Why the processor is not there any more, and whose call that is the doing of. `undefined`: it is there. */
-  get gone(): { readonly error: ProcessorGoneError; readonly blame: Blame } | undefined {
+  override get gone(): { readonly error: ProcessorGoneError; readonly blame: Blame } | undefined {
     const { error, blame = 'nobody' } = this.#place ?? {}
     return error instanceof ProcessorGoneError ? { error, blame } : undefined
   }
 
   /** Resolves once the thread has come to the processor that is to be made, or to the records that are to be processed. */
-  get begun(): Promise<void> | undefined {
+  override get begun(): Promise<void> | undefined {
     return this.#begun
   }
 
@@ -102,13 +101,12 @@ export class ThreadProcessor extends RecordProcessor {
    * Says what is delivered next, and what it was made from. Memory that is filled by it alone is then transferred, and not
    * copied: nothing of it may be read here any more.
    */
-  takeFrom(read: readonly KinesisRecord[], batch: readonly ConsumedRecord[]): void {
+  override takeFrom(read: readonly KinesisRecord[], batch: readonly ConsumedRecord[]): void {
     this.#own = ownBuffers(read)
     this.#whole = batch
   }
 
-  /** Lets go of the batch that was processed last: it does not come again. */
-  letGo(): void {
+  override letGo(): void {
     if (this.#batch !== undefined) this.#place?.letGo()
     this.#batch = undefined
     this.#decoded.clear()
@@ -144,28 +142,23 @@ export class ThreadProcessor extends RecordProcessor {
     }
   }
 
-  /** Records of the batch with all that they have, wherever that is by now. Rejects with ProcessorGoneError if it is lost. */
-  async recover(records: readonly ConsumedRecord[]): Promise<readonly ConsumedRecord[]> {
+  override async recover(records: readonly ConsumedRecord[]): Promise<readonly ConsumedRecord[]> {
     const picked = this.#batch && this.#own.size > 0 ? placesIn(this.#batch, records) : undefined
     if (picked === undefined || this.#place === undefined) return records
     return unpackBatch((await this.#place.call({ method: 'recover', picked })) as SentBatch)
   }
 
   /** Leaves the thread. Nothing may be called any more. */
-  close(): void {
+  override close(): void {
     this.#place?.leave()
   }
 
-  /** Whether the call under way waits for the thread, which the call of another processor has. */
-  isHeldUp(): boolean {
+  override isHeldUp(): boolean {
     return this.#place?.isHeldUp() ?? false
   }
 
-  /**
-   * Ends the thread with everything in it, because a call does not return though it has taken too long. What it has failed with:
-   * `error`, or ProcessorGoneError where it may not have been its own doing.
-   */
-  endThread(error: HandlerTimeoutError): unknown {
+  /** Ends the thread with everything in it. */
+  override endPlace(error: HandlerTimeoutError): unknown {
     const failedWith = this.#place?.end(error) ?? error
     this.#tellSettled()
     return failedWith
@@ -175,7 +168,7 @@ export class ThreadProcessor extends RecordProcessor {
    * Gets a place in a thread and has the processor made there, if there is none. That can take a while; rejects with the reason
    * of `signal` if that aborts first.
    */
-  async enter(shard: ShardPlace, signal: AbortSignal): Promise<void> {
+  override async enter(shard: ShardPlace, signal: AbortSignal): Promise<void> {
     const isThere = this.#place?.isGone === false
     if (isThere && this.#traits !== undefined) return
     const begun = deferred()

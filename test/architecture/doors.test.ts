@@ -45,6 +45,7 @@ const PACKAGES: Readonly<Record<string, { readonly files: RegExp; readonly names
   protobufjs: { files: /^glue-schema-registry\/(protobuf-payloads\.ts|protobufjs-package\.cts)$/ },
   'node:async_hooks': { files: /^processor\/thread-checkpoints\.ts$/, names: ['AsyncResource'] },
   'node:buffer': { files: /^kpl\//, names: ['isAscii', 'isUtf8'] },
+  'node:child_process': { files: /^multilang\/(child-process|system-children)\.ts$/ },
   'node:crypto': {
     files: /^((kpl|testing|dead-letters|serving)\/|dashboard\/token\.ts$)/,
     names: ['createHash', 'Hash', 'hash', 'randomBytes', 'timingSafeEqual']
@@ -97,6 +98,7 @@ const GLOBALS: Readonly<Record<string, readonly (readonly [use: RegExp, files?: 
   process: [
     [/^process\.hrtime$/, /^runtime\/clock\.ts$/],
     [/^process\.pid$/, /^worker\/options\.ts$/],
+    [/^process\.(kill|platform)$/, /^multilang\/system-children\.ts$/],
     // The program opens the doors of its process in one file.
     [/^process\.\w+$/, /^cli\/main\.ts$/],
     [/^process\.features$/, /^cli\/user-module\.ts$/]

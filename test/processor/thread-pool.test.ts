@@ -238,7 +238,7 @@ describe('ThreadPool, as threads begin and end', function () {
     const error = await failureOf(a.processRecords(aCall(aBatch('exit').records, { shardId: 'a' })))
     expect(error).to.be.instanceOf(ProcessorGoneError)
     expect(error).to.deep.include({ shardId: 'a', code: 'PROCESSOR_GONE', retryable: true })
-    expect(error.message).to.equal('The thread that processed a is gone: it ended on its own, with exit code 3')
+    expect(error.message).to.equal('The processor of a is gone: it ended on its own, with exit code 3')
     expect(await waiting)
       .to.be.instanceOf(ProcessorGoneError)
       .with.property('shardId', 'c')
