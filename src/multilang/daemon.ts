@@ -97,6 +97,7 @@ class Daemon {
 
   #hurry(): void {
     this.#ports.logger.warn({}, 'the daemon waits for nothing any more: children are ended')
+    if (this.#pool.size > 0) this.#exitCode = FAILED
     this.#hurried.abort('hurried')
     void this.#pool.close(this.#hurried.signal)
     void this.worker.stop({ graceMs: 0 })
