@@ -14,6 +14,7 @@ import { Interruption } from './interruption.ts'
 import { lagCommand } from './lag-command.ts'
 import { localCommand } from './local-command.ts'
 import { migrateCommand } from './migrate-command.ts'
+import { multilangCommand } from './multilang-command.ts'
 import { putCommand } from './put-command.ts'
 import { redriveCommand } from './redrive-command.ts'
 import { resetCommand } from './reset-command.ts'
@@ -24,7 +25,7 @@ import { tailCommand } from './tail-command.ts'
 import { watchCommand } from './watch-command.ts'
 
 const COMMANDS: readonly CommandSpec[] = [
-  ...[runCommand, localCommand, putCommand, tailCommand],
+  ...[runCommand, multilangCommand, localCommand, putCommand, tailCommand],
   ...[statusCommand, watchCommand, dashboardCommand, lagCommand],
   ...[resetCommand, releaseCommand, pauseCommand, resumeCommand, moveCommand],
   ...[migrateCommand, doctorCommand, exportCommand, importCommand, redriveCommand, costCommand]

@@ -19,7 +19,6 @@ export type CredentialSource =
   | { readonly kind: 'environment' }
   | { readonly kind: 'static'; readonly accessKeyId: string; readonly secretAccessKey: string; readonly sessionToken?: string }
   | { readonly kind: 'profile'; readonly profile?: string }
-  | { readonly kind: 'process'; readonly profile?: string }
   | { readonly kind: 'instance' }
   | { readonly kind: 'container' }
   | { readonly kind: 'container-or-instance' }
