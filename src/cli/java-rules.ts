@@ -23,7 +23,14 @@ export interface FileFacts {
 }
 
 /** Options of `java` that take the next argument. */
-const WITH_VALUE: readonly string[] = ['-cp', '-classpath', '--class-path', '--add-opens', '--add-exports', '--add-modules']
+const WITH_VALUE: readonly string[] = [
+  '-cp',
+  '-classpath',
+  '--class-path',
+  '--add-opens',
+  '--add-exports',
+  '--add-modules'
+]
 const CLASS_PATH: readonly string[] = ['-cp', '-classpath', '--class-path']
 
 /** What a command line asks for. Options of the JVM mean nothing here, but for the class path, where the file is looked for first. */

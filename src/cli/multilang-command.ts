@@ -62,7 +62,10 @@ async function multilang(context: CommandContext, [file]: readonly unknown[], gi
   tellFindings(logger, named, findings)
   if (flags.logConfiguration !== undefined) {
     const { logConfiguration } = flags
-    logger.warn({ logConfiguration }, 'a log configuration is one of the JVM: millrace.logLevel in the file is what counts')
+    logger.warn(
+      { logConfiguration },
+      'a log configuration is one of the JVM: millrace.logLevel in the file is what counts'
+    )
   }
   return runDaemon(context, plan, logger)
 }
@@ -167,10 +170,15 @@ function passOn(logger: Logger, level: ReturnType<typeof levelOf>, fields: objec
   logger[level](fields, sentence)
 }
 
-function tellProblems({ terminal }: CommandContext, file: string, outcome: SettingsOutcome & { kind: 'refused' }): void {
+function tellProblems(
+  { terminal }: CommandContext,
+  file: string,
+  outcome: SettingsOutcome & { kind: 'refused' }
+): void {
   const { problems } = outcome
   const message = problems.map(problem => problemText(file, problem)).join('\n')
-  if (terminal.isJson) terminal.stderr.write(`${JSON.stringify({ error: { code: 'BAD_PROPERTIES', message, problems } })}\n`)
+  if (terminal.isJson)
+    terminal.stderr.write(`${JSON.stringify({ error: { code: 'BAD_PROPERTIES', message, problems } })}\n`)
   else terminal.stderr.write(`${message}\n`)
 }
 

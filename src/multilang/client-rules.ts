@@ -13,11 +13,21 @@ export function planClients(sheet: PropertySheet): Readonly<Record<ClientPrefix,
   const region = sheet.text('regionName', REGION)
   const credentials = planCredentials(sheet, 'AwsCredentialsProvider')
   if (credentials === undefined && !sheet.has('AwsCredentialsProvider')) {
-    sheet.absent('AwsCredentialsProvider', 'the default chain of the AWS SDK is used; KCL for Java would refuse to start')
+    sheet.absent(
+      'AwsCredentialsProvider',
+      'the default chain of the AWS SDK is used; KCL for Java would refuse to start'
+    )
   }
-  const plan = (prefix: ClientPrefix, endpointKey: string | undefined, credentialsKey: string | undefined): ClientPlan => {
+  const plan = (
+    prefix: ClientPrefix,
+    endpointKey: string | undefined,
+    credentialsKey: string | undefined
+  ): ClientPlan => {
     const own = credentialsKey === undefined ? undefined : planCredentials(sheet, credentialsKey)
-    return { ...planClient(sheet, prefix, region, endpointKey), credentials: own ?? credentials ?? [{ kind: 'default' }] }
+    return {
+      ...planClient(sheet, prefix, region, endpointKey),
+      credentials: own ?? credentials ?? [{ kind: 'default' }]
+    }
   }
   return {
     kinesisClient: plan('kinesisClient', 'kinesisEndpoint', undefined),

@@ -91,7 +91,9 @@ function providerOf(
 
 /** ECS names a path, EKS (pod identity) and others a whole URL, for which there may be a token. */
 function containerProvider(env: CredentialPorts['env'], providers: Providers): CredentialsProvider {
-  return env.AWS_CONTAINER_CREDENTIALS_FULL_URI === undefined ? providers.fromContainerMetadata() : providers.fromHttp({})
+  return env.AWS_CONTAINER_CREDENTIALS_FULL_URI === undefined
+    ? providers.fromContainerMetadata()
+    : providers.fromHttp({})
 }
 
 function isInContainer(env: CredentialPorts['env']): boolean {
@@ -116,7 +118,11 @@ function roleProvider(
 }
 
 function fromEnvironment(env: CredentialPorts['env']): Credentials {
-  const { AWS_ACCESS_KEY_ID: accessKeyId, AWS_SECRET_ACCESS_KEY: secretAccessKey, AWS_SESSION_TOKEN: sessionToken } = env
+  const {
+    AWS_ACCESS_KEY_ID: accessKeyId,
+    AWS_SECRET_ACCESS_KEY: secretAccessKey,
+    AWS_SESSION_TOKEN: sessionToken
+  } = env
   if (!accessKeyId || !secretAccessKey) {
     throw new ServiceError('access-denied', 'AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY are not both set', {
       retryable: false

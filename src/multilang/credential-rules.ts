@@ -17,7 +17,12 @@ export interface AssumedRole {
 export type CredentialSource =
   | { readonly kind: 'default' }
   | { readonly kind: 'environment' }
-  | { readonly kind: 'static'; readonly accessKeyId: string; readonly secretAccessKey: string; readonly sessionToken?: string }
+  | {
+      readonly kind: 'static'
+      readonly accessKeyId: string
+      readonly secretAccessKey: string
+      readonly sessionToken?: string
+    }
   | { readonly kind: 'profile'; readonly profile?: string }
   | { readonly kind: 'instance' }
   | { readonly kind: 'container' }
@@ -49,7 +54,9 @@ const PROVIDERS: Readonly<Record<string, (args: readonly string[]) => Parsed>> =
   EnvironmentVariableCredentialsProvider: () => ({ kind: 'environment' }),
   ProfileCredentialsProvider: ([profile]) => ({ kind: 'profile', ...(profile !== undefined && { profile }) }),
   ProcessCredentialsProvider: () =>
-    refused('is a program that Java is told of in code: put it into a profile (credential_process) and name ProfileCredentialsProvider|PROFILE'),
+    refused(
+      'is a program that Java is told of in code: put it into a profile (credential_process) and name ProfileCredentialsProvider|PROFILE'
+    ),
   InstanceProfileCredentialsProvider: () => ({ kind: 'instance' }),
   ContainerCredentialsProvider: () => ({ kind: 'container' }),
   EC2ContainerCredentialsProviderWrapper: () => ({ kind: 'container-or-instance' }),
@@ -64,7 +71,9 @@ const PROVIDERS: Readonly<Record<string, (args: readonly string[]) => Parsed>> =
   SystemPropertyCredentialsProvider: () => refused('reads system properties of a JVM, and there is none'),
   SystemPropertiesCredentialsProvider: () => refused('reads system properties of a JVM, and there is none'),
   ClasspathPropertiesFileCredentialsProvider: () =>
-    refused('reads a file from the class path of a JVM: put the keys into a profile, and name ProfileCredentialsProvider|PROFILE'),
+    refused(
+      'reads a file from the class path of a JVM: put the keys into a profile, and name ProfileCredentialsProvider|PROFILE'
+    ),
   PropertiesFileCredentialsProvider: () =>
     refused('is not known here: put the keys into a profile, and name ProfileCredentialsProvider|PROFILE'),
   AnonymousCredentialsProvider: () => refused('signs nothing, and Kinesis and DynamoDB want every call signed')
@@ -93,7 +102,10 @@ export function parseCredentials(value: string): CredentialsOutcome {
 
 function parseProvider(text: string): Parsed {
   const [given = '', ...args] = text.split('|').map(part => part.trim())
-  const name = PACKAGES.filter(prefix => given.startsWith(prefix)).reduce((_, prefix) => given.slice(prefix.length), given)
+  const name = PACKAGES.filter(prefix => given.startsWith(prefix)).reduce(
+    (_, prefix) => given.slice(prefix.length),
+    given
+  )
   const parse = Object.hasOwn(PROVIDERS, name) ? PROVIDERS[name] : undefined
   if (parse === undefined) {
     return refused(`names ${given}, a class that only Java can load; expected one of ${KNOWN_PROVIDERS.join(', ')}`)
@@ -103,7 +115,8 @@ function parseProvider(text: string): Parsed {
 }
 
 function staticCredentials([accessKeyId = '', secretAccessKey = '', sessionToken]: readonly string[]): Parsed {
-  if (accessKeyId === '' || secretAccessKey === '') return refused('needs two arguments: NAME|access key id|secret access key')
+  if (accessKeyId === '' || secretAccessKey === '')
+    return refused('needs two arguments: NAME|access key id|secret access key')
   return { kind: 'static', accessKeyId, secretAccessKey, ...(sessionToken !== undefined && { sessionToken }) }
 }
 
@@ -119,8 +132,10 @@ function assumedRole([roleArn = '', sessionName = '', ...nested]: readonly strin
     const [url = '', signingRegion] = value.split('^')
     if (key === 'endpointRegion') role = { ...role, region: value }
     else if (key === 'externalId') role = { ...role, externalId: value }
-    else if (key !== 'endpoint') return refused(`has an argument ${key}, expected endpointRegion, endpoint or externalId`)
-    else if (signingRegion === undefined) return refused('has an endpoint without a region, expected endpoint=URL^REGION')
+    else if (key !== 'endpoint')
+      return refused(`has an argument ${key}, expected endpointRegion, endpoint or externalId`)
+    else if (signingRegion === undefined)
+      return refused('has an endpoint without a region, expected endpoint=URL^REGION')
     else role = { ...role, endpoint: /^https?:\/\//.test(url) ? url : `https://${url}`, region: signingRegion }
   }
   return role

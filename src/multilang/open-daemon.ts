@@ -56,7 +56,10 @@ export async function openDaemon(plan: DaemonPlan, ports: OpeningPorts): Promise
   return { settings: { ...plan.settings, worker }, close: () => cloudWatch?.close() }
 }
 
-async function clientConfig({ credentials: sources, ...config }: ClientPlan, ports: OpeningPorts): Promise<ClientConfig> {
+async function clientConfig(
+  { credentials: sources, ...config }: ClientPlan,
+  ports: OpeningPorts
+): Promise<ClientConfig> {
   const credentials = await credentialsProvider(sources, { ...ports, region: config.region })
   return { ...config, ...(credentials !== undefined && { credentials }) }
 }

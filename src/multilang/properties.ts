@@ -40,7 +40,7 @@ export function parseProperties(bytes: Uint8Array): PropertiesFile {
   const malformed: { line: number; problem: string }[] = []
   for (const { text, line } of logicalLines(latin1(bytes))) {
     const { rawKey, rawValue } = splitEntry(text)
-    const [key, value] = [unescape(rawKey), unescape(rawValue)]
+    const [key, value] = [unescaped(rawKey), unescaped(rawValue)]
     if (key === undefined || value === undefined) {
       malformed.push({ line, problem: 'has a \\u without four hexadecimal digits behind it' })
     } else {
@@ -111,7 +111,7 @@ function splitEntry(line: string): { readonly rawKey: string; readonly rawValue:
 }
 
 /** @returns `undefined` if a `\u` is not followed by four hexadecimal digits */
-function unescape(raw: string): string | undefined {
+function unescaped(raw: string): string | undefined {
   if (/(?:^|[^\\])(?:\\\\)*\\u(?![0-9a-fA-F]{4})/.test(raw)) return undefined
   return raw.replace(/\\(?:u([0-9a-fA-F]{4})|([\s\S]?))/g, (_, hex: string | undefined, letter: string) =>
     hex === undefined ? (ESCAPES.get(letter) ?? letter) : String.fromCharCode(Number.parseInt(hex, 16))

@@ -227,8 +227,10 @@ export class PropertySheet {
     if (/^(AwsCredentialsProvider\w*|(kinesis|dynamoDb|cloudWatch)Client)\./.test(key)) {
       const told = 'is a setting of a class of the AWS SDK for Java, and no counterpart of it is known here'
       const todo = `take it out, or add it to ${OWN_PREFIX}ignore`
-      if (!this.#ignored.includes(key)) return void this.#problems.push({ property: key, line, problem: `${told}: ${todo}` })
-      return this.#note({ kind: 'ignored', property: key, line, told: `as millrace.ignore says: it ${told}` })
+      if (this.#ignored.includes(key)) {
+        this.#note({ kind: 'ignored', property: key, line, told: `as millrace.ignore says: it ${told}` })
+      } else this.#problems.push({ property: key, line, problem: `${told}: ${todo}` })
+      return
     }
     const nearest = nearestKey(key)
     const hint = nearest === undefined ? '' : `; did you mean ${nearest}?`

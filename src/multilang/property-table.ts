@@ -51,9 +51,24 @@ const HONOURED: readonly Cells[] = [
   ['AwsCredentialsProviderCloudWatch', 'text', 'as for Kinesis', 'credentials for CloudWatch'],
   ['initialPositionInStream', 'text', 'LATEST', '`startAt`: `LATEST` or `TRIM_HORIZON`, in any case'],
   ['initialPositionInStreamExtended', 'integer', 'none', '`startAt`: a time in epoch seconds; wins over the other'],
-  ['timeoutInSeconds', 'integer', 'none: for ever', 'how long an answer of a child is waited for; then the child is killed'],
-  ['shutdownGraceMillis', 'integer', '0: not at all', 'how long a stop waits for the children; without the key 30,000 here'],
-  ['retrievalMode', 'text', 'DEFAULT', '`retrieval.mode`; `DEFAULT` is polling if a key of polling is set, else fan-out'],
+  [
+    'timeoutInSeconds',
+    'integer',
+    'none: for ever',
+    'how long an answer of a child is waited for; then the child is killed'
+  ],
+  [
+    'shutdownGraceMillis',
+    'integer',
+    '0: not at all',
+    'how long a stop waits for the children; without the key 30,000 here'
+  ],
+  [
+    'retrievalMode',
+    'text',
+    'DEFAULT',
+    '`retrieval.mode`; `DEFAULT` is polling if a key of polling is set, else fan-out'
+  ],
   ['maxRecords', 'integer', '10000', '`retrieval.maxRecords`; a key of polling', 'trap'],
   [
     ...(['idleTimeBetweenReadsInMillis', 'integer', '1500'] as const),
@@ -68,8 +83,18 @@ const HONOURED: readonly Cells[] = [
   ['leaseTableDeletionProtectionEnabled', 'flag', 'false', '`leases.deletionProtection`'],
   ['leaseTablePitrEnabled', 'flag', 'false', '`leases.pointInTimeRecovery`'],
   ['taskBackoffTimeMillis', 'integer', '500', '`onProcessorError.backoffMs`', 'trap'],
-  ['logWarningForTaskAfterMillis', 'integer', 'none', '`watchdog.stallMs`, 20,000 at least; without the key 60,000 here'],
-  ['metricsLevel', 'text', 'DETAILED', 'CloudWatch, if `@aws-sdk/client-cloudwatch` is installed: `NONE`, `SUMMARY` or `DETAILED`'],
+  [
+    'logWarningForTaskAfterMillis',
+    'integer',
+    'none',
+    '`watchdog.stallMs`, 20,000 at least; without the key 60,000 here'
+  ],
+  [
+    'metricsLevel',
+    'text',
+    'DETAILED',
+    'CloudWatch, if `@aws-sdk/client-cloudwatch` is installed: `NONE`, `SUMMARY` or `DETAILED`'
+  ],
   ['metricsEnabledDimensions', 'text', 'all', 'without `ShardId` or `ALL` there are no metrics of single shards']
 ]
 
@@ -86,7 +111,12 @@ const NO_EFFECT: readonly Cells[] = [
   ['maxActiveThreads', 'integer', '0: no limit', 'there are no threads: a child costs none'],
   ['retryGetRecordsInSeconds', 'integer', 'none', 'a read has 10 s and is made again; a key of polling'],
   ['maxGetRecordsThreadPool', 'integer', 'none', 'reads take no threads; a key of polling'],
-  ['millisBehindLatestThresholdForReducedTps', 'integer', '0', 'reads at the tip are spaced by `retrieval.idleMs`; a key of polling'],
+  [
+    'millisBehindLatestThresholdForReducedTps',
+    'integer',
+    '0',
+    'reads at the tip are spaced by `retrieval.idleMs`; a key of polling'
+  ],
   ['fanoutConfig.maxDescribeStreamSummaryRetries', 'integer', '10', 'calls are made again until they succeed'],
   ['fanoutConfig.maxDescribeStreamConsumerRetries', 'integer', '10', 'calls are made again until they succeed'],
   ['fanoutConfig.registerStreamConsumerRetries', 'integer', '10', 'polling is fallen back to meanwhile'],
@@ -97,33 +127,86 @@ const NO_EFFECT: readonly Cells[] = [
   ['ignoreUnexpectedChildShards', 'flag', 'false', 'children are looked up until they are there'],
   ['maxLeasesToStealAtOneTime', 'integer', '1', 'leases move with a hand-over, a tenth of them at a time'],
   ['maxLeaseRenewalThreads', 'integer', '20', 'renewals take no threads'],
-  ['initialLeaseTableReadCapacity', 'integer', '10', 'a lease table that is made is paid for on demand, as KCL does it'],
-  ['initialLeaseTableWriteCapacity', 'integer', '10', 'a lease table that is made is paid for on demand, as KCL does it'],
+  [
+    'initialLeaseTableReadCapacity',
+    'integer',
+    '10',
+    'a lease table that is made is paid for on demand, as KCL does it'
+  ],
+  [
+    'initialLeaseTableWriteCapacity',
+    'integer',
+    '10',
+    'a lease table that is made is paid for on demand, as KCL does it'
+  ],
   ['leaseTableScanTotalSegments', 'integer', '0', 'the table is read page by page'],
   ['listShardsBackoffTimeInMillis', 'integer', '1500', 'ListShards is made again with growing delays'],
   ['maxListShardsRetryAttempts', 'integer', '50', 'ListShards is made again until it succeeds'],
-  ['parentShardPollIntervalMillis', 'integer', '10000', 'children start when their parents are done, not at the next look'],
+  [
+    'parentShardPollIntervalMillis',
+    'integer',
+    '10000',
+    'children start when their parents are done, not at the next look'
+  ],
   ['shardPrioritization', 'text', 'none', 'parents always go before their children'],
   [
     ...(['skipShardSyncAtWorkerInitializationIfLeasesExist', 'flag', 'false'] as const),
     'shards are always compared at the start; for what KCL does to keys of other shards see `millrace.outOfRange`'
   ],
   ['schedulerInitializationBackoffTimeMillis', 'integer', '1000', 'a start is tried again with growing delays'],
-  ['clientVersionConfig', 'text', 'CLIENT_VERSION_CONFIG_3X', 'what the others on the table are is seen there; see `millrace.mode`'],
+  [
+    'clientVersionConfig',
+    'text',
+    'CLIENT_VERSION_CONFIG_3X',
+    'what the others on the table are is seen there; see `millrace.mode`'
+  ],
   ['migrateAllEntitiesToLeaseTable', 'flag', 'false', 'no table is moved'],
   ['tableMigrationCompleteBakeTimeSeconds', 'integer', '86400', 'no table is moved'],
   ['metricsBufferTimeMillis', 'integer', '10000', 'metrics are sent every 10 s'],
   ['metricsMaxQueueSize', 'integer', '10000', 'metrics are added up until they are sent, and need no queue'],
-  ['validateSequenceNumberBeforeCheckpointing', 'flag', 'none', 'checkpoints are always checked; in KCL it has no effect either'],
+  [
+    'validateSequenceNumberBeforeCheckpointing',
+    'flag',
+    'none',
+    'checkpoints are always checked; in KCL it has no effect either'
+  ],
   ['gracefulLeaseHandoffTimeoutMillis', 'integer', '30000', 'a hand-over waits 30 s for the child'],
   ['isGracefulLeaseHandoffEnabled', 'flag', 'true', 'leases are always handed over gracefully'],
-  ...tableCells('coordinatorState', '-CoordinatorState', 'the control table is used instead; see `millrace.controlTableName`'),
-  ...tableCells('workerMetrics', '-WorkerMetricStats', 'the control table is used instead; see `millrace.controlTableName`'),
-  ['inMemoryWorkerMetricsCaptureFrequencyMillis', 'integer', '1000', 'balance is by the number of leases; see `millrace.balance`'],
-  ['workerMetricsReporterFreqInMillis', 'integer', '30000', 'balance is by the number of leases; see `millrace.balance`'],
-  ['noOfPersistedMetricsPerWorkerMetrics', 'integer', '10', 'balance is by the number of leases; see `millrace.balance`'],
+  ...tableCells(
+    'coordinatorState',
+    '-CoordinatorState',
+    'the control table is used instead; see `millrace.controlTableName`'
+  ),
+  ...tableCells(
+    'workerMetrics',
+    '-WorkerMetricStats',
+    'the control table is used instead; see `millrace.controlTableName`'
+  ),
+  [
+    'inMemoryWorkerMetricsCaptureFrequencyMillis',
+    'integer',
+    '1000',
+    'balance is by the number of leases; see `millrace.balance`'
+  ],
+  [
+    'workerMetricsReporterFreqInMillis',
+    'integer',
+    '30000',
+    'balance is by the number of leases; see `millrace.balance`'
+  ],
+  [
+    'noOfPersistedMetricsPerWorkerMetrics',
+    'integer',
+    '10',
+    'balance is by the number of leases; see `millrace.balance`'
+  ],
   ['disableWorkerMetrics', 'flag', 'false', 'balance is by the number of leases; see `millrace.balance`'],
-  ['maxThroughputPerHostKBps', 'number', 'no limit', 'a worker is limited by maxLeasesForWorker; see `millrace.capacity`'],
+  [
+    'maxThroughputPerHostKBps',
+    'number',
+    'no limit',
+    'a worker is limited by maxLeasesForWorker; see `millrace.capacity`'
+  ],
   ['dampeningPercentage', 'integer', '60', 'a tenth of the leases moves at a time'],
   ['reBalanceThresholdPercentage', 'integer', '10', 'balance is by the number of leases; see `millrace.balance`'],
   ['allowThroughputOvershoot', 'flag', 'true', 'balance is by the number of leases; see `millrace.balance`'],
@@ -133,28 +216,88 @@ const NO_EFFECT: readonly Cells[] = [
 ]
 
 const OWN: readonly Cells[] = [
-  ['millrace.mode', 'text', 'mixed', '`leases.mode`: `mixed`, beside daemons of Java on the same table, or `solo`, which costs less'],
+  [
+    'millrace.mode',
+    'text',
+    'mixed',
+    '`leases.mode`: `mixed`, beside daemons of Java on the same table, or `solo`, which costs less'
+  ],
   ['millrace.controlTableName', 'text', 'millrace-control', '`leases.controlTableName`'],
   ['millrace.heartbeat', 'text', 'thread', '`leases.heartbeat`: `thread` or `main`'],
   ['millrace.balance', 'text', 'count', '`leases.balance`: `count` or `weight`'],
   ['millrace.capacity', 'number', '1', '`leases.capacity`: with 2 twice as many leases as workers with 1'],
-  ['millrace.generation', 'integer', '0', '`leases.generation`: number of the deployment; leases go to higher ones first'],
-  ['millrace.onChildDeath', 'text', 'restart', '`restart` the child that died, or `exit` with 1, as the daemon of Java'],
-  ['millrace.shardsPerChild', 'integer', '1', 'how many shards one child is given, if it says that it can take more than one'],
-  ['millrace.exitTimeoutMillis', 'integer', '10000', 'how long a child may take to end when it is asked to, before it is killed'],
+  [
+    'millrace.generation',
+    'integer',
+    '0',
+    '`leases.generation`: number of the deployment; leases go to higher ones first'
+  ],
+  [
+    'millrace.onChildDeath',
+    'text',
+    'restart',
+    '`restart` the child that died, or `exit` with 1, as the daemon of Java'
+  ],
+  [
+    'millrace.shardsPerChild',
+    'integer',
+    '1',
+    'how many shards one child is given, if it says that it can take more than one'
+  ],
+  [
+    'millrace.exitTimeoutMillis',
+    'integer',
+    '10000',
+    'how long a child may take to end when it is asked to, before it is killed'
+  ],
   ['millrace.attempts', 'integer', '10', '`onProcessorError.attempts`: how often a batch that fails is delivered'],
-  ['millrace.maxBackoffMillis', 'integer', '30000', '`onProcessorError.maxBackoffMs`; taskBackoffTimeMillis is the first delay'],
-  ['millrace.then', 'text', 'halt', '`onProcessorError.then`: `halt` the shard, `stop` the daemon, `dead-letter` or `skip`'],
-  ['millrace.deadLetters', 'text', 'none', 'where they go: `file:PATH`, `stream:NAME`, `sqs:URL` or `s3://BUCKET/PREFIX`'],
+  [
+    'millrace.maxBackoffMillis',
+    'integer',
+    '30000',
+    '`onProcessorError.maxBackoffMs`; taskBackoffTimeMillis is the first delay'
+  ],
+  [
+    'millrace.then',
+    'text',
+    'halt',
+    '`onProcessorError.then`: `halt` the shard, `stop` the daemon, `dead-letter` or `skip`'
+  ],
+  [
+    'millrace.deadLetters',
+    'text',
+    'none',
+    'where they go: `file:PATH`, `stream:NAME`, `sqs:URL` or `s3://BUCKET/PREFIX`'
+  ],
   ['millrace.maxRecordAgeMillis', 'integer', 'none', '`onProcessorError.maxRecordAgeMs`'],
-  ['millrace.batchTimeoutMillis', 'integer', '86400000', '`onProcessorError.timeoutMs`: how long a child may take for a batch in all'],
+  [
+    'millrace.batchTimeoutMillis',
+    'integer',
+    '86400000',
+    '`onProcessorError.timeoutMs`: how long a child may take for a batch in all'
+  ],
   ['millrace.maxBatchRecords', 'integer', 'none', '`batch.maxRecords`: how many user records a batch has at most'],
   ['millrace.maxBufferedBytes', 'integer', 'a quarter of the heap', '`retrieval.maxBufferedBytes`'],
-  ['millrace.outOfRange', 'text', 'deliver', '`outOfRange`: aggregated records with keys of other shards; KCL does `drop-aggregate`'],
+  [
+    'millrace.outOfRange',
+    'text',
+    'deliver',
+    '`outOfRange`: aggregated records with keys of other shards; KCL does `drop-aggregate`'
+  ],
   ['millrace.logLevel', 'text', 'info', '`debug`, `info`, `warn` or `error`'],
-  ['millrace.healthPort', 'integer', 'none', 'serves `/livez`, `/readyz`, `/status` and, with `prom-client`, `/metrics`'],
+  [
+    'millrace.healthPort',
+    'integer',
+    'none',
+    'serves `/livez`, `/readyz`, `/status` and, with `prom-client`, `/metrics`'
+  ],
   ['millrace.healthHost', 'text', '127.0.0.1', 'address to serve them on; for probes of Kubernetes `0.0.0.0`'],
-  ['millrace.ignore', 'text', 'none', 'keys, with commas, that would be refused and are ignored instead: for a file that Java reads too']
+  [
+    'millrace.ignore',
+    'text',
+    'none',
+    'keys, with commas, that would be refused and are ignored instead: for a file that Java reads too'
+  ]
 ]
 
 function tableCells(prefix: string, suffix: string, instead: string): readonly Cells[] {
@@ -194,9 +337,9 @@ export const CLIENT_PREFIXES = ['kinesisClient', 'dynamoDbClient', 'cloudWatchCl
 export type ClientPrefix = (typeof CLIENT_PREFIXES)[number]
 
 /** Keys of polling: with one of them, `retrievalMode=DEFAULT` is polling. */
-export const POLLING_KEYS: readonly string[] = KCL_ROWS.filter(({ meaning }) => meaning.endsWith('a key of polling')).map(
-  ({ key }) => key
-)
+export const POLLING_KEYS: readonly string[] = KCL_ROWS.filter(({ meaning }) =>
+  meaning.endsWith('a key of polling')
+).map(({ key }) => key)
 
 /**
  * A key as KCL understands it. The names of credentials may be written in any case; those of polling also as

@@ -31,7 +31,8 @@ const STREAM_ARN = {
   expected: 'an ARN like arn:aws:kinesis:REGION:ACCOUNT:stream/NAME'
 }
 const CONSUMER_ARN = {
-  pattern: /^arn:aws[^:]*:kinesis:[-a-z0-9]+:\d{12}:stream\/[a-zA-Z0-9_.-]{1,128}\/consumer\/[a-zA-Z0-9_.-]{1,128}:\d+$/,
+  pattern:
+    /^arn:aws[^:]*:kinesis:[-a-z0-9]+:\d{12}:stream\/[a-zA-Z0-9_.-]{1,128}\/consumer\/[a-zA-Z0-9_.-]{1,128}:\d+$/,
   expected: 'the ARN of a consumer of a stream'
 }
 const WORKER_ID = { pattern: /^[^\s/]{1,200}$/, expected: '1 to 200 characters without white space or /' }
@@ -55,7 +56,10 @@ function daemonPlan(sheet: PropertySheet, nowMs: number): DaemonPlan {
   sheet.text('millrace.ignore')
   if (sheet.flag('callProcessRecordsEvenForEmptyRecordList') === true) {
     const todo = 'flush by a timer of the processor, or name the key in millrace.ignore'
-    sheet.refuse('callProcessRecordsEvenForEmptyRecordList', `is true, and a child is called with records only: ${todo}`)
+    sheet.refuse(
+      'callProcessRecordsEvenForEmptyRecordList',
+      `is true, and a child is called with records only: ${todo}`
+    )
   }
   const { deadLetters, ...failures } = planFailures(sheet)
   return {
@@ -156,11 +160,23 @@ function planLeases(sheet: PropertySheet): Readonly<Record<string, unknown>> {
     capacity: sheet.number('millrace.capacity', { min: 0.01, max: 1_000 }),
     balance: sheet.word('millrace.balance', ['count', 'weight']),
     generation: sheet.integer('millrace.generation', { min: 0, max: Number.MAX_SAFE_INTEGER }),
-    mode: sheet.word('millrace.mode', ['mixed', 'solo']) ?? 'mixed',
+    mode: planMode(sheet),
     heartbeat: sheet.word('millrace.heartbeat', ['thread', 'main']),
     deletionProtection: sheet.flag('leaseTableDeletionProtectionEnabled'),
     pointInTimeRecovery: sheet.flag('leaseTablePitrEnabled')
   })
+}
+
+/** Beside daemons of Java, leases have to be renewed as they do it; nobody can tell from the file whether there are any. */
+function planMode(sheet: PropertySheet): 'mixed' | 'solo' {
+  const mode = sheet.word('millrace.mode', ['mixed', 'solo'])
+  if (mode === undefined) {
+    sheet.absent(
+      'millrace.mode',
+      'mixed: daemons of Java may share the table; say solo once there are none, it costs less'
+    )
+  }
+  return mode ?? 'mixed'
 }
 
 function planPace(sheet: PropertySheet): Readonly<Record<string, unknown>> {
@@ -187,7 +203,10 @@ function planGrace(sheet: PropertySheet): number {
 
 function planCloudWatch(sheet: PropertySheet, namespace: string): DaemonPlan['cloudWatch'] {
   const level = sheet.word('metricsLevel', ['NONE', 'SUMMARY', 'DETAILED']) ?? 'DETAILED'
-  const dimensions = sheet.text('metricsEnabledDimensions')?.split(',').map(each => each.trim().toLowerCase())
+  const dimensions = sheet
+    .text('metricsEnabledDimensions')
+    ?.split(',')
+    .map(each => each.trim().toLowerCase())
   const ofShards = dimensions === undefined || dimensions.includes('shardid') || dimensions.includes('all')
   if (level === 'NONE') return undefined
   return { level: level === 'DETAILED' && ofShards ? 'shard' : 'worker', namespace }
