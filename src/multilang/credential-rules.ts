@@ -81,7 +81,7 @@ const PROVIDERS: Readonly<Record<string, (args: readonly string[]) => Parsed>> =
 
 /** Names of the providers that do something here, for a message. */
 export const KNOWN_PROVIDERS: readonly string[] = Object.entries(PROVIDERS)
-  .filter(([, parse]) => parse(['a', 'b', 'c']).kind !== 'refused')
+  .filter(([, parse]) => parse(['arn:aws:iam::123456789012:role/some', 'session']).kind !== 'refused')
   .map(([name]) => name)
 
 /**

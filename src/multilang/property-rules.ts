@@ -161,7 +161,7 @@ export class PropertySheet {
 
   /** Notes that there is no entry where one is needed. */
   missing(key: string, problem: string): void {
-    this.#problems.push({ property: key, problem })
+    this.#problems.push({ property: key, ...this.#lineOf(key), problem })
   }
 
   /** Notes what holds because there is no entry. */
@@ -202,7 +202,8 @@ export class PropertySheet {
     const before = this.#findings.length
     const converted = convert(entry.value)
     if (converted !== undefined && this.#findings.length === before) {
-      this.#note({ kind: 'honoured', property: key, line, value, told: plain(row.meaning) })
+      const told = row.use === 'refused' ? 'as it always is here' : plain(row.meaning)
+      this.#note({ kind: 'honoured', property: key, line, value, told })
     }
     return converted
   }
@@ -238,7 +239,12 @@ export class PropertySheet {
       this.#problems.push({ property: key, line, problem: `is not known${hint}` })
       return
     }
-    this.#note({ kind: 'unknown', property: key, line, told: `nobody knows it, KCL for Java does not either${hint}` })
+    this.#note({
+      kind: 'unknown',
+      property: key,
+      line,
+      told: `not known, so ignored, which KCL does in silence${hint}`
+    })
   }
 
   #tellWithoutEffect(): void {
