@@ -99,7 +99,10 @@ async function runDaemon(context: CommandContext, plan: DaemonPlan, logger: Logg
   }
   try {
     const { stop, hurry } = requests
-    const daemonPorts = { signal: stop, hurry, logger, stderr: terminal.stderr, clock, random, worker: workerPorts }
+    // The log is on standard error as well: what children write is there once.
+    const isLogged = ['debug', 'info'].includes(plan.logLevel)
+    const stderr = isLogged ? undefined : terminal.stderr
+    const daemonPorts = { signal: stop, hurry, logger, stderr, clock, random, worker: workerPorts }
     const exitCode = await runMultilang(opened.settings, { ...daemonPorts, opened: serve })
     return requests.hasFailed() ? EXIT.failed : exitCode
   } finally {
