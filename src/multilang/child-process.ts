@@ -35,7 +35,7 @@ const MAX_LINE_BYTES = 65_536
 /** So much of a line of the standard error is logged. Bytes. */
 const MAX_LOGGED_BYTES = 8_192
 /** How long a child that has ended may keep its pipes open, through what it has started. Milliseconds. */
-const PIPES_MS = 1_000
+const PIPES_MS = 500
 /** How long a child may take to end that has been sent SIGTERM, at most. Milliseconds. */
 const TERM_MS = 5_000
 
