@@ -32,7 +32,7 @@ export interface ChildListener {
 
 /** Messages are short; what is longer is none. Bytes. */
 const MAX_LINE_BYTES = 65_536
-/** So much of a line of the standard error is logged. Bytes. */
+/** Lines of the standard error that are longer are told of in parts. Bytes. */
 const MAX_LOGGED_BYTES = 8_192
 /** How long a child that has ended may keep its pipes open, through what it has started. Milliseconds. */
 const PIPES_MS = 500
@@ -142,8 +142,8 @@ export class Child {
   #watch(): void {
     const started = this.#process
     const { stdin, stdout, stderr } = started
-    this.#readLines(stdout, MAX_LINE_BYTES, line => this.#listener.said(line))
-    this.#readLines(stderr, MAX_LOGGED_BYTES, line => this.#tellError(line))
+    this.#readLines(stdout, new LineSplitter(MAX_LINE_BYTES), line => this.#listener.said(line))
+    this.#readLines(stderr, new LineSplitter(MAX_LOGGED_BYTES, 'in-parts'), line => this.#tellError(line))
     stdin.on('error', error => this.#broke(`its standard input is closed: ${messageOf(error)}`))
     // Its end says more, and follows soon.
     stdout.once('close', () => void this.#closed('its standard output is closed'))
@@ -186,8 +186,7 @@ export class Child {
     if (!this.#isClosing) this.#listener.broke(because)
   }
 
-  #readLines(pipe: NodeJS.ReadableStream, maxBytes: number, tell: (line: ChildLine) => void): void {
-    const splitter = new LineSplitter(maxBytes)
+  #readLines(pipe: NodeJS.ReadableStream, splitter: LineSplitter, tell: (line: ChildLine) => void): void {
     pipe.on('data', (chunk: Uint8Array) => {
       for (const line of splitter.push(chunk)) tell(line)
     })
@@ -201,7 +200,7 @@ export class Child {
   #tellError({ text: line, isCut }: ChildLine): void {
     const { logger, stderr } = this.#settings
     logger.info({ pid: this.pid, line, ...(isCut && { isCut }) }, 'a child wrote to its standard error')
-    stderr?.write(`${line}\n`)
+    stderr?.write(isCut ? line : `${line}\n`)
   }
 }
 

@@ -33,6 +33,14 @@ describe('LineSplitter', () => {
     expect(linesOf(new LineSplitter(5), bytes('12345\n123456\n'))).to.deep.equal(['12345', '12345…'])
   })
 
+  it('gives a line that is too long in parts, where nothing of it is to be lost', () => {
+    const splitter = new LineSplitter(5, 'in-parts')
+    expect(linesOf(splitter, bytes('123456789'), bytes('0123'), bytes('45678901\nab\n'))).to.deep.equal([
+      ...['12345…', '67890…', '12345…', '67890…', '1', 'ab']
+    ])
+    expect(linesOf(splitter, bytes('12345\n'))).to.deep.equal(['12345'])
+  })
+
   it('puts characters together that came in two chunks', () => {
     const text = bytes('é😀\n')
     for (let at = 1; at < text.length; at++) {
