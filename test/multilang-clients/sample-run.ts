@@ -1,0 +1,89 @@
+// One sample of a client, from an empty table to a stop in order, through splits and merges: what it has seen, and what is stored.
+import { existsSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { seededRandom } from '../../src/runtime/random.ts'
+import { reshard } from '../simulation/wire-chaos-traffic.ts'
+import { pollUntil } from '../support/poll.ts'
+import { Daemon } from './daemons.ts'
+import type { Sample } from './install.ts'
+import type { Stage } from './stage.ts'
+import { Traffic } from './traffic.ts'
+
+/** What a part of the run came to. */
+export interface Verdict {
+  readonly isGood: boolean
+  readonly report: readonly string[]
+}
+
+/** Where a sample can have left what it has seen. */
+export interface SampleRun {
+  readonly folder: string
+  readonly daemons: readonly Daemon[]
+}
+
+/** Lines that are added: the emulator has no enhanced fan-out, which is what KCL does where nothing is said. */
+export const OVERLAY = ['retrievalMode = POLLING', 'metricsLevel = NONE', 'idleTimeBetweenReadsInMillis = 250']
+
+const SEEN_MS = 60_000
+
+/** What Node's sample has seen, which it writes to a log file, payloads and all. */
+export function nodeSeen({ folder }: SampleRun): ReadonlySet<string> {
+  const file = join(folder, 'application.log')
+  if (!existsSync(file)) return new Set()
+  return new Set([...readFileSync(file, 'utf8').matchAll(/Record: (n-\d+\.)/g)].map(([, id = '']) => id))
+}
+
+/** What Python's sample has seen, which it writes to standard error, from where it gets into the log of the daemon. */
+export function pythonSeen({ daemons }: SampleRun): ReadonlySet<string> {
+  const said = daemons.flatMap(daemon => daemon.said)
+  return new Set(said.flatMap(text => [...text.matchAll(/Partition Key: (n-\d+\.),/g)].map(([, id = '']) => id)))
+}
+
+export async function runSample(
+  stage: Stage,
+  sample: Sample,
+  { stream, application }: { readonly stream: string; readonly application: string },
+  seenIn: (run: SampleRun) => ReadonlySet<string>
+): Promise<Verdict> {
+  const { say, client } = stage
+  await stage.createStream(stream, 2)
+  const traffic = new Traffic(client, stream)
+  await traffic.put(20)
+  await traffic.putAggregates(10)
+  const folder = stage.newFolder(sample.name)
+  const daemon = new Daemon({ sample, overlay: OVERLAY, env: stage.env, folder })
+  const run = { folder, daemons: [daemon] }
+  const untilSeen = async (): Promise<void> => {
+    await pollUntil(`${sample.name} to see ${traffic.count} records`, () => traffic.missing(seenIn(run)).length === 0, SEEN_MS).catch(
+      error => say(`${error.message}; ${traffic.missing(seenIn(run)).length} are missing; ${daemon.output.slice(-3_000)}`)
+    )
+  }
+  await untilSeen()
+  const random = seededRandom(5)
+  for (let turn = 0; turn < 3; turn++) {
+    say(await reshard(client, stream, turn, random))
+    await traffic.put(20)
+    await traffic.putAggregates(20)
+    await untilSeen()
+  }
+  // The last of each shard is an aggregate, so that what is stored at the stop is a place in one.
+  await traffic.putAggregates(30)
+  await untilSeen()
+  const memoryMb = daemon.memoryMb()
+  const exitCode = await daemon.stop()
+  const rows = await stage.rows(application)
+  const [missing, seen] = [traffic.missing(seenIn(run)), seenIn(run)]
+  const ended = rows.filter(({ checkpoint }) => checkpoint === 'SHARD_END')
+  const inside = rows.filter(({ subSequenceNumber }) => subSequenceNumber > 0)
+  const children = new Set([...daemon.output.matchAll(/"pid":(\d+)/g)].map(([, pid]) => pid)).size
+  return {
+    isGood: missing.length === 0 && exitCode === 0 && ended.length >= 4 && inside.length > 0,
+    report: [
+      `added to the properties: ${OVERLAY.join(', ')}; endpoints and credentials come from the environment`,
+      `${traffic.count} records (${traffic.aggregated} of them in aggregates), seen ${seen.size}, missing ${missing.length}`,
+      `2 splits, 1 merge: ${ended.length} shards stored as SHARD_END, ${rows.length} leases in all, owners left: ${rows.filter(({ owner }) => owner !== undefined).length}`,
+      `checkpoints inside an aggregate: ${inside.map(row => `${row.shardId.slice(-4)}: …${row.checkpoint.slice(-6)}#${row.subSequenceNumber}`).join(', ') || 'NONE'}`,
+      `exit code ${exitCode}, ${memoryMb} MB, children that said something: ${children}`
+    ]
+  }
+}
