@@ -34,6 +34,8 @@ export interface ChildListener {
 const MAX_LINE_BYTES = 65_536
 /** Lines of the standard error that are longer are told of in parts. Bytes. */
 const MAX_LOGGED_BYTES = 8_192
+/** How long a line of the standard error that does not end is waited for. Milliseconds. */
+const PART_MS = 1_000
 /** How long a child that has ended may keep its pipes open, through what it has started. Milliseconds. */
 const PIPES_MS = 500
 /** How long a child may take to end that has been sent SIGTERM, at most. Milliseconds. */
@@ -52,6 +54,7 @@ export class Child {
   #writes: Promise<void> = Promise.resolve()
   #isBroken = false
   #isClosing = false
+  #isPartDue = false
   #exit = 'it ended'
 
   /**
@@ -143,7 +146,9 @@ export class Child {
     const started = this.#process
     const { stdin, stdout, stderr } = started
     this.#readLines(stdout, new LineSplitter(MAX_LINE_BYTES), line => this.#listener.said(line))
-    this.#readLines(stderr, new LineSplitter(MAX_LOGGED_BYTES, 'in-parts'), line => this.#tellError(line))
+    const errors = new LineSplitter(MAX_LOGGED_BYTES, 'in-parts')
+    this.#readLines(stderr, errors, line => this.#tellError(line))
+    stderr.on('data', () => void this.#tellPart(errors))
     stdin.on('error', error => this.#broke(`its standard input is closed: ${messageOf(error)}`))
     // Its end says more, and follows soon.
     stdout.once('close', () => void this.#closed('its standard output is closed'))
@@ -154,6 +159,16 @@ export class Child {
     })
     started.once('close', () => this.#finish())
     void whenAborted(this.#exited.signal).then(() => this.#closePipes())
+  }
+
+  /** Some write without ever ending a line: after a while it is told of what there is. */
+  async #tellPart(errors: LineSplitter): Promise<void> {
+    if (this.#isPartDue) return
+    this.#isPartDue = true
+    await this.#settings.clock.sleep(PART_MS, this.#exited.signal)
+    this.#isPartDue = false
+    const part = this.#exited.signal.aborted ? undefined : errors.part()
+    if (part !== undefined) this.#tellError(part)
   }
 
   async #closed(because: string): Promise<void> {

@@ -39,6 +39,12 @@ export class LineSplitter {
     return lines
   }
 
+  /** What there is of the line at hand, which goes on after that. `undefined`: nothing. */
+  part(): ChildLine | undefined {
+    this.#isCut ||= this.#bytes > 0
+    return this.end()
+  }
+
   /** What is left once there are no more bytes. `undefined`: nothing. */
   end(): ChildLine | undefined {
     return this.#bytes > 0 ? this.#take() : undefined

@@ -61,7 +61,12 @@ async function main(): Promise<boolean> {
 /** What the samples say in their properties. */
 const STREAMS = {
   node: { stream: 'kclnodejssample', application: 'kclnodejssample' },
-  python: { stream: 'kclpysample', application: 'PythonKCLSample' }
+  // The sample names a region that there is not, which the emulator minds.
+  python: {
+    stream: 'kclpysample',
+    application: 'PythonKCLSample',
+    added: ['streamArn = arn:aws:kinesis:us-east-1:000000000000:stream/kclpysample']
+  }
 }
 
 function titleOf({ name, version, properties }: Sample): string {

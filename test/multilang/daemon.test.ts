@@ -275,14 +275,15 @@ describe('runMultilang', () => {
           initialize: (_, child) => {
             child.stderr.write('careful\nthere is')
             child.stderr.write(' more\n')
+            child.stderr.write('and what has no end')
             child.done('initialize')
           }
         }
       }
     ])
     const daemon = world.run()
-    await world.clock.advance(5_000)
-    expect(world.stderr).to.equal('careful\nthere is more\n')
+    await world.clock.advance(10_000)
+    expect(world.stderr).to.equal('careful\nthere is more\nand what has no end')
     daemon.stop()
     await world.until(daemon.exitCode)
   })

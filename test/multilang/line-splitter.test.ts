@@ -41,6 +41,15 @@ describe('LineSplitter', () => {
     expect(linesOf(splitter, bytes('12345\n'))).to.deep.equal(['12345'])
   })
 
+  it('gives what there is of a line that goes on', () => {
+    const splitter = new LineSplitter(100, 'in-parts')
+    expect(splitter.part()).to.equal(undefined)
+    expect(linesOf(splitter, bytes('a\nb'))).to.deep.equal(['a'])
+    expect(splitter.part()).to.deep.equal({ text: 'b', isCut: true })
+    expect(splitter.part()).to.equal(undefined)
+    expect(linesOf(splitter, bytes('c\nd\n'))).to.deep.equal(['c', 'd'])
+  })
+
   it('puts characters together that came in two chunks', () => {
     const text = bytes('é😀\n')
     for (let at = 1; at < text.length; at++) {
