@@ -12,7 +12,7 @@ import type { Stage } from './stage.ts'
 import { Traffic } from './traffic.ts'
 
 const RECORDS = 200
-const WITHIN_MS = 240_000
+const WITHIN_MS = 120_000
 const SETTLED_MS = 15_000
 
 interface Measured {

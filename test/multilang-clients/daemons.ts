@@ -2,7 +2,7 @@
 // say, what it holds in memory, and how it ends.
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { readFileSync, writeFileSync } from 'node:fs'
+import { appendFileSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import type { Sample } from './install.ts'
@@ -30,7 +30,7 @@ export class Daemon {
   readonly #said = new Map<number, string>()
   /** All that the daemon has written, and its end. */
   output = ''
-  readonly #listeners = new Set<(line: string) => void>()
+  readonly #log: string
 
   constructor({ sample, overlay, env, folder, java }: DaemonStart) {
     const properties = join(folder, `${sample.name}.properties`)
@@ -39,6 +39,7 @@ export class Daemon {
       java === undefined
         ? [process.execPath, PROGRAM, 'multilang', '--properties', properties]
         : ['java', ...java.options, '-cp', java.classPath, MAIN, '--properties-file', properties]
+    this.#log = join(folder, `${sample.name}-daemon.log`)
     this.#process = spawn(program as string, given, {
       cwd: sample.folder,
       env: { ...process.env, ...sample.env, ...env, NODE_LOG_DIR: folder },
@@ -57,10 +58,6 @@ export class Daemon {
   /** What children have written to their standard error. */
   get said(): readonly string[] {
     return [...this.#said.values()]
-  }
-
-  onLine(listener: (line: string) => void): void {
-    this.#listeners.add(listener)
   }
 
   /** Resident memory of the daemon without its children. Megabytes. */
@@ -83,7 +80,7 @@ export class Daemon {
 
   #hear(line: string): void {
     this.output = `${this.output}${line}\n`.slice(-2_000_000)
-    for (const listener of this.#listeners) listener(line)
+    appendFileSync(this.#log, `${line}\n`)
     if (!line.startsWith('{')) return
     try {
       const { pid, line: said, isCut } = JSON.parse(line) as { pid?: number; line?: string; isCut?: boolean }

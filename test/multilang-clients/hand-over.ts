@@ -9,7 +9,7 @@ import type { Stage } from './stage.ts'
 import { Traffic } from './traffic.ts'
 
 const STREAM = 'handover'
-const WITHIN_MS = 120_000
+const WITHIN_MS = 60_000
 
 export async function handOver(stage: Stage, sample: Sample): Promise<Verdict> {
   const { client, say } = stage

@@ -69,32 +69,20 @@ export async function installPython(folder: string, python: string): Promise<Sam
   }
 }
 
-/** The class path of the daemon of Java. */
+/** The class path of the daemon of Java: the jars that aws-kcl names in its own pom, which Maven takes for none without a name. */
 export async function installJava(folder: string): Promise<string> {
   const root = join(folder, 'java')
   const file = join(root, 'classpath')
   if (!existsSync(file)) {
     mkdirSync(root, { recursive: true })
-    writeFileSync(join(root, 'pom.xml'), POM)
+    const pom = readFileSync(join(folder, 'node', 'node_modules', 'aws-kcl', 'pom.xml'), 'utf8')
+    const name = '<groupId>millrace.test</groupId><artifactId>multilang-daemon</artifactId><version>1</version>'
+    const version = '<modelVersion>4.0.0</modelVersion>'
+    writeFileSync(join(root, 'pom.xml'), pom.replace(version, version + name))
     await run('mvn', ['-q', '-B', 'dependency:build-classpath', `-Dmdep.outputFile=${file}`], root)
   }
   return readFileSync(file, 'utf8').trim()
 }
-
-const POM = `<project xmlns="http://maven.apache.org/POM/4.0.0">
-  <modelVersion>4.0.0</modelVersion>
-  <groupId>millrace.test</groupId>
-  <artifactId>multilang-daemon</artifactId>
-  <version>1</version>
-  <dependencies>
-    <dependency>
-      <groupId>software.amazon.kinesis</groupId>
-      <artifactId>amazon-kinesis-client-multilang</artifactId>
-      <version>${RELEASES.java}</version>
-    </dependency>
-  </dependencies>
-</project>
-`
 
 async function run(program: string, given: readonly string[], cwd: string): Promise<void> {
   try {
