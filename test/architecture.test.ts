@@ -40,6 +40,8 @@ const PURE_FILES = [
   'leases/sightings.ts',
   'metrics/cloudwatch-names.ts',
   'metrics/metric-table.ts',
+  'multilang/properties.ts',
+  'multilang/property-table.ts',
   'operate/checkpoint-codec.ts',
   'runtime/backoff.ts',
   'serving/request-guard.ts',

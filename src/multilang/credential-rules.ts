@@ -102,10 +102,7 @@ export function parseCredentials(value: string): CredentialsOutcome {
 
 function parseProvider(text: string): Parsed {
   const [given = '', ...args] = text.split('|').map(part => part.trim())
-  const name = PACKAGES.filter(prefix => given.startsWith(prefix)).reduce(
-    (_, prefix) => given.slice(prefix.length),
-    given
-  )
+  const name = given.slice(PACKAGES.find(prefix => given.startsWith(prefix))?.length ?? 0)
   const parse = Object.hasOwn(PROVIDERS, name) ? PROVIDERS[name] : undefined
   if (parse === undefined) {
     return refused(`names ${given}, a class that only Java can load; expected one of ${KNOWN_PROVIDERS.join(', ')}`)

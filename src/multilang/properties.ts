@@ -94,7 +94,9 @@ function logicalLines(text: string): LogicalLine[] {
     found.push({ text: joined, line })
     begun = undefined
   }
-  return begun === undefined ? found : [...found, begun]
+  // A backslash that is all there is of the last line makes an entry without a key, but not before a line end of two characters.
+  if (begun === undefined || (begun.text === '' && text.endsWith('\r\n'))) return found
+  return [...found, begun]
 }
 
 /** Whether a line ends with a backslash that is not itself behind one. */

@@ -28,6 +28,7 @@ const PACKAGES: Readonly<Record<string, { readonly files: RegExp; readonly names
   },
   '@aws-sdk/client-s3': { files: /^dead-letters\/s3-/ },
   '@aws-sdk/client-sqs': { files: /^dead-letters\/sqs-/ },
+  '@aws-sdk/credential-providers': { files: /^multilang\/credential-providers\.ts$/ },
   '@opentelemetry/api': { files: /^metrics\/otel-(carrier\.ts|metrics\.ts|tracing\.ts|package\.cts)$/ },
   '@smithy/core/event-streams': { files: /^kinesis\/event-stream-frames\.ts$/ },
   '@smithy/core/retry': { files: /^dead-letters\/service-call\.ts$/ },
@@ -52,14 +53,18 @@ const PACKAGES: Readonly<Record<string, { readonly files: RegExp; readonly names
   },
   'node:events': { files: /^runtime\/abort\.ts$/, names: ['setMaxListeners'] },
   'node:fs': {
-    files: /^(runtime\/thread-file|dead-letters\/file-letter-source|cli\/(checkpoint-commands|main|user-module))\.ts$/
+    files:
+      /^(runtime\/thread-file|dead-letters\/file-letter-source|cli\/(checkpoint-commands|multilang-command|own-process|user-module))\.ts$/
   },
   'node:module': { files: /^cli\/(emulators|user-module)\.ts$/, names: ['createRequire'] },
   'node:fs/promises': {
-    files: /^(dead-letters\/file-dead-letters|dashboard\/page-files|cli\/checkpoint-commands)\.ts$/
+    files: /^(dead-letters\/file-dead-letters|dashboard\/page-files|cli\/(checkpoint|multilang)-commands?)\.ts$/
   },
-  'node:path': { files: /^(dead-letters\/file-|cli\/user-module\.ts$)/ },
-  'node:url': { files: /^(cli\/user-module|runtime\/thread-file)\.ts$/, names: ['fileURLToPath', 'pathToFileURL'] },
+  'node:path': { files: /^(dead-letters\/file-|cli\/(own-process|user-module)\.ts$)/ },
+  'node:url': {
+    files: /^(cli\/(multilang-command|user-module)|runtime\/thread-file)\.ts$/,
+    names: ['fileURLToPath', 'pathToFileURL']
+  },
   'node:worker_threads': {
     files:
       /^(fleet\/(beating|heartbeat)-thread|processor\/(pool-thread|processor-thread|thread-(host|messages|signals)))\.ts$/
@@ -100,7 +105,7 @@ const GLOBALS: Readonly<Record<string, readonly (readonly [use: RegExp, files?: 
     [/^process\.pid$/, /^worker\/options\.ts$/],
     [/^process\.(kill|platform)$/, /^multilang\/system-children\.ts$/],
     // The program opens the doors of its process in one file.
-    [/^process\.\w+$/, /^cli\/main\.ts$/],
+    [/^process(\.\w+)?$/, /^cli\/own-process\.ts$/],
     [/^process\.features$/, /^cli\/user-module\.ts$/]
   ],
   console: [[/^console\.\w+$/, /^runtime\/logger\.ts$/]],

@@ -23,7 +23,10 @@ const CHANGES = /^(add|clear|copyWithin|delete|fill|pop|push|reverse|set|shift|s
 const CHANGES_FIRST = /^(Object\.(assign|define\w+|setPrototypeOf)|Reflect\.(set\w*|define\w+|deleteProperty))$/
 
 /** What does something when it is loaded: the code of a thread begins there, or the program. */
-const ENTRIES = ['fleet/heartbeat-thread.ts', 'processor/processor-thread.ts', 'cli/main.ts', 'dashboard-page/main.ts']
+const ENTRIES = [
+  ...['fleet/heartbeat-thread.ts', 'processor/processor-thread.ts'],
+  ...['cli/main.ts', 'cli/java.ts', 'dashboard-page/main.ts']
+]
 
 describe('the state of modules', () => {
   it('is none: top-level declarations are const, and files do nothing when they are loaded', () => {

@@ -9,6 +9,7 @@ const TESTED_BY: Readonly<Record<string, string>> = {
   'cli/cli-ports.ts': 'cli/interruption.test.ts',
   'cli/command.ts': 'cli/program.test.ts',
   'cli/exit-codes.ts': 'cli/program.test.ts',
+  'cli/own-process.ts': 'cli/main.test.ts',
   'dashboard/board.ts': 'dashboard/dashboard.test.ts',
   'dashboard/dashboard-options.ts': 'dashboard/dashboard.test.ts',
   'dashboard/lookout.ts': 'dashboard/dashboard.test.ts',
