@@ -1,7 +1,7 @@
 // Runs what users are told to run: every example as a process of its own, against emulators, and the demo.
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -128,6 +128,25 @@ describe('examples', () => {
       }
     })
   }
+
+  it('multilang/ is given every record once by the daemon, and ends on SIGTERM', async () => {
+    const properties = readFileSync(join(ROOT, 'examples/multilang/sample.properties'), 'utf8')
+    const folder = mkdtempSync(join(tmpdir(), 'millrace-multilang-'))
+    try {
+      const file = join(folder, 'sample.properties')
+      writeFileSync(file, properties.replace('streamName = orders', `streamName = ${streamName}`))
+      const run = runNode(['dist/cli/main.js', 'multilang', file], env)
+      const given = () => [...run.stderr().matchAll(/"line":"record \S+ \S+ ([^"]+)"/g)].map(([, text]) => text)
+      await putTheRest()
+      await untilSaid(run, 'every record', () => given().length >= PAYLOADS.length)
+      run.process.kill('SIGTERM')
+      expect(await run.closed, run.stderr()).to.deep.equal([0, null])
+      expect(given()).to.have.members(PAYLOADS)
+      expect(run.stdout()).to.equal('')
+    } finally {
+      rmSync(folder, { recursive: true, force: true })
+    }
+  })
 
   it('decoding.ts is given every order with its values, and prints the letters of what is none', async () => {
     const run = runNode(['--import', 'tsx', 'examples/decoding.ts'], { ...env, STREAM_NAME: streamName })

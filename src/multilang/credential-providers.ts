@@ -1,6 +1,7 @@
 // Credentials from the sources that a .properties file names. Environment, static keys and the default chain need no package; the
 // others are those of @aws-sdk/credential-providers, which is loaded when one of them is named.
 import { messageOf, ServiceError } from '../model/errors.ts'
+import loadPackage, { type Package } from './credential-package.cts'
 import type { AssumedRole, CredentialSource } from './credential-rules.ts'
 
 /** Credentials as a client of the AWS SDK takes them. */
@@ -14,16 +15,13 @@ export interface Credentials {
 /** Finds credentials; a client of the SDK calls it, and calls it again shortly before they expire. */
 export type CredentialsProvider = () => Promise<Credentials>
 
-/** The package that most sources need. */
-type Providers = typeof import('@aws-sdk/credential-providers')
-
 /** What providers are made with. */
 export interface CredentialPorts {
   readonly env: Readonly<Record<string, string | undefined>>
   /** Region of a role's STS where nothing else is said. Absent: as the environment says. */
   readonly region?: string | undefined
   /** Loads the package. Absent: from node_modules. */
-  readonly load?: (() => Promise<Providers>) | undefined
+  readonly load?: (() => Package) | undefined
 }
 
 /**
@@ -31,27 +29,27 @@ export interface CredentialPorts {
  *
  * @throws ServiceError `not-found` if a source needs a package that is not installed
  */
-export async function credentialsProvider(
+export function credentialsProvider(
   sources: readonly CredentialSource[],
   ports: CredentialPorts
-): Promise<CredentialsProvider | undefined> {
+): CredentialsProvider | undefined {
   if (sources.every(({ kind }) => kind === 'default')) return undefined
   const stranger = sources.find(({ kind }) => kind !== 'environment' && kind !== 'static')
-  const providers = stranger === undefined ? undefined : await loadProviders(stranger.kind, ports)
+  const providers = stranger === undefined ? undefined : loadProviders(stranger.kind, ports)
   const chain = sources.map(source => ({ kind: source.kind, find: providerOf(source, ports, providers) }))
   const [only, ...others] = chain
   return only !== undefined && others.length === 0 ? only.find : () => firstOf(chain)
 }
 
-async function loadProviders(
+function loadProviders(
   kind: CredentialSource['kind'],
-  { load = () => import('@aws-sdk/credential-providers') }: CredentialPorts
-): Promise<Providers> {
+  { load = loadPackage as unknown as () => Package }: CredentialPorts
+): Package {
   try {
-    return await load()
+    return load()
   } catch (cause) {
     const { code } = Object(cause) as { readonly code?: string }
-    const isMissing = code === 'ERR_MODULE_NOT_FOUND' || code === 'MODULE_NOT_FOUND'
+    const isMissing = code === 'MODULE_NOT_FOUND'
     const what = isMissing
       ? 'is not installed: npm install @aws-sdk/credential-providers, or name DefaultCredentialsProvider, which finds most of them'
       : `cannot be loaded: ${messageOf(cause)}`
@@ -63,7 +61,7 @@ async function loadProviders(
 function providerOf(
   source: CredentialSource,
   { env, region }: CredentialPorts,
-  providers: Providers | undefined
+  providers: Package | undefined
 ): CredentialsProvider {
   if (source.kind === 'environment') return async () => fromEnvironment(env)
   if (source.kind === 'static') {
@@ -90,7 +88,7 @@ function providerOf(
 }
 
 /** ECS names a path, EKS (pod identity) and others a whole URL, for which there may be a token. */
-function containerProvider(env: CredentialPorts['env'], providers: Providers): CredentialsProvider {
+function containerProvider(env: CredentialPorts['env'], providers: Package): CredentialsProvider {
   return env.AWS_CONTAINER_CREDENTIALS_FULL_URI === undefined
     ? providers.fromContainerMetadata()
     : providers.fromHttp({})
@@ -104,7 +102,7 @@ function isInContainer(env: CredentialPorts['env']): boolean {
 function roleProvider(
   { roleArn, sessionName, externalId, region, endpoint }: AssumedRole,
   ownRegion: string | undefined,
-  providers: Providers
+  providers: Package
 ): CredentialsProvider {
   const stsRegion = region ?? ownRegion
   return providers.fromTemporaryCredentials({

@@ -41,8 +41,8 @@ type ClientConfig = Readonly<Record<string, unknown>>
  */
 export async function openDaemon(plan: DaemonPlan, ports: OpeningPorts): Promise<OpenedDaemon> {
   const { clients } = plan
-  const kinesis = await clientConfig(clients.kinesisClient, ports)
-  const dynamodb = await clientConfig(clients.dynamoDbClient, ports)
+  const kinesis = clientConfig(clients.kinesisClient, ports)
+  const dynamodb = clientConfig(clients.dynamoDbClient, ports)
   const deadLetters = plan.deadLetters && (await openDeadLetters(plan.deadLetters, kinesis, ports))
   const cloudWatch = await openCloudWatch(plan, ports)
   const metrics = joinedMetrics([ports.metrics, cloudWatch].filter(each => each !== undefined))
@@ -56,11 +56,8 @@ export async function openDaemon(plan: DaemonPlan, ports: OpeningPorts): Promise
   return { settings: { ...plan.settings, worker }, close: () => cloudWatch?.close() }
 }
 
-async function clientConfig(
-  { credentials: sources, ...config }: ClientPlan,
-  ports: OpeningPorts
-): Promise<ClientConfig> {
-  const credentials = await credentialsProvider(sources, { ...ports, region: config.region })
+function clientConfig({ credentials: sources, ...config }: ClientPlan, ports: OpeningPorts): ClientConfig {
+  const credentials = credentialsProvider(sources, { ...ports, region: config.region })
   return { ...config, ...(credentials !== undefined && { credentials }) }
 }
 
@@ -104,7 +101,7 @@ async function openCloudWatch(
   const { logger, loadCloudWatch = () => import('../metrics/cloudwatch-metrics.ts') } = ports
   try {
     const { cloudWatchMetrics } = await loadCloudWatch()
-    const client = await clientConfig(clients.cloudWatchClient, ports)
+    const client = clientConfig(clients.cloudWatchClient, ports)
     return cloudWatchMetrics({ client, ...cloudWatch })
   } catch (error) {
     const todo = 'npm install @aws-sdk/client-cloudwatch, or metricsLevel=NONE'

@@ -101,8 +101,7 @@ const HONOURED: readonly Cells[] = [
 const REFUSED: readonly Cells[] = [
   [
     ...(['callProcessRecordsEvenForEmptyRecordList', 'flag', 'false'] as const),
-    'refused if true: a child is called with records only, so code that waits for empty calls to flush would wait for ever',
-    'trap'
+    'refused if true: a child is called with records only, so code that waits for empty calls to flush would wait for ever'
   ]
 ]
 

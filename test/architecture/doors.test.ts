@@ -28,7 +28,7 @@ const PACKAGES: Readonly<Record<string, { readonly files: RegExp; readonly names
   },
   '@aws-sdk/client-s3': { files: /^dead-letters\/s3-/ },
   '@aws-sdk/client-sqs': { files: /^dead-letters\/sqs-/ },
-  '@aws-sdk/credential-providers': { files: /^multilang\/credential-providers\.ts$/ },
+  '@aws-sdk/credential-providers': { files: /^multilang\/credential-package\.cts$/ },
   '@opentelemetry/api': { files: /^metrics\/otel-(carrier\.ts|metrics\.ts|tracing\.ts|package\.cts)$/ },
   '@smithy/core/event-streams': { files: /^kinesis\/event-stream-frames\.ts$/ },
   '@smithy/core/retry': { files: /^dead-letters\/service-call\.ts$/ },

@@ -9,7 +9,6 @@ const TESTED_BY: Readonly<Record<string, string>> = {
   'cli/cli-ports.ts': 'cli/interruption.test.ts',
   'cli/command.ts': 'cli/program.test.ts',
   'cli/exit-codes.ts': 'cli/program.test.ts',
-  'cli/own-process.ts': 'cli/main.test.ts',
   'dashboard/board.ts': 'dashboard/dashboard.test.ts',
   'dashboard/dashboard-options.ts': 'dashboard/dashboard.test.ts',
   'dashboard/lookout.ts': 'dashboard/dashboard.test.ts',
@@ -109,7 +108,9 @@ const TESTED_BY: Readonly<Record<string, string>> = {
   'worker/open-streams.ts': 'scenarios/streams.test.ts',
   'worker/shard-answers.ts': 'worker/worker.test.ts',
   'worker/stream-set.ts': 'worker/worker.test.ts',
-  'worker/worker-stream.ts': 'scenarios/streams.test.ts'
+  'worker/worker-stream.ts': 'scenarios/streams.test.ts',
+  'multilang/credential-package.cts': 'multilang/credential-providers.test.ts',
+  'multilang/daemon-plan.ts': 'multilang/settings-rules.test.ts'
 }
 
 describe('the tests of the architecture', () => {

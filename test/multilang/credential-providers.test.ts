@@ -4,8 +4,8 @@ import type { CredentialSource } from '../../src/multilang/credential-rules.ts'
 
 const KEYS = { accessKeyId: 'id', secretAccessKey: 'key' }
 const ENV = { AWS_ACCESS_KEY_ID: 'of-env', AWS_SECRET_ACCESS_KEY: 'secret', AWS_SESSION_TOKEN: 'token' }
-const missing = async (): Promise<never> => {
-  throw Object.assign(new Error('Cannot find package'), { code: 'ERR_MODULE_NOT_FOUND' })
+const missing = (): never => {
+  throw Object.assign(new Error('Cannot find package'), { code: 'MODULE_NOT_FOUND' })
 }
 
 /** What a promise is rejected with. */
@@ -28,24 +28,26 @@ function fakePackage(found: Readonly<Record<string, object | Error>> = {}) {
   }
   const names = ['fromNodeProviderChain', 'fromIni', 'fromInstanceMetadata', 'fromContainerMetadata', 'fromHttp']
   const all = [...names, 'fromTokenFile', 'fromTemporaryCredentials']
-  const load = async () => Object.fromEntries(all.map(name => [name, maker(name)])) as never
+  const load = () => Object.fromEntries(all.map(name => [name, maker(name)])) as never
   return { made, load }
 }
 
 describe('credentialsProvider', () => {
   it('leaves the default chain to the client', async () => {
-    expect(await credentialsProvider([{ kind: 'default' }], { env: {}, load: missing })).to.equal(undefined)
+    expect(credentialsProvider([{ kind: 'default' }], { env: {}, load: missing })).to.equal(undefined)
   })
 
   it('needs no package for keys and the environment', async () => {
-    const fixed = await credentialsProvider([{ kind: 'static', ...KEYS }], { env: {}, load: missing })
+    const fixed = credentialsProvider([{ kind: 'static', ...KEYS }], { env: {}, load: missing })
     expect(await fixed?.()).to.deep.equal(KEYS)
-    const ofEnv = await credentialsProvider([{ kind: 'environment' }], { env: ENV, load: missing })
+    const ofEnv = credentialsProvider([{ kind: 'environment' }], { env: ENV, load: missing })
     expect(await ofEnv?.()).to.deep.equal({ accessKeyId: 'of-env', secretAccessKey: 'secret', sessionToken: 'token' })
   })
 
   it('says which package is missing, and what to do', async () => {
-    const error = await failureOf(credentialsProvider([{ kind: 'instance' }], { env: {}, load: missing }))
+    const error = await failureOf(
+      (async () => credentialsProvider([{ kind: 'instance' }], { env: {}, load: missing }))()
+    )
     expect(error).to.include({ code: 'SERVICE', kind: 'not-found' })
     expect(error)
       .to.have.property('message')
@@ -55,14 +57,14 @@ describe('credentialsProvider', () => {
   it('asks one source after another, each time anew', async () => {
     const { load } = fakePackage({ fromInstanceMetadata: KEYS })
     const sources: CredentialSource[] = [{ kind: 'environment' }, { kind: 'profile' }, { kind: 'instance' }]
-    const provider = await credentialsProvider(sources, { env: {}, load })
+    const provider = credentialsProvider(sources, { env: {}, load })
     expect(await provider?.()).to.deep.equal(KEYS)
     expect(await provider?.()).to.deep.equal(KEYS)
   })
 
   it('says why no source has any', async () => {
     const { load } = fakePackage()
-    const provider = await credentialsProvider([{ kind: 'environment' }, { kind: 'profile' }], { env: {}, load })
+    const provider = credentialsProvider([{ kind: 'environment' }, { kind: 'profile' }], { env: {}, load })
     const error = await failureOf(provider?.())
     expect(error).to.include({ kind: 'access-denied' })
     expect(error)
@@ -93,7 +95,7 @@ describe('credentialsProvider', () => {
   for (const [source, name, options] of MADE) {
     it(`makes ${name} of ${JSON.stringify(source)}`, async () => {
       const { made, load } = fakePackage({ [name]: KEYS })
-      const provider = await credentialsProvider([source], { env: {}, region: 'eu-west-1', load })
+      const provider = credentialsProvider([source], { env: {}, region: 'eu-west-1', load })
       expect(made).to.deep.equal([[name, options]])
       expect(await provider?.()).to.deep.equal(KEYS)
     })
@@ -102,12 +104,12 @@ describe('credentialsProvider', () => {
   it('asks the container that the environment names', async () => {
     const uri = { AWS_CONTAINER_CREDENTIALS_FULL_URI: 'http://169.254.170.23/v1/credentials' }
     const { made, load } = fakePackage()
-    await credentialsProvider([{ kind: 'container-or-instance' }], { env: uri, load })
+    credentialsProvider([{ kind: 'container-or-instance' }], { env: uri, load })
     expect(made).to.deep.equal([['fromHttp', {}]])
   })
 
   it('finds the real package where it is installed', async () => {
-    const provider = await credentialsProvider([{ kind: 'environment' }, { kind: 'profile' }], { env: ENV })
+    const provider = credentialsProvider([{ kind: 'environment' }, { kind: 'profile' }], { env: ENV })
     expect(await provider?.()).to.include({ accessKeyId: 'of-env' })
   })
 })
