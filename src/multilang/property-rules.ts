@@ -202,7 +202,7 @@ export class PropertySheet {
     const before = this.#findings.length
     const converted = convert(entry.value)
     if (converted !== undefined && this.#findings.length === before) {
-      const told = row.use === 'refused' ? 'as it always is here' : plain(row.meaning)
+      const told = row.use === 'refused' ? 'it changes nothing here' : plain(row.meaning)
       this.#note({ kind: 'honoured', property: key, line, value, told })
     }
     return converted

@@ -102,6 +102,14 @@ const REFUSED: readonly Cells[] = [
   [
     ...(['callProcessRecordsEvenForEmptyRecordList', 'flag', 'false'] as const),
     'refused if true: a child is called with records only, so code that waits for empty calls to flush would wait for ever'
+  ],
+  [
+    ...(['coordinatorStateTableName', 'text', 'the application name and -CoordinatorState'] as const),
+    'refused if it is another name, in `mixed` mode: what daemons of KCL 3.x agree on is looked for under the default name'
+  ],
+  [
+    ...(['workerMetricsTableName', 'text', 'the application name and -WorkerMetricStats'] as const),
+    'refused if it is another name, in `mixed` mode: what daemons of KCL 3.x agree on is looked for under the default name'
   ]
 ]
 
@@ -159,8 +167,8 @@ const NO_EFFECT: readonly Cells[] = [
     'CLIENT_VERSION_CONFIG_3X',
     'what the others on the table are is seen there; see `millrace.mode`'
   ],
-  ['migrateAllEntitiesToLeaseTable', 'flag', 'false', 'no table is moved'],
-  ['tableMigrationCompleteBakeTimeSeconds', 'integer', '86400', 'no table is moved'],
+  ['migrateAllEntitiesToLeaseTable', 'flag', 'false', 'this daemon moves no table'],
+  ['tableMigrationCompleteBakeTimeSeconds', 'integer', '86400', 'this daemon moves no table'],
   ['metricsBufferTimeMillis', 'integer', '10000', 'metrics are sent every 10 s'],
   ['metricsMaxQueueSize', 'integer', '10000', 'metrics are added up until they are sent, and need no queue'],
   [
@@ -173,13 +181,11 @@ const NO_EFFECT: readonly Cells[] = [
   ['isGracefulLeaseHandoffEnabled', 'flag', 'true', 'leases are always handed over gracefully'],
   ...tableCells(
     'coordinatorState',
-    '-CoordinatorState',
-    'the control table is used instead; see `millrace.controlTableName`'
+    'daemons of Java make that table; for that of Millrace see `millrace.controlTableName`'
   ),
   ...tableCells(
     'workerMetrics',
-    '-WorkerMetricStats',
-    'the control table is used instead; see `millrace.controlTableName`'
+    'daemons of Java make that table; for that of Millrace see `millrace.controlTableName`'
   ),
   [
     'inMemoryWorkerMetricsCaptureFrequencyMillis',
@@ -299,9 +305,8 @@ const OWN: readonly Cells[] = [
   ]
 ]
 
-function tableCells(prefix: string, suffix: string, instead: string): readonly Cells[] {
+function tableCells(prefix: string, instead: string): readonly Cells[] {
   return [
-    [`${prefix}TableName`, 'text', `the application name and ${suffix}`, instead],
     [`${prefix}BillingMode`, 'text', 'PAY_PER_REQUEST', instead],
     [`${prefix}ReadCapacity`, 'integer', 'none', instead],
     [`${prefix}WriteCapacity`, 'integer', 'none', instead],

@@ -77,7 +77,7 @@ function daemonPlan(sheet: PropertySheet, nowMs: number): DaemonPlan {
       ...planWorkerId(sheet),
       startAt: planStart(sheet, nowMs),
       retrieval: planRetrieval(sheet),
-      leases: planLeases(sheet),
+      leases: planLeases(sheet, applicationName),
       ...planPace(sheet),
       ...failures
     } as MultilangWorkerOptions,
@@ -150,7 +150,7 @@ function planRetrieval(sheet: PropertySheet): Readonly<Record<string, unknown>> 
   return defined({ mode: 'fan-out', ...common, consumerArn, consumerName })
 }
 
-function planLeases(sheet: PropertySheet): Readonly<Record<string, unknown>> {
+function planLeases(sheet: PropertySheet, applicationName: string): Readonly<Record<string, unknown>> {
   const maxLeases = sheet.integer('maxLeasesForWorker', { min: 1, max: NO_LIMIT })
   return defined({
     tableName: sheet.text('tableName', TABLE_NAME),
@@ -160,7 +160,7 @@ function planLeases(sheet: PropertySheet): Readonly<Record<string, unknown>> {
     capacity: sheet.number('millrace.capacity', { min: 0.01, max: 1_000 }),
     balance: sheet.word('millrace.balance', ['count', 'weight']),
     generation: sheet.integer('millrace.generation', { min: 0, max: Number.MAX_SAFE_INTEGER }),
-    mode: planMode(sheet),
+    mode: planMode(sheet, applicationName),
     heartbeat: sheet.word('millrace.heartbeat', ['thread', 'main']),
     deletionProtection: sheet.flag('leaseTableDeletionProtectionEnabled'),
     pointInTimeRecovery: sheet.flag('leaseTablePitrEnabled')
@@ -168,12 +168,23 @@ function planLeases(sheet: PropertySheet): Readonly<Record<string, unknown>> {
 }
 
 /** Beside daemons of Java, leases have to be renewed as they do it; nobody can tell from the file whether there are any. */
-function planMode(sheet: PropertySheet): 'mixed' | 'solo' {
+function planMode(sheet: PropertySheet, applicationName: string): 'mixed' | 'solo' {
   const mode = sheet.word('millrace.mode', ['mixed', 'solo'])
   if (mode === undefined) {
     sheet.absent(
       'millrace.mode',
       'mixed: daemons of Java may share the table; say solo once there are none, it costs less'
+    )
+  }
+  const tables = { coordinatorStateTableName: '-CoordinatorState', workerMetricsTableName: '-WorkerMetricStats' }
+  for (const [key, suffix] of Object.entries(tables)) {
+    const name = sheet.text(key)
+    const expected = `${applicationName}${suffix}`
+    if (name === undefined || name === expected || mode === 'solo') continue
+    const todo = `give daemons of Java ${expected}, or say millrace.mode=solo if there are none on this table`
+    sheet.refuse(
+      key,
+      `is ${JSON.stringify(name)}, and what they agree on is looked for under the default name: ${todo}`
     )
   }
   return mode ?? 'mixed'

@@ -300,6 +300,19 @@ describe('planSettings', () => {
     expect(findingsOf(`${key}=true\nmillrace.ignore=${key}`)).to.include(`ignored ${key}`)
   })
 
+  it('refuses tables of KCL 3.x by other names, beside daemons of Java', () => {
+    for (const [key, suffix] of [
+      ['coordinatorStateTableName', 'CoordinatorState'],
+      ['workerMetricsTableName', 'WorkerMetricStats']
+    ] as const) {
+      expect(problemsOf(`${key}=other`)[0]).to.match(
+        new RegExp(`^${key} is "other", .* give .* orders-${suffix}, or say`)
+      )
+      expect(problemsOf(`${key}=orders-${suffix}`)).to.deep.equal([])
+      expect(problemsOf(`${key}=other\nmillrace.mode=solo`)).to.deep.equal([])
+    }
+  })
+
   it('waits for children at a stop unless it is told not to', () => {
     expect(planOf('').settings.shutdownGraceMs).to.equal(30_000)
     expect(planOf('shutdownGraceMillis=0').settings.shutdownGraceMs).to.equal(0)
