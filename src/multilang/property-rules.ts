@@ -1,7 +1,8 @@
 // The values of a .properties file, read one after another: what each comes to, and everything that is wrong, with its line.
 import { shown } from '../model/option-rules.ts'
+import { nearestKey } from './nearest-key-rules.ts'
 import { effectiveEntries, type PropertiesFile, type Property } from './properties.ts'
-import { canonicalKey, nearestKey, OWN_PREFIX, type PropertyRow, rowOf } from './property-table.ts'
+import { canonicalKey, OWN_PREFIX, type PropertyRow, rowOf } from './property-table.ts'
 
 /**
  * What became of an entry: `honoured`, `adjusted` to what there is, `no-effect`, `not-applied` as in Java (the trap of `0` and

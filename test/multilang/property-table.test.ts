@@ -4,7 +4,6 @@ import {
   CLIENT_PROPERTIES,
   canonicalKey,
   KCL_ROWS,
-  nearestKey,
   OWN_PREFIX,
   OWN_ROWS,
   POLLING_KEYS,
@@ -98,19 +97,4 @@ describe('rowOf', () => {
       expect(rowOf(`${prefix}.httpClient`)).to.equal(undefined)
     }
   })
-})
-
-describe('nearestKey', () => {
-  const CASES: readonly (readonly [string, string | undefined])[] = [
-    ['StreamName', 'streamName'],
-    ['maxRecrods', 'maxRecords'],
-    ['RetrievalMode', 'retrievalMode'],
-    ['failoverTimeMilis', 'failoverTimeMillis'],
-    ['millrace.shardPerChild', 'millrace.shardsPerChild'],
-    ['somethingElse', undefined],
-    ['x', undefined]
-  ]
-  for (const [given, expected] of CASES) {
-    it(`takes ${given} for ${expected ?? 'nothing known'}`, () => expect(nearestKey(given)).to.equal(expected))
-  }
 })
