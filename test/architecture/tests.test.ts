@@ -110,7 +110,8 @@ const TESTED_BY: Readonly<Record<string, string>> = {
   'worker/stream-set.ts': 'worker/worker.test.ts',
   'worker/worker-stream.ts': 'scenarios/streams.test.ts',
   'multilang/credential-package.cts': 'multilang/credential-providers.test.ts',
-  'multilang/daemon-plan.ts': 'multilang/settings-rules.test.ts'
+  'multilang/daemon-plan.ts': 'multilang/settings-rules.test.ts',
+  'multilang/multilang-settings.ts': 'multilang/daemon.test.ts'
 }
 
 describe('the tests of the architecture', () => {
