@@ -30,6 +30,7 @@ const CALLS: Readonly<Record<string, Call>> = {
     wrongly: ['missing.mjs', ...AT_FLEET],
     ...{ isEndless: true, isUsers: true }
   },
+  multilang: { well: ['--check', 'app.properties'], wrongly: ['missing.properties'] },
   local: {
     well: ['--kinesis-port', '0', '--dynamo-port', '0'],
     wrongly: ['--kinesis-port', 'x'],
@@ -68,6 +69,7 @@ describe('every command', () => {
     folder = mkdtempSync(join(tmpdir(), 'millrace-json-'))
     writeFileSync(join(folder, 'handler.mjs'), 'export const handler = () => {}')
     writeFileSync(join(folder, 'letters'), '')
+    writeFileSync(join(folder, 'app.properties'), 'executableName=a\napplicationName=app\nstreamName=s\n')
     // Read here, in real time: where it is read first, time is virtual, and could be over by then.
     await import(pathToFileURL(join(folder, 'handler.mjs')).href)
     fleet = new CliFleet()

@@ -68,7 +68,7 @@ describe('makeProgram', () => {
       expect(flags, command.name()).to.include('--json')
       expect(command.description(), command.name()).to.match(/^[a-z].*[^.]$/)
       const aws = ['--endpoint', '--endpoint-dynamodb', '--region', '--profile']
-      const isLocal = ['local', 'completion'].includes(command.name())
+      const isLocal = ['multilang', 'local', 'completion'].includes(command.name())
       expect(
         flags.filter(flag => aws.includes(flag ?? '')),
         command.name()
