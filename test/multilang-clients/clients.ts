@@ -70,7 +70,9 @@ const STREAMS = {
 }
 
 function titleOf({ name, version, properties }: Sample): string {
-  const own = readFileSync(properties, 'utf8').split('\n').filter(line => /^\w/.test(line)).length
+  const own = readFileSync(properties, 'utf8')
+    .split('\n')
+    .filter(line => /^\w/.test(line)).length
   return `${name} ${version}: the sample with its own sample.properties (${own} keys)`
 }
 

@@ -1,7 +1,7 @@
 // The daemon of Java beside ours: the same sample, the same properties, the same emulators, in one run.
 import { execFile } from 'node:child_process'
-import { createServer, type Http2Server } from 'node:http2'
 import { request } from 'node:http'
+import { createServer, type Http2Server } from 'node:http2'
 import type { AddressInfo } from 'node:net'
 import { promisify } from 'node:util'
 import { pollUntil } from '../support/poll.ts'
@@ -67,7 +67,9 @@ async function measure(
   const daemon = new Daemon({ sample, overlay: [...OVERLAY, ...own, ...overlay], env: stage.env, folder, ...rest })
   const seen = (): number => nodeSeen({ folder, daemons: [] }).size
   const since = async (count: number): Promise<number> => {
-    await pollUntil(`${name} to see ${count} records`, () => daemon.isOver || seen() >= count, WITHIN_MS).catch(() => {})
+    await pollUntil(`${name} to see ${count} records`, () => daemon.isOver || seen() >= count, WITHIN_MS).catch(
+      () => {}
+    )
     if (seen() < count) throw new Error(`${name} has seen ${seen()} records: ${daemon.output.slice(-4_000)}`)
     return performance.now() - daemon.startedMs
   }

@@ -1,8 +1,9 @@
 // Where the samples run: the emulators, one stream after another, and the lease tables as they are.
-import { CreateStreamCommand, DescribeStreamSummaryCommand, KinesisClient } from '@aws-sdk/client-kinesis'
-import { DynamoDBClient, ScanCommand } from '@aws-sdk/client-dynamodb'
+
 import { mkdtempSync } from 'node:fs'
 import { join } from 'node:path'
+import { DynamoDBClient, ScanCommand } from '@aws-sdk/client-dynamodb'
+import { CreateStreamCommand, DescribeStreamSummaryCommand, KinesisClient } from '@aws-sdk/client-kinesis'
 import { type Emulator, startDynalite } from '../../examples/support/emulators.ts'
 import { startKinesisLocal } from '../support/kinesis-local.ts'
 import { pollUntil } from '../support/poll.ts'

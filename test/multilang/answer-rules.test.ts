@@ -27,13 +27,21 @@ const TAKEN: readonly (readonly [what: string, line: string, message: object])[]
   ['text after the object', '{"action":"status","responseFor":"x"} and {more', status('x')],
   ['a number of 56 digits as it is', `{"action":"checkpoint","sequenceNumber":${AT}}`, checkpoint(AT)],
   ['a small number', '{"action":"checkpoint","sequenceNumber":123}', checkpoint('123')],
-  ['a sub-sequence number as text', '{"action":"checkpoint","sequenceNumber":"1","subSequenceNumber":"7"}', checkpoint('1', 7)],
+  [
+    'a sub-sequence number as text',
+    '{"action":"checkpoint","sequenceNumber":"1","subSequenceNumber":"7"}',
+    checkpoint('1', 7)
+  ],
   ['one with a fraction', '{"action":"checkpoint","sequenceNumber":"1","subSequenceNumber":1.5}', checkpoint('1', 1)],
   ['an empty one', '{"action":"checkpoint","sequenceNumber":"1","subSequenceNumber":""}', checkpoint('1')],
   ['a negative one', '{"action":"checkpoint","sequenceNumber":"1","subSequenceNumber":-1}', checkpoint('1', -1)],
   ['an error that a client sends back', '{"action":"checkpoint","sequenceNumber":"1","error":null}', checkpoint('1')],
   ['what was the name of the position once', '{"action":"checkpoint","checkpoint":"123"}', checkpoint('123')],
-  ['more than is known, beside a position', '{"action":"checkpoint","sequenceNumber":"1","extra":{"a":[1]}}', checkpoint('1')],
+  [
+    'more than is known, beside a position',
+    '{"action":"checkpoint","sequenceNumber":"1","extra":{"a":[1]}}',
+    checkpoint('1')
+  ],
   ['a status for nothing', '{"action":"status"}', status(undefined)],
   ['escapes', '{"action":"st\\u0061tus","responseFor":"a\\"}b"}', status('a"}b')],
   [
@@ -42,7 +50,11 @@ const TAKEN: readonly (readonly [what: string, line: string, message: object])[]
     status('initialize', 'a', 8)
   ],
   ['nonsense about that', '{"action":"status","responseFor":"initialize","maxShards":0}', status('initialize')],
-  ['a checkpoint that says its shard', '{"action":"checkpoint","shardId":"a","sequenceNumber":"1"}', checkpoint('1', null, 'a')]
+  [
+    'a checkpoint that says its shard',
+    '{"action":"checkpoint","shardId":"a","sequenceNumber":"1"}',
+    checkpoint('1', null, 'a')
+  ]
 ]
 
 const NOISE: readonly string[] = [

@@ -1,11 +1,11 @@
 import { expect } from 'chai'
 import { ProcessorGoneError } from '../../src/model/errors.ts'
+import { TRIM_HORIZON } from '../../src/model/sequence-number.ts'
 import type { ChildDeath } from '../../src/multilang/child-host.ts'
 import { ChildPool } from '../../src/multilang/child-pool.ts'
-import type { ChildSeat, CheckpointWish } from '../../src/multilang/child-seat.ts'
+import type { CheckpointWish, ChildSeat, Wishes } from '../../src/multilang/child-seat.ts'
 import { encodeAction, encodeInitialize } from '../../src/multilang/protocol-rules.ts'
 import { VirtualClock } from '../../src/testing/virtual-clock.ts'
-import { TRIM_HORIZON } from '../../src/model/sequence-number.ts'
 import { collectingLogger } from '../support/collecting-logger.ts'
 import { ScriptedChildren, type Traits } from './scripted-children.ts'
 
@@ -38,7 +38,7 @@ class Rig {
   }
 
   /** Asks, and says how that came out once some time has passed. */
-  async ask(seat: ChildSeat, wishes = refuse, ms = 10): Promise<string> {
+  async ask(seat: ChildSeat, wishes: Wishes = refuse, ms = 10): Promise<string> {
     const asked = seat.ask({
       action: 'shutdownRequested',
       pieces: [encodeAction('shutdownRequested', seat.spokenShardId)],
@@ -104,7 +104,11 @@ describe('ChildSeat', () => {
     const rig = new Rig(saying(STATUS))
     const seat = await rig.seat('a')
     const wishes: CheckpointWish[] = []
-    expect(await rig.ask(seat, async wish => void wishes.push(wish))).to.equal('answered')
+    expect(
+      await rig.ask(seat, async wish => {
+        wishes.push(wish)
+      })
+    ).to.equal('answered')
     rig.children.last.say({ action: 'checkpoint', sequenceNumber: '5' })
     await rig.clock.advance(1)
     expect(wishes).to.deep.equal([{ sequenceNumber: '5', subSequenceNumber: null }])
@@ -118,7 +122,9 @@ describe('ChildSeat', () => {
     it(`has its child replaced that answers ${what}`, async () => {
       const rig = new Rig(saying(said))
       const seat = await rig.seat('a')
-      expect(await rig.ask(seat)).to.match(/^The processor of a is gone: child process 1 during shutdownRequested: it answered/)
+      expect(await rig.ask(seat)).to.match(
+        /^The processor of a is gone: child process 1 during shutdownRequested: it answered/
+      )
       expect(seat.end?.blame).to.equal('own')
       expect(rig.children.last.signals).to.deep.equal(['SIGKILL'])
       expect(await rig.ask(seat)).to.match(/is gone/)
@@ -235,7 +241,10 @@ describe('ChildPool', () => {
   })
 
   it('ends a shared child that does not say which shard it means', async () => {
-    const rig = new Rig({ maxShards: 3, on: { shutdownRequested: (_, child) => child.say({ action: 'checkpoint' }) } }, 8)
+    const rig = new Rig(
+      { maxShards: 3, on: { shutdownRequested: (_, child) => child.say({ action: 'checkpoint' }) } },
+      8
+    )
     const [a] = [await rig.seat('a'), await rig.seat('b')]
     expect(await rig.ask(a)).to.include('it said checkpoint and not of which of its shards')
   })

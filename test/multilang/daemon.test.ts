@@ -133,6 +133,7 @@ describe('runMultilang', () => {
     const letters = memoryDeadLetters()
     const daemon = world.run(
       {},
+      // biome-ignore lint/suspicious/noThenProperty: that is the name of the option
       { onProcessorError: { attempts: 3, then: 'dead-letter' }, deadLetters: letters.destination }
     )
     await world.clock.advance(5_000)
@@ -142,7 +143,9 @@ describe('runMultilang', () => {
     expect(letters.reasons[0]).to.match(/child process \d+ during processRecords: it ended with exit code 1/)
     const survivors = world.children.last
     expect(survivors.given.slice(-2)).to.deep.equal(['c', 'd'])
-    const settled = world.children.all.flatMap(({ heard }) => heard.map(textsOf).filter(texts => !texts.includes('poison')))
+    const settled = world.children.all.flatMap(({ heard }) =>
+      heard.map(textsOf).filter(texts => !texts.includes('poison'))
+    )
     expect([...new Set(settled.flat())].sort()).to.deep.equal(['a', 'b', 'c', 'd'])
     expect(daemon.worker.health().shards[0]?.state).to.equal('processing')
     daemon.stop()

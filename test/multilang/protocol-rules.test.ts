@@ -12,7 +12,14 @@ const NOW_MS = 1_800_000_000_000
 
 function aRecord(with_: Partial<SpokenRecord> = {}): SpokenRecord {
   const data = Buffer.from('hi')
-  return { data, partitionKey: 'pk', sequenceNumber: AT, subSequenceNumber: 0, arrivedAtMs: 1_700_000_000_123, ...with_ }
+  return {
+    data,
+    partitionKey: 'pk',
+    sequenceNumber: AT,
+    subSequenceNumber: 0,
+    arrivedAtMs: 1_700_000_000_123,
+    ...with_
+  }
 }
 
 function lineOf(records: readonly SpokenRecord[], millisBehindLatest = 0, shardId?: string): string {
@@ -71,7 +78,9 @@ describe('encodeRecords', () => {
   })
 
   it('says the shard to a child that serves several', () => {
-    expect(lineOf([], 0, 'a')).to.equal('{"action":"processRecords","shardId":"a","records":[],"millisBehindLatest":0}\n')
+    expect(lineOf([], 0, 'a')).to.equal(
+      '{"action":"processRecords","shardId":"a","records":[],"millisBehindLatest":0}\n'
+    )
   })
 
   it('escapes everything above 0x7E, so that no encoding and no splitter of lines changes it', () => {
@@ -84,7 +93,9 @@ describe('encodeRecords', () => {
 
   it('hands a large line on in pieces, and loses nothing of it', () => {
     const data = Buffer.alloc(1_000_001, 'payload!')
-    const records = Array.from({ length: 3 }, (_, index) => aRecord({ data: data.subarray(index), subSequenceNumber: index }))
+    const records = Array.from({ length: 3 }, (_, index) =>
+      aRecord({ data: data.subarray(index), subSequenceNumber: index })
+    )
     const pieces = [...encodeRecords({ records, millisBehindLatest: 1, nowMs: NOW_MS })]
     expect(pieces.length).to.be.above(30)
     expect(Math.max(...pieces.map(piece => piece.length))).to.be.below(200_000)

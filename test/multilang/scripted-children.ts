@@ -107,7 +107,10 @@ export class ScriptedChild extends EventEmitter {
     this.heard.push(message)
     const { action, shardId } = message
     const part = this.#traits.on?.[action]
-    if (part !== undefined) return part(message, this)
+    if (part !== undefined) {
+      part(message, this)
+      return
+    }
     const shared = this.#traits.maxShards === undefined ? {} : { shardId }
     if (action === 'checkpoint') {
       const at = this.#at.get(shardId)
