@@ -20,6 +20,8 @@ interface Measured {
   readonly firstMs: number
   readonly allMs: number
   readonly memoryMb: number
+  /** Until the first record after a stop in order, and another start. */
+  readonly againMs: number
 }
 
 export async function compare(stage: Stage, sample: Sample, classPath: () => Promise<string>): Promise<Verdict> {
@@ -41,8 +43,9 @@ export async function compare(stage: Stage, sample: Sample, classPath: () => Pro
       },
       overlay: [`kinesisEndpoint = ${front.endpoint}`, `dynamoDBEndpoint = ${stage.dynamo.endpoint}`]
     })
-    const line = ({ name, firstMs, allMs, memoryMb }: Measured): string =>
-      `${name}: first record after ${seconds(firstMs)}, ${RECORDS} records after ${seconds(allMs)}, ${memoryMb} MB without children`
+    const line = ({ name, firstMs, allMs, memoryMb, againMs }: Measured): string =>
+      `${name}: first record after ${seconds(firstMs)} with no table yet, after ${seconds(againMs)} when it is started again; ` +
+      `${RECORDS} records after ${seconds(allMs)}; ${memoryMb} MB without children`
     return { isGood: true, report: [line(ours), line(theirs)] }
   } finally {
     front.server.close()
@@ -64,20 +67,25 @@ async function measure(
   stage.say(`starting ${name}`)
   const own = [`streamName = ${stream}`, `applicationName = ${stream}`]
   const { overlay = [], ...rest } = extra
-  const daemon = new Daemon({ sample, overlay: [...OVERLAY, ...own, ...overlay], env: stage.env, folder, ...rest })
+  const start = (): Daemon =>
+    new Daemon({ sample, overlay: [...OVERLAY, ...own, ...overlay], env: stage.env, folder, ...rest })
   const seen = (): number => nodeSeen({ folder, daemons: [] }).size
-  const since = async (count: number): Promise<number> => {
-    await pollUntil(`${name} to see ${count} records`, () => daemon.isOver || seen() >= count, WITHIN_MS).catch(
-      () => {}
-    )
+  const since = async (daemon: Daemon, count: number): Promise<number> => {
+    await pollUntil(`${name} to see ${count} records`, () => daemon.isOver || seen() >= count, WITHIN_MS).catch(() => {})
     if (seen() < count) throw new Error(`${name} has seen ${seen()} records: ${daemon.output.slice(-4_000)}`)
     return performance.now() - daemon.startedMs
   }
+  let daemon = start()
   try {
-    const firstMs = await since(1)
-    const allMs = await since(RECORDS)
+    const firstMs = await since(daemon, 1)
+    const allMs = await since(daemon, RECORDS)
     await new Promise(resolve => setTimeout(resolve, SETTLED_MS))
-    return { name, firstMs, allMs, memoryMb: daemon.memoryMb() }
+    const memoryMb = daemon.memoryMb()
+    await daemon.stop()
+    await traffic.put(10)
+    daemon = start()
+    const againMs = await since(daemon, RECORDS + 1)
+    return { name, firstMs, allMs, memoryMb, againMs }
   } finally {
     await daemon.kill()
   }
