@@ -174,7 +174,9 @@ export class ChildHost implements SeatHost {
     const waiting = seats.filter(({ waitsFor }) => waitsFor !== undefined)
     const during = Object.fromEntries(waiting.map(({ shardId, waitsFor }) => [shardId, String(waitsFor)]))
     const guilty = culprit ?? (waiting.length === 1 ? waiting[0] : undefined)
-    this.#listener.died(this, { pid: this.pid, shardIds: seats.map(({ shardId }) => shardId), during, because })
+    const isEarly = seats.some(({ isFinished }) => !isFinished)
+    if (isEarly)
+      this.#listener.died(this, { pid: this.pid, shardIds: seats.map(({ shardId }) => shardId), during, because })
     for (const seat of seats) {
       const isSuspect = guilty === undefined && (waiting.length === 0 || waiting.includes(seat))
       seat.ended(because, seat === guilty ? 'own' : isSuspect ? 'nobody' : 'another', cause)

@@ -82,6 +82,7 @@ export class ChildProcessor extends HostedProcessor {
     if (!isToHear || this.#seat?.end !== undefined) return
     this.#phase = 'over'
     await this.#tell(shardId, 'leaseLost', refuseWishes)
+    this.#seat?.finish()
   }
 
   override async shardEnded({ shardId, checkpointer }: ShardEndedInput): Promise<void> {
@@ -94,6 +95,7 @@ export class ChildProcessor extends HostedProcessor {
       )
     }
     this.#phase = 'over'
+    this.#seat?.finish()
   }
 
   override endPlace(error: HandlerTimeoutError): unknown {

@@ -69,6 +69,7 @@ export class ChildSeat {
   #heard: Promise<void> = Promise.resolve()
   #silence: AbortController | undefined
   #end: SeatEnd | undefined
+  #isFinished = false
 
   constructor(shardId: string, host: SeatHost, settings: SeatSettings) {
     this.shardId = shardId
@@ -84,6 +85,16 @@ export class ChildSeat {
   /** Why the child is not there any more. `undefined`: it is. */
   get end(): SeatEnd | undefined {
     return this.#end
+  }
+
+  /** Whether the child has answered all that it is ever asked about this shard, and may end by itself. */
+  get isFinished(): boolean {
+    return this.#isFinished
+  }
+
+  /** Nothing more is asked. */
+  finish(): void {
+    this.#isFinished = true
   }
 
   /** What the child has not answered yet. */

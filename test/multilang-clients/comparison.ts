@@ -71,7 +71,9 @@ async function measure(
     new Daemon({ sample, overlay: [...OVERLAY, ...own, ...overlay], env: stage.env, folder, ...rest })
   const seen = (): number => nodeSeen({ folder, daemons: [] }).size
   const since = async (daemon: Daemon, count: number): Promise<number> => {
-    await pollUntil(`${name} to see ${count} records`, () => daemon.isOver || seen() >= count, WITHIN_MS).catch(() => {})
+    await pollUntil(`${name} to see ${count} records`, () => daemon.isOver || seen() >= count, WITHIN_MS).catch(
+      () => {}
+    )
     if (seen() < count) throw new Error(`${name} has seen ${seen()} records: ${daemon.output.slice(-4_000)}`)
     return performance.now() - daemon.startedMs
   }

@@ -172,6 +172,21 @@ describe('runMultilang', () => {
     expect((await world.store.list()).leases[0]?.owner).to.equal(undefined)
   })
 
+  it('takes it for no death if a child ends by itself once there is nothing more to be said', async () => {
+    const ends =
+      (action: string): Part =>
+      (_, child) => {
+        child.done(action)
+        child.end(0)
+      }
+    const world = new MultilangWorld([{ on: { leaseLost: ends('leaseLost') } }])
+    const daemon = world.run({ onChildDeath: 'exit' })
+    await world.clock.advance(5_000)
+    daemon.stop()
+    expect(await world.until(daemon.exitCode)).to.equal(0)
+    expect(world.children.last.actions).to.include('leaseLost')
+  })
+
   it('ends with 1 when the program cannot be run, and says which option is wrong', async () => {
     const world = new MultilangWorld()
     const door = new SystemChildren(0)
