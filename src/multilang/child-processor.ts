@@ -77,7 +77,7 @@ export class ChildProcessor extends HostedProcessor {
     this.#phase = 'parting'
   }
 
-  override async leaseLost({ shardId }: LeaseLostInput): Promise<void> {
+  override async leaseLost({ shardId }: Pick<LeaseLostInput, 'shardId'>): Promise<void> {
     const isToHear = this.#phase === 'initialized' || this.#phase === 'parting'
     if (!isToHear || this.#seat?.end !== undefined) return
     this.#phase = 'over'

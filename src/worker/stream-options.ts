@@ -80,7 +80,9 @@ export type ManyStreams<Value = unknown> = {
   readonly onRecreatedStream?: never
 } & (
   | ({
-      /** Several streams, whose leases share one table. */ readonly streams: readonly StreamEntry<Value>[] | StreamList<StreamEntry<Value>>
+      /** Several streams, whose leases share one table. */ readonly streams:
+        | readonly StreamEntry<Value>[]
+        | StreamList<StreamEntry<Value>>
     } & ProcessorOption<Value>)
   | ({
       /** Several streams, whose leases share one table. */

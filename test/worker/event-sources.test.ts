@@ -246,7 +246,8 @@ describe('syncEvents', () => {
 
 describe('lossEvents', () => {
   it('tells of records that are gone', () => {
-    const emitted = emittedBy(lossEvents, lost => lost({ shardId, because: 'trimmed', after: '7' }))
-    expect(emitted).to.deep.equal([['records:lost', { leaseKey: shardId, shardId, because: 'trimmed', after: '7' }]])
+    const emitted = emittedBy(lossEvents, lost => lost({ shardId, because: 'trimmed', after: '7' }, 'orders'))
+    const shard = { leaseKey: shardId, shardId, streamName: 'orders' }
+    expect(emitted).to.deep.equal([['records:lost', { ...shard, because: 'trimmed', after: '7' }]])
   })
 })

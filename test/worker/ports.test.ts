@@ -67,12 +67,17 @@ describe('openPorts', () => {
       }
     }
     const options = resolve({ streamName: undefined, source })
-    const ports = openPorts(options, { ...context, lost: loss => void told.push(loss) }, { store: memoryLeaseStore() })
-    expect(told).to.deep.equal([{ shardId: 'a', because: 'trimmed' }, 10_000])
-    expect(ports.kinesis.streamName).to.equal('orders')
-    ports.close()
+    const ports = openPorts(
+      options,
+      { ...context, lost: (...loss) => void told.push(loss) },
+      { store: memoryLeaseStore() }
+    )
+    const stream = ports.openStream(STREAM)
+    expect(told).to.deep.equal([[{ shardId: 'a', because: 'trimmed' }, 'orders'], 10_000])
+    expect(stream.kinesis.streamName).to.equal('orders')
+    stream.close()
     expect(closed).to.equal(1)
-    openPorts(options, context, { store: memoryLeaseStore() }).close()
+    openPorts(options, context, { store: memoryLeaseStore() }).openStream(STREAM).close()
   })
 
   it('counts nothing unless metrics are wanted, and then every call', async () => {
