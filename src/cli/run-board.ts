@@ -2,6 +2,7 @@
 import type { Clock } from '../runtime/clock.ts'
 import type { WorkerHealth } from '../worker/health-rules.ts'
 import type { Observable } from '../worker/observable.ts'
+import { type ShardOfStream, tallyKey } from './text-rules.ts'
 
 /** One shard that was read here. */
 export interface ShardTally {
@@ -14,14 +15,6 @@ export interface ShardTally {
   millisBehindLatest: number
   /** Whether the lease is held. */
   isHeld: boolean
-}
-
-/** A shard, and the stream that it is of. */
-export type ShardName = Pick<ShardTally, 'shardId' | 'streamName'>
-
-/** What tells a shard from those of other streams. */
-export function tallyKey({ shardId, streamName }: ShardName): string {
-  return `${streamName}/${shardId}`
 }
 
 /** Something that happened, in words. */
@@ -150,11 +143,11 @@ export class RunBoard {
     return { atMs: this.#clock.monotonicMs(), records: this.#records, bytes: this.#bytes, byShard }
   }
 
-  #gone(shard: ShardName): void {
+  #gone(shard: ShardOfStream): void {
     this.#shard(shard).isHeld = false
   }
 
-  #shard({ shardId, streamName }: ShardName): ShardTally {
+  #shard({ shardId, streamName }: ShardOfStream): ShardTally {
     const key = tallyKey({ shardId, streamName })
     let shard = this.#shards.get(key)
     if (shard === undefined) {

@@ -1,6 +1,6 @@
 // One frame of `millrace run` on a terminal, as text that fits it.
-import { type Happening, type RunSnapshot, type ShardTally, tallyKey } from './run-board.ts'
-import { cell, count, duration, printable, shortShard } from './text-rules.ts'
+import type { Happening, RunSnapshot, ShardTally } from './run-board.ts'
+import { cell, count, duration, printable, shortShard, tallyKey } from './text-rules.ts'
 
 /** Colours of a frame. */
 export interface FrameColors {

@@ -46,3 +46,14 @@ export function shortShard(shardId: string): string {
   const [, digits] = /^shardId-0*(\d+)$/.exec(shardId) ?? []
   return digits ?? shardId
 }
+
+/** A shard, and the stream that it is of. */
+export interface ShardOfStream {
+  readonly shardId: string
+  readonly streamName: string
+}
+
+/** What tells a shard from those of other streams. */
+export function tallyKey({ shardId, streamName }: ShardOfStream): string {
+  return `${streamName}/${shardId}`
+}

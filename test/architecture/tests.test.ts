@@ -107,7 +107,6 @@ const TESTED_BY: Readonly<Record<string, string>> = {
   'processor/thread-messages.ts': 'processor/thread-pool.test.ts',
   'processor/thread-processor.ts': 'processor/thread-pool.test.ts',
   'worker/consumer-factory.ts': 'worker/worker.test.ts',
-  'worker/former-streams.ts': 'scenarios/streams.test.ts',
   'worker/many-streams.ts': 'scenarios/streams.test.ts',
   'worker/open-streams.ts': 'scenarios/streams.test.ts',
   'worker/shard-answers.ts': 'worker/worker.test.ts',
