@@ -2,6 +2,7 @@
 // given back and whose leases are deleted a few seconds later. Kinesis and DynamoDB are emulators on this machine.
 //
 //   node --import tsx examples/streams.ts
+//   STREAMS=5 node --import tsx examples/streams.ts
 import { fork } from 'node:child_process'
 import { once } from 'node:events'
 import { CreateStreamCommand, KinesisClient, PutRecordsCommand } from '@aws-sdk/client-kinesis'
@@ -10,7 +11,7 @@ import { SILENT_SDK } from './support/emulator-environment.ts'
 import type { Endpoints } from './support/emulator-process.ts'
 import { emulatorAt } from './support/emulators.ts'
 
-const STREAMS = 20
+const STREAMS = Number(process.env.STREAMS ?? 20)
 const SHARDS = 4
 // In a process of their own, so that their work does not hold up the worker's.
 const emulators = fork(new URL('support/emulator-process.ts', import.meta.url), {

@@ -92,7 +92,11 @@ export class SimulatedApplication {
   /** Positions of records that could not be decoded. */
   readonly #undecodable = new Set<string>()
 
+  /** @throws RangeError if it is of several streams: worlds are of applications of one */
   constructor(options: ApplicationOptions, context: ApplicationContext) {
+    if (options.streamName === '') {
+      throw new RangeError('A simulated worker has streamName or streamArn: several streams are not simulated')
+    }
     this.#options = options
     this.#context = context
     this.streamName = options.streamName

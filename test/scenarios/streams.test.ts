@@ -32,15 +32,15 @@ describe('many streams', () => {
 
   it('lists the table once for all streams when it compares them with their shards', async () => {
     const names = named(20)
-    for (const name of names) world.kinesis.createStream(name, 4)
+    for (const name of names) world.kinesis.createStream(name, 1)
     await world.start({ streams: entries(names), shardSyncIntervalMs: 20_000 })
     await world.clock.advance(60_000)
     world.listings = 0
     world.calls.length = 0
-    await world.clock.advance(200_000)
+    await world.clock.advance(100_000)
     const listed = world.calls.filter(({ name }) => name === 'listShards').length
     const rounds = listed / 20
-    expect(rounds).to.be.within(8, 12)
+    expect(rounds).to.be.within(4, 6)
     // The leader looks at all leases as well, every few minutes.
     expect(world.listings).to.be.within(rounds, rounds + 5)
     const looks = world.calls.filter(({ name }) => name === 'describeStream')

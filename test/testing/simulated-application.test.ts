@@ -6,6 +6,7 @@ import type { StartPosition } from '../../src/model/start-position.ts'
 import { seededRandom } from '../../src/runtime/random.ts'
 import { PutLog } from '../../src/testing/shard-ledger.ts'
 import { SimulatedApplication } from '../../src/testing/simulated-application.ts'
+import { simulate } from '../../src/testing/simulation.ts'
 import { VirtualClock } from '../../src/testing/virtual-clock.ts'
 import { aLease, aPosition, shardId } from '../support/builders.ts'
 
@@ -97,5 +98,14 @@ describe('SimulatedApplication', () => {
     watch.begin(SHARD, [aRecord('20')], new AbortController().signal)
     application.streamDeleted()
     expect(application.open()).to.have.length(1)
+  })
+})
+
+describe('simulate', () => {
+  it('refuses a worker of several streams', () => {
+    const world = simulate()
+    world.kinesis.createStream('orders', 1)
+    const options = { applicationName: 'app', streams: [{ streamName: 'orders' }], handler: () => {} }
+    expect(() => world.launch(options)).to.throw(RangeError, 'several streams are not simulated')
   })
 })
