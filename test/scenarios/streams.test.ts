@@ -2,6 +2,7 @@
 // and one that fails keeps none of the others from being read.
 import { expect } from 'chai'
 import { RecordProcessor, TableMismatchError } from '../../src/index.ts'
+import { newLease } from '../../src/model/lease.ts'
 import { StreamsWorld } from '../support/streams-world.ts'
 
 const named = (count: number): string[] => Array.from({ length: count }, (_, n) => `s${n + 1}`)
@@ -339,6 +340,24 @@ describe('many streams', () => {
     const described = (name: string, consumerName: string) =>
       world.over(world.kinesis.fanOut(name).describeConsumer({ consumerName })).then(({ status }) => status)
     expect([await described('a', 'app'), await described('b', 'special')]).to.deep.equal(['ACTIVE', 'ACTIVE'])
+  })
+
+  it('goes on where KCL for Java has left off, which says nothing of ARNs', async () => {
+    for (const name of ['a', 'b']) world.kinesis.createStream(name, 1)
+    const texts = world.put('a', 4)
+    const { creationEpoch } = await world.over(world.kinesis.port('a').describeStream())
+    const [, second] = world.kinesis.records('a', 'shardId-000000000000')
+    const left = newLease({
+      shardId: 'shardId-000000000000',
+      streamId: `000000000000:a:${creationEpoch}`,
+      checkpoint: { sequenceNumber: second?.sequenceNumber ?? '', subSequenceNumber: 0 }
+    })
+    await world.table.create(left)
+    const b = world.put('b', 2)
+    await world.start({ streams: entries(['a', 'b']) })
+    await world.clock.advance(20_000)
+    expect([world.textsOf('a'), world.textsOf('b')]).to.deep.equal([texts.slice(2), b])
+    expect(await world.rowsByStream()).to.deep.equal({ a: 1, b: 1 })
   })
 
   for (const [what, before, after, problem] of [
