@@ -60,7 +60,7 @@ interface CommonOptions extends FailureOptions {
   readonly tracing?: Tracing
 }
 
-interface SourceStream {
+type SourceStream = {
   /** A stream of another service, such as `dynamodbStream({ tableName: 'orders' })`. Its client is an option of its own. */
   readonly source: StreamSource
   readonly streamName?: never
