@@ -1,0 +1,157 @@
+// Released Java KCL and Millrace on one lease table: replaced by one another, killed, resharded, every record accounted for. Not
+// part of the tests: it needs a JDK and Maven, and takes minutes. What it needs and how to read it: README.md beside this file.
+// Run: npm run kcl -- [--kcl 2.7.2|3.5.1|both] [--minutes 3] [--shards 4] [--seed N] [--client-version NAME] [--keep] [--write]
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { parseArgs } from 'node:util'
+import { KinesisClient } from '@aws-sdk/client-kinesis'
+import { SILENT_SDK } from '../../examples/support/emulator-environment.ts'
+import { type Emulator, startDynalite } from '../../examples/support/emulators.ts'
+import packageJson from '../../package.json' with { type: 'json' }
+import { systemClock } from '../../src/runtime/clock.ts'
+import { seededRandom } from '../../src/runtime/random.ts'
+import { startKinesisLocal } from '../support/kinesis-local.ts'
+import { createStream } from '../support/streams.ts'
+import { CheckpointWatch } from './checkpoint-watch.ts'
+import { Fleet } from './fleet.ts'
+import { buildJava, type JavaBuild } from './java-build.ts'
+import { faultsIn, type KclFigures, reportOf } from './report.ts'
+import { Stage } from './stage.ts'
+import { play } from './story.ts'
+import { judge } from './verdict.ts'
+
+interface Options {
+  readonly releases: readonly string[]
+  readonly minutes: number
+  readonly shards: number
+  readonly seed: number
+  readonly clientVersion: string | undefined
+  readonly isKept: boolean
+}
+
+const RELEASES = ['2.7.2', '3.5.1']
+const STREAM = 'kcl-fleet'
+const APPLICATION = 'kcl-fleet'
+
+/** One run of one release, from the emulators to the report. Everything it has started is gone after {@link dispose}. */
+class KclRun {
+  readonly folder = mkdtempSync(join(tmpdir(), 'millrace-kcl-'))
+  readonly #options: Options
+  readonly #build: JavaBuild
+  readonly #startedMs = systemClock.monotonicMs()
+  readonly #emulators: Emulator[] = []
+  #fleet: Fleet | undefined
+
+  constructor(options: Options, build: JavaBuild) {
+    this.#options = options
+    this.#build = build
+  }
+
+  async run(): Promise<KclFigures> {
+    const { shards, seed, minutes, clientVersion } = this.#options
+    const { java, classPath, javaVersion, kclVersion } = this.#build
+    const kinesis = await this.#start(startKinesisLocal())
+    const dynamodb = await this.#start(startDynalite())
+    const client = new KinesisClient({ ...kinesis.clientConfig(), maxAttempts: 1 })
+    await createStream(client, shards, STREAM)
+    const say = (what: string): void => this.say(what)
+    const endpoints = { kinesis: kinesis.endpoint, dynamodb: dynamodb.endpoint }
+    const fleet = new Fleet({ endpoints, stream: STREAM, application: APPLICATION, folder: this.folder, say })
+    this.#fleet = fleet
+    const watch = new CheckpointWatch(dynamodb.endpoint, APPLICATION)
+    const stage = new Stage({ client, stream: STREAM, shards, fleet, watch, random: seededRandom(seed), say })
+    await play(stage, { java: { java, classPath, clientVersion }, mixedMs: minutes * 60_000 })
+    const lineage = await stage.lineage()
+    const last = (await stage.openShardIds()).length
+    await watch.stop()
+    client.destroy()
+    const { notes } = fleet.ledgers
+    return {
+      ...{ kclVersion, clientVersion, javaVersion, seed, hits: fleet.hits },
+      millraceVersion: packageJson.version,
+      tables: 'kinesis-local and dynalite',
+      seconds: (systemClock.monotonicMs() - this.#startedMs) / 1_000,
+      shards: { first: shards, last, ever: lineage.size },
+      reshards: stage.reshards,
+      produced: stage.producer.produced,
+      aggregated: {
+        given: notes.flatMap(({ given }) => given ?? []).filter(({ position: [, sub] }) => sub > 0).length,
+        checkpoints: notes.filter(({ stored }) => stored !== undefined && stored[1] > 0).length
+      },
+      checkpointsBack: watch.back,
+      looks: watch.looks,
+      otherRows: [...watch.others].sort(),
+      problems: [...fleet.problems, ...stage.late],
+      verdict: judge(notes, fleet.hits, lineage, stage.producer.produced)
+    }
+  }
+
+  say(what: string): void {
+    console.log(`${((systemClock.monotonicMs() - this.#startedMs) / 1_000).toFixed(1).padStart(7)} s  ${what}`)
+  }
+
+  /** Ends every process at once. */
+  async dispose(): Promise<void> {
+    this.#fleet?.killAll()
+    await Promise.all(this.#emulators.map(emulator => emulator.close()))
+  }
+
+  async #start(emulator: Promise<Emulator>): Promise<Emulator> {
+    const started = await emulator
+    this.#emulators.push(started)
+    return started
+  }
+}
+
+function readOptions(args: string[]): Options {
+  const { values } = parseArgs({
+    args,
+    options: {
+      kcl: { type: 'string', default: 'both' },
+      minutes: { type: 'string', default: '3' },
+      shards: { type: 'string', default: '4' },
+      seed: { type: 'string', default: String(Math.floor(Number(process.hrtime.bigint() % 1_000_000n))) },
+      'client-version': { type: 'string' },
+      keep: { type: 'boolean', default: false }
+    }
+  })
+  if (!/^(both|\d+\.\d+\.\d+)$/.test(values.kcl)) {
+    throw new Error(
+      `--kcl is ${JSON.stringify(values.kcl)}, expected both, or a version such as ${RELEASES.join(' or ')}`
+    )
+  }
+  return {
+    releases: values.kcl === 'both' ? RELEASES : [values.kcl],
+    minutes: positive('--minutes', values.minutes),
+    shards: positive('--shards', values.shards),
+    seed: Number(values.seed),
+    clientVersion: values['client-version'],
+    isKept: values.keep
+  }
+}
+
+function positive(name: string, text: string): number {
+  const value = Number(text)
+  if (value > 0 && Number.isFinite(value)) return value
+  throw new Error(`${name} is ${JSON.stringify(text)}, expected a positive number`)
+}
+
+Object.assign(process.env, SILENT_SDK)
+const options = readOptions(process.argv.slice(2))
+let faults = 0
+for (const release of options.releases) {
+  const build = await buildJava(release, what => console.log(what))
+  const run = new KclRun(options, build)
+  // However this process ends, short of SIGKILL; and then the processes notice by themselves.
+  const dispose = (): void => void run.dispose()
+  process.once('exit', dispose)
+  const figures = await run.run().finally(() => run.dispose())
+  process.removeListener('exit', dispose)
+  console.log(`\n${reportOf(figures)}`)
+  const found = faultsIn(figures).reduce((sum, [, those]) => sum + those.length, 0)
+  faults += found
+  if (found === 0 && !options.isKept) rmSync(run.folder, { recursive: true, force: true })
+  else console.log(`The ledgers and what the processes printed are kept in ${run.folder}`)
+}
+process.exit(faults === 0 ? 0 : 1)
