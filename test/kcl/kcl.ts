@@ -1,13 +1,14 @@
 // Released Java KCL and Millrace on one lease table: replaced by one another, killed, resharded, every record accounted for. Not
 // part of the tests: it needs a JDK and Maven, and takes minutes. What it needs and how to read it: README.md beside this file.
-// Run: npm run kcl -- [--kcl 2.7.2|3.5.1|both] [--minutes 3] [--shards 4] [--seed N] [--client-version NAME] [--keep] [--write]
+// Run: npm run kcl -- [--kcl 2.7.2|3.5.1|both] [--minutes 3] [--shards 4] [--seed N] [--keep]
+//   [--client-version CLIENT_VERSION_CONFIG_…] [--tables dynalite|moto] [--python PROGRAM]
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { KinesisClient } from '@aws-sdk/client-kinesis'
 import { SILENT_SDK } from '../../examples/support/emulator-environment.ts'
-import { type Emulator, startDynalite } from '../../examples/support/emulators.ts'
+import type { Emulator } from '../../examples/support/emulators.ts'
 import packageJson from '../../package.json' with { type: 'json' }
 import { systemClock } from '../../src/runtime/clock.ts'
 import { seededRandom } from '../../src/runtime/random.ts'
@@ -19,6 +20,7 @@ import { buildJava, type JavaBuild } from './java-build.ts'
 import { faultsIn, type KclFigures, reportOf } from './report.ts'
 import { Stage } from './stage.ts'
 import { play } from './story.ts'
+import { startTables, type TablesKind } from './tables.ts'
 import { judge } from './verdict.ts'
 
 interface Options {
@@ -27,6 +29,10 @@ interface Options {
   readonly shards: number
   readonly seed: number
   readonly clientVersion: string | undefined
+  /** Absent: dynalite for 2.x, moto for 3.x. */
+  readonly tables: TablesKind | undefined
+  /** A Python that has moto. */
+  readonly python: string
   readonly isKept: boolean
 }
 
@@ -52,7 +58,8 @@ class KclRun {
     const { shards, seed, minutes, clientVersion } = this.#options
     const { java, classPath, javaVersion, kclVersion } = this.#build
     const kinesis = await this.#start(startKinesisLocal())
-    const dynamodb = await this.#start(startDynalite())
+    const tables = this.#options.tables ?? (kclVersion.startsWith('2.') ? 'dynalite' : 'moto')
+    const dynamodb = await this.#start(startTables(tables, this.#options.python))
     const client = new KinesisClient({ ...kinesis.clientConfig(), maxAttempts: 1 })
     await createStream(client, shards, STREAM)
     const say = (what: string): void => this.say(what)
@@ -70,7 +77,7 @@ class KclRun {
     return {
       ...{ kclVersion, clientVersion, javaVersion, seed, hits: fleet.hits },
       millraceVersion: packageJson.version,
-      tables: 'kinesis-local and dynalite',
+      tables: `kinesis-local and ${tables}`,
       seconds: (systemClock.monotonicMs() - this.#startedMs) / 1_000,
       shards: { first: shards, last, ever: lineage.size },
       reshards: stage.reshards,
@@ -113,6 +120,8 @@ function readOptions(args: string[]): Options {
       shards: { type: 'string', default: '4' },
       seed: { type: 'string', default: String(Math.floor(Number(process.hrtime.bigint() % 1_000_000n))) },
       'client-version': { type: 'string' },
+      tables: { type: 'string' },
+      python: { type: 'string', default: 'python3' },
       keep: { type: 'boolean', default: false }
     }
   })
@@ -127,8 +136,16 @@ function readOptions(args: string[]): Options {
     shards: positive('--shards', values.shards),
     seed: Number(values.seed),
     clientVersion: values['client-version'],
+    tables: oneOf('--tables', values.tables, ['dynalite', 'moto']),
+    python: values.python,
     isKept: values.keep
   }
+}
+
+function oneOf<T extends string>(name: string, value: string | undefined, allowed: readonly T[]): T | undefined {
+  const found = allowed.find(one => one === value)
+  if (value === undefined || found !== undefined) return found
+  throw new Error(`${name} is ${JSON.stringify(value)}, expected ${allowed.join(' or ')}`)
 }
 
 function positive(name: string, text: string): number {

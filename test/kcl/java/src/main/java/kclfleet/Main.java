@@ -114,6 +114,8 @@ public final class Main {
         polling.kinesisRequestTimeout(Duration.ofSeconds(20));
         retrieval.retrievalSpecificConfig(polling);
         LeaseManagementConfig leases = configs.leaseManagementConfig();
+        // KCL 2.7 sleeps that long when it has created the leases of a new application; the default is a minute.
+        leases.shardSyncIntervalMillis(number(options, "shard-sync-ms", 5_000));
         leases.failoverTimeMillis(number(options, "failover-ms", 10_000));
         CoordinatorConfig coordinator = configs.coordinatorConfig();
         setClientVersion(coordinator, options.get("client-version"));
