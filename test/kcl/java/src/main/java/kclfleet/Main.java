@@ -31,7 +31,7 @@ import software.amazon.kinesis.retrieval.polling.PollingConfig;
 public final class Main {
     private static final StaticCredentialsProvider CREDENTIALS =
             StaticCredentialsProvider.create(AwsBasicCredentials.create("emulator", "emulator"));
-    private static final int SHUTDOWN_SECONDS = 40;
+    private static final int SHUTDOWN_SECONDS = 20;
 
     private Main() {}
 
