@@ -31,7 +31,10 @@ const SHOWN = 10
 const NAMES: Readonly<Record<Kind, string>> = { java: 'Java', ours: 'Millrace' }
 
 /** Everything that may not be, with what was found of it. */
-export function faultsIn({ verdict, checkpointsBack, problems }: KclFigures): [string, readonly unknown[]][] {
+export function faultsIn(figures: KclFigures): [string, readonly unknown[]][] {
+  const { verdict, checkpointsBack, problems, otherRows, kclVersion } = figures
+  // KCL 3.5 keeps rows of its own in the table; KCL 2.x cannot read a table that has any.
+  const unreadable = kclVersion.startsWith('2.') ? otherRows : []
   const unexplained = verdict.duplicates.filter(({ because }) => because === 'stopped' || because === 'same worker')
   return [
     ['records missing', verdict.missing],
@@ -41,6 +44,7 @@ export function faultsIn({ verdict, checkpointsBack, problems }: KclFigures): [s
     ['workers that began before a stored checkpoint', verdict.beganTooEarly],
     ['records of a child before the last of its parent', verdict.childBeforeParent],
     ['checkpoints that went back', checkpointsBack],
+    ['rows that KCL 2.x cannot read', unreadable],
     ['duplicates although the worker was stopped with care', unexplained.map(({ told }) => told)],
     ['problems', problems]
   ]

@@ -23,6 +23,8 @@ export interface Cast {
 export async function play(stage: Stage, cast: Cast): Promise<void> {
   await javaAlone(stage, cast)
   await replaceAll(stage, cast, 'java', 'ours')
+  // Both kinds among themselves, for comparison.
+  await killAndReplace(stage, cast, 'ours')
   await reshardAndRead(stage)
   await replaceAll(stage, cast, 'ours', 'java')
   await reshardAndRead(stage)
@@ -36,6 +38,7 @@ async function javaAlone(stage: Stage, cast: Cast): Promise<void> {
   stage.startProducing()
   await stage.untilAllRead(JAVA_READS_WITHIN_MS, 'java')
   await stage.untilReads(stage.fleet.startJava(cast.java), JAVA_READS_WITHIN_MS)
+  await killAndReplace(stage, cast, 'java')
 }
 
 /** One worker after another: a new one comes, and once it reads, an old one is stopped. */
