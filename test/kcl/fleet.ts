@@ -83,8 +83,8 @@ export class Fleet {
       ...(clientVersion !== undefined && { 'client-version': clientVersion })
     }
     const args = Object.entries(options).flatMap(([name, value]) => [`--${name}`, String(value)])
-    // JSON instead of CBOR, which the emulators do not answer well; a small heap, and a compiler that starts fast.
-    const flags = ['-Xmx256m', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1', '-Daws.cborEnabled=false']
+    // A small heap, and a compiler that starts fast.
+    const flags = ['-Xmx256m', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1']
     const stderr = openSync(this.#fileOf(worker, 'log'), 'a')
     // Standard input is how it notices that this process is gone.
     const child = spawn(java, [...flags, '-cp', classPath, 'kclfleet.Main', ...args], {

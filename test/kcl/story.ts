@@ -4,10 +4,10 @@ import type { JavaProgram } from './fleet.ts'
 import type { Kind } from './ledgers.ts'
 import { nowMs, type Stage } from './stage.ts'
 
-/** Until a JVM has started, taken leases and read. */
-const JAVA_READS_WITHIN_MS = 120_000
+/** Until a new worker has leases and reads. KCL 3.x has no leader for two minutes after its leader was killed. */
+const READS_WITHIN_MS = 300_000
 /** Until the shards of a worker that is gone are read by another. */
-const TAKEN_OVER_WITHIN_MS = 120_000
+const TAKEN_OVER_WITHIN_MS = 300_000
 const DELIVERED_WITHIN_MS = 180_000
 /** At most this many processes of a kind. */
 const OF_A_KIND = 2
@@ -36,8 +36,8 @@ async function javaAlone(stage: Stage, cast: Cast): Promise<void> {
   stage.say('— Java alone')
   stage.fleet.startJava(cast.java)
   stage.startProducing()
-  await stage.untilAllRead(JAVA_READS_WITHIN_MS, 'java')
-  await stage.untilReads(stage.fleet.startJava(cast.java), JAVA_READS_WITHIN_MS)
+  await stage.untilAllRead(READS_WITHIN_MS, 'java')
+  await stage.untilReads(stage.fleet.startJava(cast.java), READS_WITHIN_MS)
   await killAndReplace(stage, cast, 'java')
 }
 
@@ -45,7 +45,7 @@ async function javaAlone(stage: Stage, cast: Cast): Promise<void> {
 async function replaceAll(stage: Stage, cast: Cast, from: Kind, to: Kind): Promise<void> {
   stage.say(`— rolling replacement: ${from} → ${to}`)
   for (const old of stage.fleet.able(from)) {
-    await stage.untilReads(start(stage, cast, to), JAVA_READS_WITHIN_MS)
+    await stage.untilReads(start(stage, cast, to), READS_WITHIN_MS)
     stage.say(`        ${stage.leasesInWords()}`)
     await stage.fleet.stop(old)
     await stage.untilAllRead(TAKEN_OVER_WITHIN_MS)
@@ -63,12 +63,11 @@ async function sideBySide(stage: Stage, cast: Cast): Promise<void> {
   stage.say('— side by side, with kills')
   // One of each first, so that what either leaves behind can only go to the other kind.
   for (const extra of stage.fleet.able('java').slice(1)) await stage.fleet.stop(extra)
-  await stage.untilReads(stage.fleet.startOurs(), JAVA_READS_WITHIN_MS)
+  await stage.untilReads(stage.fleet.startOurs(), READS_WITHIN_MS)
   await killAndReplace(stage, cast, 'java')
   await killAndReplace(stage, cast, 'ours')
   for (const kind of ['java', 'ours'] as const) {
-    while (stage.fleet.able(kind).length < OF_A_KIND)
-      await stage.untilReads(start(stage, cast, kind), JAVA_READS_WITHIN_MS)
+    while (stage.fleet.able(kind).length < OF_A_KIND) await stage.untilReads(start(stage, cast, kind), READS_WITHIN_MS)
   }
   for (let turn = 0; turn === 0 || nowMs() < untilMs; turn++) {
     await stage.reshard()
@@ -83,7 +82,7 @@ async function killAndReplace(stage: Stage, cast: Cast, kind: Kind): Promise<voi
   stage.say(`        ${stage.leasesInWords()}`)
   stage.fleet.kill(victim)
   await stage.untilAllRead(TAKEN_OVER_WITHIN_MS)
-  await stage.untilReads(start(stage, cast, kind), JAVA_READS_WITHIN_MS)
+  await stage.untilReads(start(stage, cast, kind), READS_WITHIN_MS)
 }
 
 async function theEnd(stage: Stage): Promise<void> {
