@@ -1,8 +1,8 @@
 // Released Java KCL and Millrace on one lease table: replaced by one another, killed, resharded, every record accounted for. Not
 // part of the tests: it needs a JDK and Maven, and takes minutes. What it needs and how to read it: README.md beside this file.
 // Run: npm run kcl -- [--kcl 2.7.2|3.5.1|both] [--minutes 3] [--shards 4] [--seed N] [--keep]
-//   [--client-version CLIENT_VERSION_CONFIG_…] [--tables dynalite|moto] [--python PROGRAM]
-import { mkdtempSync, rmSync } from 'node:fs'
+//   [--client-version CLIENT_VERSION_CONFIG_…] [--tables dynalite|moto] [--python PROGRAM] [--report FILE]
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
@@ -33,6 +33,8 @@ interface Options {
   readonly tables: TablesKind | undefined
   /** A Python that has moto. */
   readonly python: string
+  /** A file for the report. */
+  readonly report: string | undefined
   readonly isKept: boolean
 }
 
@@ -122,6 +124,7 @@ function readOptions(args: string[]): Options {
       'client-version': { type: 'string' },
       tables: { type: 'string' },
       python: { type: 'string', default: 'python3' },
+      report: { type: 'string' },
       keep: { type: 'boolean', default: false }
     }
   })
@@ -138,6 +141,7 @@ function readOptions(args: string[]): Options {
     clientVersion: values['client-version'],
     tables: oneOf('--tables', values.tables, ['dynalite', 'moto']),
     python: values.python,
+    report: values.report,
     isKept: values.keep
   }
 }
@@ -156,19 +160,23 @@ function positive(name: string, text: string): number {
 
 Object.assign(process.env, SILENT_SDK)
 const options = readOptions(process.argv.slice(2))
+// However this process ends, short of SIGKILL; and then the processes notice by themselves.
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => process.exit(130))
+const reports: string[] = []
 let faults = 0
 for (const release of options.releases) {
   const build = await buildJava(release, what => console.log(what))
   const run = new KclRun(options, build)
-  // However this process ends, short of SIGKILL; and then the processes notice by themselves.
   const dispose = (): void => void run.dispose()
   process.once('exit', dispose)
   const figures = await run.run().finally(() => run.dispose())
   process.removeListener('exit', dispose)
-  console.log(`\n${reportOf(figures)}`)
+  reports.push(reportOf(figures))
+  console.log(`\n${reports.at(-1)}`)
   const found = faultsIn(figures).reduce((sum, [, those]) => sum + those.length, 0)
   faults += found
   if (found === 0 && !options.isKept) rmSync(run.folder, { recursive: true, force: true })
   else console.log(`The ledgers and what the processes printed are kept in ${run.folder}`)
 }
+if (options.report !== undefined) writeFileSync(options.report, ['# What was seen last', '', ...reports].join('\n'))
 process.exit(faults === 0 ? 0 : 1)
