@@ -92,15 +92,17 @@ describe('judge', () => {
     ])
   })
 
-  it('leaves out of the takeovers what the worker had lost or finished before it was killed', () => {
-    const notes = [
-      began('java-1', 0),
-      given('java-1', 1, [0]),
-      note('java-1', 2, { event: 'lost' }),
-      began('ours-1', 3, ['1', 0]),
-      given('ours-1', 50, [1])
-    ]
-    expect(judge(notes, [killed('java-1', 10)], NO_PARENTS, 2).takeOvers).to.deep.equal([])
+  it('leaves out of the takeovers what the worker had lost, given back or finished before it was killed', () => {
+    for (const event of ['lost', 'lease:released', 'ended']) {
+      const notes = [
+        began('ours-1', 0),
+        given('ours-1', 1, [0]),
+        note('ours-1', 2, { event }),
+        began('ours-2', 3, ['1', 0]),
+        given('ours-2', 50, [1])
+      ]
+      expect(judge(notes, [killed('ours-1', 10)], NO_PARENTS, 2).takeOvers, event).to.deep.equal([])
+    }
   })
 })
 

@@ -116,6 +116,9 @@ function rankOf(sequenceNumber: string): number {
   return WORDS.includes(sequenceNumber) ? -1 : 0
 }
 
+/** What a worker tells when it has a shard no more: it was taken away, it was given back with care, or it is finished. */
+const ENDS: readonly string[] = ['lost', 'lease:released', 'ended']
+
 function tenuresIn(notes: readonly Note[]): Tenure[] {
   const tenures: Tenure[] = []
   const current = new Map<string, Tenure>()
@@ -133,7 +136,7 @@ function tenuresIn(notes: readonly Note[]): Tenure[] {
     const tenure = current.get(key)
     if (tenure === undefined) continue
     for (const record of given ?? []) tenure.given.push({ atMs, record })
-    if (event === 'lost' || event === 'ended') tenure.endedAtMs = Math.min(tenure.endedAtMs, atMs)
+    if (event !== undefined && ENDS.includes(event)) tenure.endedAtMs = Math.min(tenure.endedAtMs, atMs)
   }
   return tenures
 }
