@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { KinesisClient } from '@aws-sdk/client-kinesis'
+import { NodeHttpHandler } from '@smithy/node-http-handler'
 import { SILENT_SDK } from '../../examples/support/emulator-environment.ts'
 import type { Emulator } from '../../examples/support/emulators.ts'
 import packageJson from '../../package.json' with { type: 'json' }
@@ -41,6 +42,8 @@ interface Options {
 const RELEASES = ['2.7.2', '3.5.1']
 const STREAM = 'kcl-fleet'
 const APPLICATION = 'kcl-fleet'
+/** The emulator is busy when JVMs start. */
+const PUT_WITHIN_MS = 120_000
 
 /** One run of one release, from the emulators to the report. Everything it has started is gone after {@link dispose}. */
 class KclRun {
@@ -62,7 +65,9 @@ class KclRun {
     const kinesis = await this.#start(startKinesisLocal())
     const tables = this.#options.tables ?? (kclVersion.startsWith('2.') ? 'dynalite' : 'moto')
     const dynamodb = await this.#start(startTables(tables, this.#options.python))
-    const client = new KinesisClient({ ...kinesis.clientConfig(), maxAttempts: 1 })
+    // Not again what may have landed, or a record would be in the stream twice; so the only attempt has to last.
+    const requestHandler = new NodeHttpHandler({ requestTimeout: PUT_WITHIN_MS })
+    const client = new KinesisClient({ ...kinesis.clientConfig(), requestHandler, maxAttempts: 1 })
     await createStream(client, shards, STREAM)
     const say = (what: string): void => this.say(what)
     const endpoints = { kinesis: kinesis.endpoint, dynamodb: dynamodb.endpoint }
