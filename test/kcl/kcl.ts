@@ -21,7 +21,7 @@ import { buildJava, type JavaBuild } from './java-build.ts'
 import { faultsIn, type KclFigures, reportOf } from './report.ts'
 import { Stage } from './stage.ts'
 import { play } from './story.ts'
-import { startTables, type TablesKind } from './tables.ts'
+import { checkTables, startTables, type TablesKind, tablesFor } from './tables.ts'
 import { judge } from './verdict.ts'
 
 interface Options {
@@ -63,7 +63,7 @@ class KclRun {
     const { shards, seed, minutes, clientVersion } = this.#options
     const { java, classPath, javaVersion, kclVersion } = this.#build
     const kinesis = await this.#start(startKinesisLocal())
-    const tables = this.#options.tables ?? (kclVersion.startsWith('2.') ? 'dynalite' : 'moto')
+    const tables = this.#options.tables ?? tablesFor(kclVersion)
     const dynamodb = await this.#start(startTables(tables, this.#options.python))
     // Not again what may have landed, or a record would be in the stream twice; so the only attempt has to last.
     const requestHandler = new NodeHttpHandler({ requestTimeout: PUT_WITHIN_MS })
@@ -157,6 +157,21 @@ function oneOf<T extends string>(name: string, value: string | undefined, allowe
   throw new Error(`${name} is ${JSON.stringify(value)}, expected ${allowed.join(' or ')}`)
 }
 
+/** What is missing is said before the first run, and not after it. @throws Error that says what is missing */
+async function prepare({ releases, tables, python }: Options): Promise<JavaBuild[]> {
+  const builds: JavaBuild[] = []
+  for (const release of releases) {
+    await checkTables(tables ?? tablesFor(release), python)
+    builds.push(await buildJava(release, what => console.log(what)))
+  }
+  return builds
+}
+
+function giveUp(error: Error): never {
+  console.error(error.message)
+  process.exit(1)
+}
+
 function positive(name: string, text: string): number {
   const value = Number(text)
   if (value > 0 && Number.isFinite(value)) return value
@@ -164,13 +179,18 @@ function positive(name: string, text: string): number {
 }
 
 Object.assign(process.env, SILENT_SDK)
-const options = readOptions(process.argv.slice(2))
+const options = (() => {
+  try {
+    return readOptions(process.argv.slice(2))
+  } catch (error) {
+    return giveUp(error as Error)
+  }
+})()
 // However this process ends, short of SIGKILL; and then the processes notice by themselves.
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => process.exit(130))
 const reports: string[] = []
 let faults = 0
-for (const release of options.releases) {
-  const build = await buildJava(release, what => console.log(what))
+for (const build of await prepare(options).catch(giveUp)) {
   const run = new KclRun(options, build)
   const dispose = (): void => void run.dispose()
   process.once('exit', dispose)

@@ -13,6 +13,16 @@ emulators of DynamoDB that can be had under an open licence, moto has both: inst
   python3 -m venv .venv && .venv/bin/pip install 'moto[server,dynamodb]'
 and say --python .venv/bin/python`
 
+/** Which emulator a release of KCL needs at least. */
+export function tablesFor(kclVersion: string): TablesKind {
+  return kclVersion.startsWith('2.') ? 'dynalite' : 'moto'
+}
+
+/** @throws Error that says what is missing */
+export async function checkTables(kind: TablesKind, python: string): Promise<void> {
+  if (kind === 'moto') await (await startTables(kind, python)).close()
+}
+
 /** Starts it. `python`: one that has moto. @throws Error that says what is missing */
 export async function startTables(kind: TablesKind, python: string): Promise<Emulator> {
   if (kind === 'dynalite') return await startDynalite()
