@@ -13,7 +13,14 @@ import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-http'
 import { MeterProvider, PeriodicExportingMetricReader } from '@opentelemetry/sdk-metrics'
 import { BasicTracerProvider, InMemorySpanExporter, SimpleSpanProcessor } from '@opentelemetry/sdk-trace-base'
 import { expect } from 'chai'
-import { memoryLeaseStore, serveHealth, silentLogger, Worker, type WorkerOptions } from '../../src/index.ts'
+import {
+  type ConsumedRecord,
+  memoryLeaseStore,
+  serveHealth,
+  silentLogger,
+  Worker,
+  type WorkerOptions
+} from '../../src/index.ts'
 import { otelMetrics } from '../../src/metrics/otel-metrics.ts'
 import { otelTracing } from '../../src/metrics/otel-tracing.ts'
 import { prometheusMetrics } from '../../src/metrics/prometheus-metrics.ts'
@@ -100,10 +107,11 @@ function note(to: Map<string, Received>, name: string, of: readonly Attributed[]
   to.set(name, known)
 }
 
-/** Runs a worker on the emulators until it has processed ten records; then does what is to be done while it runs. */
+/** Runs a worker on the emulators until it has processed ten records, or as said; then does what is to be done while it runs. */
 async function withWorker(
   options: Partial<WorkerOptions>,
-  during: (worker: Worker) => Promise<void> = async () => {}
+  during: (worker: Worker) => Promise<void> = async () => {},
+  expected = 10
 ): Promise<void> {
   const [kinesis, dynamodb] = await Promise.all([sharedKinesalite(), sharedDynalite()])
   const client = new KinesisClient(kinesis.clientConfig())
@@ -122,7 +130,7 @@ async function withWorker(
       ...options
     } as WorkerOptions)
     await worker.start()
-    if (!('threads' in options)) await pollUntil('ten records are processed', () => processed === 10)
+    if (!('threads' in options)) await pollUntil('the records are processed', () => processed === expected)
     await during(worker)
     await worker.stop()
   } finally {
@@ -163,7 +171,11 @@ describe('somebody who operates a worker', function () {
     context.setGlobalContextManager(new AsyncLocalStorageContextManager().enable())
     try {
       const metrics = otelMetrics({ meter: meters.getMeter('millrace') })
-      await withWorker({ metrics, tracing: otelTracing({ tracer: tracers.getTracer('millrace') }) })
+      const tracing = otelTracing({ tracer: tracers.getTracer('millrace') })
+      const decode = ({ partitionKey }: ConsumedRecord): void => {
+        if (partitionKey === 'key-5') throw new TypeError('it is none')
+      }
+      await withWorker({ metrics, tracing, decode, onDecodeError: 'skip' }, undefined, 9)
       await Promise.all([meters.forceFlush(), tracers.forceFlush()])
       const documented = METRICS.map(row => row[5])
       const ofWorker = [...collector.metrics.keys()]
