@@ -46,6 +46,8 @@ const RETRY_REFUSED = { firstMs: 250, maxMs: 4_000 }
 const ITERATOR_LIVES_MS = 290_000
 /** Tries before a failure that should not pass is believed: credentials can be out of reach for a moment, for example. */
 const HOPELESS_TRIES = 5
+/** kinesalite names no children, and says only with the second answer after the last record that there will be no more. */
+const DOUBTFUL_ANSWERS = 2
 
 /** Reads one shard by asking again and again, at most one answer ahead of whoever takes them. */
 export class PollingRetriever implements Retriever {
@@ -66,8 +68,8 @@ export class PollingRetriever implements Retriever {
   #tipAtMs: number | undefined
   /** How long before its start the shard is opened, because that lies in the future of the service. Milliseconds. */
   #earlierMs = 0
-  /** Whether the last answer said, without naming children, that the shard has ended. */
-  #isEndDoubtful = false
+  /** An answer has said, without naming children, that the shard has ended: how many more may say so, and be believed. */
+  #doubtfulAnswers = 0
   #lacksRoom = false
   /** What to report once everything read so far has been fetched. */
   #end: Retrieved | undefined
@@ -229,7 +231,7 @@ export class PollingRetriever implements Retriever {
     this.#iterator = nextIterator
     this.#iteratorAtMs = nowMs
     if (nextIterator === undefined) this.#endedWith(childShards, length)
-    else this.#isEndDoubtful = false
+    else this.#doubtfulAnswers = length > 0 ? 0 : Math.max(0, this.#doubtfulAnswers - 1)
     if (newest !== undefined)
       return {
         kind: 'records',
@@ -251,11 +253,11 @@ export class PollingRetriever implements Retriever {
 
   /**
    * An answer says that the shard has ended. One that names no children may be no more than an odd answer: it is believed when
-   * a read from the last position, with an iterator that was just opened, brings nothing and says so too.
+   * reads from the last position, with an iterator that was just opened, bring nothing and soon say so too.
    */
   #endedWith(childShards: RecordsAnswer['childShards'], records: number): void {
-    const isCertain = (childShards ?? []).length > 0 || (this.#isEndDoubtful && records === 0)
-    this.#isEndDoubtful = !isCertain
+    const isCertain = (childShards ?? []).length > 0 || (this.#doubtfulAnswers > 0 && records === 0)
+    this.#doubtfulAnswers = isCertain ? 0 : DOUBTFUL_ANSWERS
     if (isCertain) this.#end = { kind: 'end', ...(childShards && { childShards }) }
   }
 

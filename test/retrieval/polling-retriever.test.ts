@@ -1,5 +1,6 @@
 import { expect } from 'chai'
 import { ServiceError } from '../../src/model/errors.ts'
+import type { RecordsAnswer } from '../../src/model/records-answer.ts'
 import { shardId } from '../support/builders.ts'
 import { RetrieverWorld, SHARD, STREAM } from './retriever-world.ts'
 
@@ -128,10 +129,39 @@ describe('PollingRetriever', () => {
       })
       world.put('a', 'b', 'c', 'd')
       for (const text of ['a', 'b', 'c', 'd']) expect(await world.next()).to.equal(text)
-      const later = world.next()
-      await world.clock.advance(10_000)
+      // Said again and again, it is reported; whoever is told looks at the shard, and has it read on.
+      expect(await world.next()).to.equal('end')
+      world.retriever.continueAfterEnd()
       world.put('e')
-      expect(await later).to.equal('e')
+      expect(await world.next()).to.equal('e')
+    })
+
+    it('without children is believed where only the second answer after the last record says so', async () => {
+      const read = new Set<string>()
+      const lazy = (answer: RecordsAnswer, iterator: string): RecordsAnswer => {
+        const isLate = answer.records.length === 0 && !read.has(iterator)
+        read.add(iterator)
+        return answer.nextIterator === undefined && isLate ? { ...answer, nextIterator: iterator } : answer
+      }
+      const world = new RetrieverWorld({ type: 'TRIM_HORIZON' }, {}, { sendChildShards: false }, lazy)
+      world.put('a', 'b')
+      world.kinesis.split(STREAM, SHARD)
+      expect(await world.next()).to.equal('a b')
+      expect(await world.next()).to.equal('end')
+      expect(world.names().filter(name => name === 'getShardIterator')).to.have.length(2)
+    })
+
+    it('without children is not believed for long, nor after records', async () => {
+      let reads = 0
+      const world = new RetrieverWorld({ type: 'TRIM_HORIZON' }, {}, undefined, answer => {
+        const { nextIterator: _, ...end } = answer
+        return reads++ % 4 === 0 ? end : answer
+      })
+      const later = world.next()
+      await world.clock.advance(60_000)
+      expect(reads).to.be.greaterThan(20)
+      world.put('a')
+      expect(await later).to.equal('a')
     })
 
     it('with children is believed at once', async () => {

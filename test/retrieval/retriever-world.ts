@@ -45,7 +45,7 @@ export class RetrieverWorld {
     options: RetrieverWorldOptions = {},
     kinesisOptions: Omit<FakeKinesisOptions, 'clock'> = { enforceLimits: true },
     /** What becomes of an answer on its way. */
-    changed: (answer: RecordsAnswer) => RecordsAnswer = answer => answer
+    changed: (answer: RecordsAnswer, iterator: string) => RecordsAnswer = answer => answer
   ) {
     this.kinesis = new FakeKinesis({ clock: this.clock, ...kinesisOptions })
     this.kinesis.createStream(STREAM)
@@ -63,7 +63,7 @@ export class RetrieverWorld {
       kinesis: {
         ...port,
         streamName: port.streamName,
-        getRecords: async (iterator, readOptions) => changed(await port.getRecords(iterator, readOptions))
+        getRecords: async (iterator, readOptions) => changed(await port.getRecords(iterator, readOptions), iterator)
       },
       shardId: SHARD,
       start: typeof start === 'function' ? start(this) : start,
