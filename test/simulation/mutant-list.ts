@@ -50,8 +50,9 @@ export const MUTANTS: readonly Mutant[] = [
     edits: [
       {
         file: 'leases/claim-rules.ts',
-        find: '!lease.parentShardIds.some(parent => waitedFor.has(parent))',
-        replace: '!(lease.parentShardIds.length > 0 && lease.parentShardIds.every(parent => waitedFor.has(parent)))'
+        find: '!lease.parentShardIds.some(parent => waitedFor.has(siblingKey(lease, parent)))',
+        replace:
+          '!(lease.parentShardIds.length > 0 && lease.parentShardIds.every(parent => waitedFor.has(siblingKey(lease, parent))))'
       },
       {
         file: 'shards/parent-rules.ts',
@@ -106,7 +107,7 @@ export const MUTANTS: readonly Mutant[] = [
     edits: [
       {
         file: 'leases/claim-rules.ts',
-        find: "return { kind: 'owned', by: owner }",
+        find: "return { kind: 'owned', by: holder }",
         replace: "return { kind: 'claim', why: 'dead' }"
       }
     ]
@@ -118,9 +119,9 @@ export const MUTANTS: readonly Mutant[] = [
     edits: [
       {
         file: 'leases/plan-renewals.ts',
-        find: "if (current.owner !== session) return { kind: 'lost'",
+        find: "if (holder !== session) return { kind: 'lost'",
         replace:
-          "if (current.owner !== session && current.owner !== undefined) return { kind: 'ours', lease: current }\n  if (current.owner !== session) return { kind: 'lost'"
+          "if (holder !== session) return { kind: 'ours', lease: current }\n  if (holder === '') return { kind: 'lost'"
       }
     ]
   },
