@@ -14,9 +14,9 @@ const ROOT = join(import.meta.dirname, '../..')
 /** Nothing may grow beyond this without somebody deciding it. Bytes. */
 const LIMITS = {
   /** What is downloaded. */
-  packed: 800_000,
+  packed: 950_000,
   /** What lies on a disk. */
-  unpacked: 2_900_000,
+  unpacked: 3_400_000,
   /** What a bundler makes of `import { Worker } from 'millrace'`, minified, without the AWS SDK. */
   bundled: 420_000
 }
