@@ -78,7 +78,6 @@ export class FormerStreams {
   ): Promise<{ readonly inTable: ReadonlySet<string>; readonly retired: readonly string[] }> {
     const { store, clock, guard, isLeading } = this.#options
     const isOurs = guard()
-    const mayRemove = (): boolean => isOurs() && isLeading()
     const leases = this.#heard ?? (await store.list({ signal })).leases
     this.#heard = undefined
     const byStream = new Map<string, Lease[]>()
@@ -101,6 +100,8 @@ export class FormerStreams {
     for (const [streamId, why] of plan.forget) {
       const known = this.#retired.get(streamId) ?? { why, sinceMs: nowMs, removed: 0 }
       this.#retired.set(streamId, known)
+      // It may be in the list again by the time that the next row is removed.
+      const mayRemove = (): boolean => isOurs() && isLeading() && !isListed(streamId)
       await this.#remove(streamId, known, byStream.get(streamId) ?? [], of, mayRemove)
     }
     return { inTable, retired }

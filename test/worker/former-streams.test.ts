@@ -84,6 +84,19 @@ describe('FormerStreams', () => {
     expect([(await left()).length, told]).to.deep.equal([1, []])
   })
 
+  it('stops half-way if the stream is in the list again', async () => {
+    let removals = 0
+    const { store, former, facts, told, left } = await aTable()
+    const { remove } = store
+    store.remove = lease => {
+      removals += 1
+      return remove(lease)
+    }
+    const isListed = (streamId: string): boolean => facts.isListed(streamId) || removals > 0
+    await former.tidy({ ...facts, isListed }, new AbortController().signal)
+    expect([(await left()).length, told]).to.deep.equal([1, []])
+  })
+
   it('takes a stream that is back for one that was never away', async () => {
     const { tidy, left, former, facts, clock } = await aTable({
       removed: { forgetAfterMs: 10_000, only: async () => undefined }
