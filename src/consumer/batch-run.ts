@@ -1,7 +1,7 @@
 // Has one batch settled: calls the user's code with it, again after failures, in halves while the bad record is looked for, and
 // gives records up where the policy says so. What is called next is decided in batch-state.ts, what a failure means in
 // failure-rules.ts.
-import { ProcessorError, type ProcessorGoneError, RecordTooOldError } from '../model/errors.ts'
+import { HandlerTimeoutError, ProcessorError, type ProcessorGoneError, RecordTooOldError } from '../model/errors.ts'
 import type { ConsumedRecord } from '../model/record.ts'
 import { afterFailure, type FailureVerdict, type GivingUp } from '../processor/failure-rules.ts'
 import type { ProcessRecordsOutcome } from '../processor/record-processor.ts'
@@ -120,8 +120,11 @@ export class BatchRun {
     const { setting, interrupt } = this.#options
     if (interrupt.aborted) return { kind: 'interrupted' }
     const attempt = await decoding.decode(state.call, setting, interrupt)
-    if (attempt.kind !== 'done')
-      return this.#judged(state, new SettledRecords(state.call, this.#options).judge(attempt))
+    if (attempt.kind !== 'done') {
+      // What takes too long may be the fault of a record; what the decoder itself has failed with is not.
+      const isBlameless = attempt.kind === 'failed' && !(attempt.cause instanceof HandlerTimeoutError)
+      return this.#judged(state, new SettledRecords(state.call, this.#options).judge(attempt), isBlameless)
+    }
     const refused = decoding.refusedIn(state.call)
     if (refused.size === 0) return undefined
     await setting.hold.whenValid(interrupt)
@@ -237,8 +240,8 @@ export class BatchRun {
     return this.#judged(state, records.judge(attempt))
   }
 
-  /** What follows a call, or decoding for one. */
-  #judged(state: BatchState, judgement: CallJudgement): CallOutcome | Promise<CallOutcome> {
+  /** What follows a call, or decoding for one. `isBlameless`: a failure says nothing of the records. */
+  #judged(state: BatchState, judgement: CallJudgement, isBlameless = false): CallOutcome | Promise<CallOutcome> {
     this.#options.settled(judgement.done, judgement.failed[0] ?? firstBeyond(state))
     switch (judgement.kind) {
       case 'done':
@@ -254,11 +257,15 @@ export class BatchRun {
         if (judgement.cause !== undefined) this.#tellFailure(state.failures + 1, judgement.cause, undefined, 'retry')
         return { kind: 'interrupted' }
       case 'failed':
-        return this.#failed(state, judgement)
+        return this.#failed(state, judgement, isBlameless)
     }
   }
 
-  async #failed(before: BatchState, judgement: Extract<CallJudgement, { kind: 'failed' }>): Promise<CallOutcome> {
+  async #failed(
+    before: BatchState,
+    judgement: Extract<CallJudgement, { kind: 'failed' }>,
+    isBlameless = false
+  ): Promise<CallOutcome> {
     const { setting, interrupt } = this.#options
     const { clock } = setting
     const { cause, failed, isNamed } = judgement
@@ -267,7 +274,7 @@ export class BatchRun {
     const stored = judgement.done.length > 0 ? await this.#store() : DONE
     if (stored.kind !== 'done') return stored
     const state = afterFailedCall(before, failed, { nowMs: clock.monotonicMs(), isNamed })
-    const verdict = this.#judge(state, cause)
+    const verdict = this.#judge(state, cause, isBlameless)
     if (verdict.kind === 'again') {
       this.#tellFailure(state.failures, cause, verdict.inMs, 'retry')
       this.#state = state
@@ -296,9 +303,10 @@ export class BatchRun {
     return { kind: 'gone', cause: gone.error, restartInMs }
   }
 
-  #judge(state: BatchState, cause: unknown): FailureVerdict {
+  #judge(state: BatchState, cause: unknown, isBlameless: boolean): FailureVerdict {
     const { place, clock, policy, random } = this.#options.setting
     const { call, failures, failedAtMs } = state
+    const givesUp = policy.lastResort === 'dead-letter' || policy.lastResort === 'skip'
     const arrivals = call.flatMap(({ arrivedAtMs }) => arrivedAtMs ?? [])
     const failure = {
       error: cause,
@@ -310,7 +318,10 @@ export class BatchRun {
       elapsedMs: clock.monotonicMs() - (failedAtMs ?? clock.monotonicMs()),
       ageMs: arrivals.length > 0 ? clock.epochMs() - arrivals.reduce((a, b) => Math.min(a, b)) : undefined
     }
-    return afterFailure(failure, policy, random.next(), state)
+    if (!isBlameless || !givesUp) return afterFailure(failure, policy, random.next(), state)
+    // Unless the user decides otherwise, records that nothing is wrong with wait for as long as it takes.
+    const patient = { ...policy, attempts: Number.POSITIVE_INFINITY, maxElapsedMs: Number.POSITIVE_INFINITY }
+    return afterFailure(failure, patient, random.next())
   }
 
   async #giveUp(given: GivenUp, open: ConsumedRecord | undefined, next: BatchState | undefined): Promise<CallOutcome> {

@@ -199,6 +199,25 @@ describe('BatchDecoding', () => {
     ])
   })
 
+  for (const lastResort of ['dead-letter', 'skip'] as const) {
+    it(`gives nothing up while the decoder fails, for however long, where the last resort is ${lastResort}`, async () => {
+      const seen: string[] = []
+      let isDown = true
+      const decode: DecodeFunction<unknown> = async record => {
+        if (isDown) throw new ThrottledError('the registry says so')
+        return record.text()
+      }
+      const handler: Handler = records => void seen.push(valuesOf(records))
+      const policy = aFailurePolicy({ attempts: 2, maxElapsedMs: 10_000, lastResort, bisect: true })
+      const { world, letters } = await run(['a', 'b'], { handler, decode, policy, onError: 'dead-letter' })
+      await world.clock.advance(600_000)
+      expect([seen, letters]).to.deep.equal([[], []])
+      isDown = false
+      await world.clock.advance(60_000)
+      expect([seen, letters]).to.deep.equal([['a b'], []])
+    })
+  }
+
   it('bounds how long a decoder may take', async () => {
     const seen: string[] = []
     let isHanging = true
