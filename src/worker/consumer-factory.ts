@@ -92,7 +92,11 @@ export class ConsumerFactory {
       stallMs: options.stallMs,
       room: this.#room,
       processor: () => this.#processorFor(settings.code?.userCode, names),
-      parentsFinished: (lease, signal) => syncer.parentsFinished(lease, signal),
+      parentsFinished: async (lease, signal) => {
+        // Not the end of the worker: others may know what to do with it, or this one may be told.
+        if (settings.code === undefined) throw nothingFor(names)
+        return syncer.parentsFinished(lease, signal)
+      },
       settleShardEnd: (lease, children, signal) => syncer.settleShardEnd(lease, children, signal),
       openRetriever: (lease, told) => stream.retrievers.open(lease, told),
       listener
@@ -105,16 +109,14 @@ export class ConsumerFactory {
   }
 
   #processorFor(code: UserCode | undefined, stream: StreamNames): RecordProcessor {
-    if (code === undefined) {
-      const { streamName } = stream
-      throw new OptionError(
-        'streams',
-        `has nothing to process ${streamName} with, and neither is there a handler for all`
-      )
-    }
+    if (code === undefined) throw nothingFor(stream)
     if ('lanes' in code) return new LaneProcessor(code.lanes)
     if ('makeProcessor' in code) return code.makeProcessor(stream)
     if (this.#pool === undefined) throw new BugError('Threads are for the code of all streams')
     return this.#pool.processor()
   }
+}
+
+function nothingFor({ streamName }: StreamNames): OptionError {
+  return new OptionError('streams', `has nothing to process ${streamName} with, and neither is there a handler for all`)
 }

@@ -21,7 +21,7 @@ export interface StreamListener {
   removed(stream: StreamNames): void
   failed(stream: StreamNames, error: ConsumerError, during: 'find' | 'compare'): void
   recovered(stream: StreamNames): void
-  /** Leases were created: the leader should look at them. */
+  /** Leases were created, or nobody was to have them until now: the leader should look at them. */
   leasesCreated(): void
   /** Something failed that is about no stream in particular. */
   brokeDown(during: string, error: unknown): void
@@ -172,8 +172,12 @@ export class ManyStreams implements StreamSet {
     if (this.#isListed(lease.streamId ?? '')) this.of(lease).syncer.remember(lease)
   }
 
-  isWanted(lease: Lease): boolean {
-    return !this.#options.former.isRetired(lease.streamId ?? '')
+  isWanted({ streamId = '' }: Lease): boolean {
+    const { former, unlisted } = this.#options
+    if (former.isRetired(streamId)) return false
+    const known = this.#byId.get(streamId) ?? this.#listedAs(streamId)?.stream
+    // Its leases stay as they are: somebody may say again what it is to be processed with.
+    return (known?.settings ?? unlisted).code !== undefined
   }
 
   expect(held: readonly Tenure[]): void {
@@ -203,7 +207,10 @@ export class ManyStreams implements StreamSet {
     }
     for (const [name, settings] of wanted) {
       if (this.#listed.has(name)) continue
-      const stream = this.#knownAs(settings) ?? make(settings)
+      const known = this.#knownAs(settings)
+      // What was said of it before it was in the list, or when it was the last time, does not count any more.
+      known?.take(settings)
+      const stream = known ?? make(settings)
       stream.mayBegin = true
       this.#listed.set(name, { stream, isFound: false, isLookedFor: false, problem: undefined })
     }
@@ -254,6 +261,7 @@ export class ManyStreams implements StreamSet {
 
   /** A lease was of it before it was found here. */
   #replace(listed: Listed, known: WorkerStream): void {
+    known.take(listed.stream.settings)
     listed.stream.close()
     listed.stream = known
     known.mayBegin = true
@@ -272,7 +280,9 @@ export class ManyStreams implements StreamSet {
       const isNews = !listed.isFound
       listed.isFound = true
       this.#recovered(listed)
-      if (isNews) listener.added(listed.stream.names)
+      if (!isNews) return
+      listener.added(listed.stream.names)
+      listener.leasesCreated()
     } catch (error) {
       if (error instanceof TableMismatchError || signal.aborted) throw error
       this.#failed(listed, error, 'find')

@@ -37,7 +37,6 @@ export interface WorkerStreamParts {
 
 /** One stream of a worker. Nothing is called before its syncer is asked for something, or a retriever. */
 export class WorkerStream {
-  readonly settings: StreamSettings
   readonly ports: StreamPorts
   readonly syncer: ShardSyncer
   readonly retrievers: ShardRetrievers
@@ -47,18 +46,29 @@ export class WorkerStream {
   hasAnswered = false
   /** Of several: whether it is to be begun if no lease is of it. */
   mayBegin = true
+  #settings: StreamSettings
 
   constructor(parts: WorkerStreamParts) {
     const { settings, ports, options, syncing, budget, clock, random } = parts
     const { startAt, consumer } = settings
     const { kinesis, fanOut } = ports
-    this.settings = settings
+    this.#settings = settings
     this.ports = ports
     this.tracingOf = tracingOf(options, kinesis.streamName)
     this.syncer = new ShardSyncer({ ...syncing, kinesis, startAt, mayBegin: () => this.mayBegin, clock, random })
     const retrieval = { ...options.retrieval, consumer }
     const reading = { retrieval, startAt, kinesis, fanOut, tracingOf: this.tracingOf }
     this.retrievers = new ShardRetrievers({ ...reading, budget, clock, random })
+  }
+
+  /** What it is processed with, from the next consumer of a shard on. */
+  get settings(): StreamSettings {
+    return this.#settings
+  }
+
+  /** Of several: what the list says of it from now on. How it is reached, and where its shards begin, stays as it was. */
+  take({ code }: StreamSettings): void {
+    this.#settings = { ...this.#settings, code }
   }
 
   /** Its name, and its ARN, which is known once it is found: before that, and in no lease, it is empty. */

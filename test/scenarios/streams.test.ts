@@ -90,6 +90,44 @@ describe('many streams', () => {
     expect(world.textsOf('a')).to.deep.equal(a)
   })
 
+  it('keeps the leases of a removed stream that had code of its own, and goes on once it is in the list again', async () => {
+    for (const name of ['a', 'b']) world.kinesis.createStream(name, 2)
+    const own = (names: readonly string[]) => names.map(streamName => ({ streamName, handler: world.handler }))
+    const first = await world.start({ handler: undefined, streams: own(['a', 'b']) })
+    const before = world.put('b', 4)
+    await world.clock.advance(10_000)
+    await world.over(first.stop())
+    let names = ['a']
+    const second = await world.start({ handler: undefined, streams: { list: () => own(names), everyMs: 10_000 } })
+    const [a, later] = [world.put('a', 4), world.put('b', 4)]
+    await world.clock.advance(120_000)
+    expect([second.state, second.health().color]).to.deep.equal(['running', 'green'])
+    expect([world.textsOf('a'), world.textsOf('b')]).to.deep.equal([a, before])
+    expect(await world.rowsByStream()).to.deep.equal({ a: 2, b: 2 })
+    names = ['a', 'b']
+    await world.clock.advance(60_000)
+    expect(world.textsOf('b')).to.deep.equal([...before, ...later])
+  })
+
+  it('has a worker that is not told yet what to process a stream with leave it to others', async () => {
+    for (const name of ['a', 'b']) world.kinesis.createStream(name, 4)
+    const own = (names: readonly string[]) => names.map(streamName => ({ streamName, handler: world.handler }))
+    const first = await world.start({ handler: undefined, streams: own(['a', 'b']) })
+    let names = ['a']
+    const second = await world.start({ handler: undefined, streams: { list: () => own(names), everyMs: 10_000 } })
+    await world.clock.advance(60_000)
+    const b = world.put('b', 20)
+    await world.clock.advance(120_000)
+    expect([first.state, second.state]).to.deep.equal(['running', 'running'])
+    expect(world.textsOf('b')).to.deep.equal(b)
+    names = ['a', 'b']
+    await world.clock.advance(60_000)
+    await world.over(first.stop())
+    const more = world.put('b', 20)
+    await world.clock.advance(60_000)
+    expect(world.textsOf('b'), 'is read by who has been told').to.deep.equal([...b, ...more])
+  })
+
   it('begins each stream where it says, with the code that it says', async () => {
     for (const name of ['old', 'new', 'own']) world.kinesis.createStream(name, 1)
     const old = world.put('old', 2)
