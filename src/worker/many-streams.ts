@@ -96,8 +96,8 @@ export class ManyStreams implements StreamSet {
     if (parts === undefined) throw new RangeError(`${streamId} is not the id of a stream`)
     const streamArn = stream?.streamArn ?? arnLike(this.#someArn(), parts)
     const listed = this.#listedAs(streamId)
-    // One that is in the list and was not found yet; or the earlier or later one of the name of one that was.
-    const isNew = listed === undefined || listed.isFound
+    // One that is in the list and was not found yet; or the earlier or later one of the name of one that was, or is taken for it.
+    const isNew = listed === undefined || listed.isFound || listed.stream.syncer.stream !== undefined
     const settings = { ...(listed?.stream.settings ?? this.#options.unlisted), stream: { streamArn } }
     const made = isNew ? this.#options.make(settings) : listed.stream
     made.syncer.assume({ streamArn, creationEpoch: parts.creationEpoch })

@@ -354,6 +354,35 @@ describe('many streams', () => {
     expect(after.filter(key => before.includes(key))).to.have.lengthOf(1)
   })
 
+  it('tells two streams of one name apart of which it finds leases before it finds the stream', async () => {
+    for (const name of ['a', 'b']) world.kinesis.createStream(name, 1)
+    const epochOf = async (): Promise<number> =>
+      (await world.over(world.kinesis.port('b').describeStream())).creationEpoch
+    const earlier = await epochOf()
+    world.kinesis.deleteStream('b')
+    await world.clock.advance(5_000)
+    world.kinesis.createStream('b', 1)
+    for (const epoch of [earlier, await epochOf()]) {
+      const checkpoint = { sequenceNumber: 'TRIM_HORIZON', subSequenceNumber: 0 }
+      const lease = newLease({ shardId: 'shardId-000000000000', streamId: `000000000000:b:${epoch}`, checkpoint })
+      await world.table.create(lease)
+    }
+    const failing = world.fail('b', 'describeStream')
+    await world.start({ streams: { list: entries(['a', 'b']), everyMs: 10_000 }, shardSyncIntervalMs: 20_000 })
+    await world.clock.advance(60_000)
+    failing.end('describeStream')
+    await world.clock.advance(120_000)
+    expect(world.told.filter(line => /added|removed/.test(line))).to.deep.equal([
+      'w1 stream:added a',
+      'w1 stream:added b'
+    ])
+    expect(await world.rowsByStream(), 'those of the earlier one are forgotten').to.deep.equal({ a: 1, b: 1 })
+    world.kinesis.split('b', 'shardId-000000000000')
+    const texts = world.put('b', 10)
+    await world.clock.advance(60_000)
+    expect(world.textsOf('b')).to.deep.equal(texts)
+  })
+
   it('shares the shards of all streams among workers, and goes on when one stops', async () => {
     const names = named(5)
     for (const name of names) world.kinesis.createStream(name, 4)

@@ -2,6 +2,7 @@
 // written down by stream, shard and text.
 import { memoryLeaseStore, silentLogger, Worker, type WorkerEventName, type WorkerOptions } from '../../src/index.ts'
 import type { LeaseStore } from '../../src/leases/lease-store.ts'
+import { ServiceError } from '../../src/model/errors.ts'
 import type { ConsumedRecord } from '../../src/model/record.ts'
 import type { HandlerContext } from '../../src/processor/handler-processor.ts'
 import { seededRandom } from '../../src/runtime/random.ts'
@@ -78,6 +79,18 @@ export class StreamsWorld {
     const worker = this.make(options)
     await this.over(worker.start())
     return worker
+  }
+
+  /** Has calls about a stream fail, until that is ended: they are not allowed, or, of consumers, have no answer. */
+  fail(streamName: string, ...names: FakeCall['name'][]): { readonly end: (name: FakeCall['name']) => void } {
+    const failing = new Set(names)
+    this.kinesis.intercept = call => {
+      this.calls.push(call)
+      if (call.streamName !== streamName || !failing.has(call.name)) return
+      if (call.name === 'describeConsumer') throw new ServiceError('timeout', 'No answer', { retryable: true })
+      throw new ServiceError('access-denied', 'Not allowed', { retryable: false })
+    }
+    return { end: name => void failing.delete(name) }
   }
 
   /** Lets virtual time pass until `work` is over. */
