@@ -203,7 +203,8 @@ export class ManyStreams implements StreamSet {
       this.#listed.delete(name)
       stream.mayBegin = false
       if (isFound) listener.removed(stream.names)
-      else stream.close()
+      // Leases may be of it, although it was not found yet.
+      else if (![...this.#byId.values()].includes(stream)) stream.close()
     }
     for (const [name, settings] of wanted) {
       if (this.#listed.has(name)) continue

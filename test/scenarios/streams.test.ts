@@ -383,6 +383,24 @@ describe('many streams', () => {
     expect(world.textsOf('b')).to.deep.equal(texts)
   })
 
+  it('reads on what it has leases of, also if that leaves the list before it was found', async () => {
+    for (const name of ['a', 'b']) world.kinesis.createStream(name, 1)
+    const retrieval = { mode: 'fan-out', fallback: 'none' }
+    const first = await world.start({ streams: entries(['a', 'b']), retrieval })
+    await world.clock.advance(10_000)
+    await world.over(first.stop())
+    const failing = world.fail('b', 'describeStream', 'describeConsumer')
+    let names = ['a', 'b']
+    await world.start({ streams: { list: () => entries(names), everyMs: 10_000 }, retrieval })
+    const b = world.put('b', 2)
+    await world.clock.advance(20_000)
+    names = ['a']
+    await world.clock.advance(15_000)
+    failing.end('describeConsumer')
+    await world.clock.advance(60_000)
+    expect(world.textsOf('b')).to.deep.equal(b)
+  })
+
   it('shares the shards of all streams among workers, and goes on when one stops', async () => {
     const names = named(5)
     for (const name of names) world.kinesis.createStream(name, 4)
