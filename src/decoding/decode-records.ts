@@ -18,8 +18,9 @@ export interface DecodedInto {
 const MOST_AT_ONCE = 64
 /** How long decoding goes on until everything else has its turn. Milliseconds. */
 const SLICE_MS = 20
-/** After so many records it is asked what time it is. */
+/** After so many records at most it is asked what time it is; after each, where records take a millisecond. */
 const LOOK_EVERY = 64
+const FAST_MS = 1
 
 /**
  * Decodes those of the records that are not decoded yet.
@@ -57,11 +58,19 @@ class Decoding {
   /** Goes as far as it can without waiting. Whether that is all. @throws what the decoder has failed with */
   advance(): boolean {
     const { length } = this.#records
-    const untilMs = length < LOOK_EVERY ? Number.POSITIVE_INFINITY : this.#clock.monotonicMs() + SLICE_MS
+    let lookedMs = length > 1 ? this.#clock.monotonicMs() : 0
+    const untilMs = lookedMs + SLICE_MS
+    let step = 1
+    let lookAt = this.#next + step
     while (this.#next < length && this.#failure === undefined) {
       this.#one(this.#records[this.#next++] as ConsumedRecord)
       if (this.#waiting.length >= MOST_AT_ONCE) return false
-      if (this.#next % LOOK_EVERY === 0 && this.#next < length && this.#clock.monotonicMs() >= untilMs) return false
+      if (this.#next < lookAt || this.#next >= length) continue
+      const nowMs = this.#clock.monotonicMs()
+      if (nowMs >= untilMs) return false
+      step = nowMs - lookedMs < FAST_MS ? Math.min(LOOK_EVERY, 2 * step) : 1
+      lookedMs = nowMs
+      lookAt = this.#next + step
     }
     if (this.#waiting.length > 0) return false
     if (this.#failure !== undefined) throw this.#failure.cause

@@ -48,11 +48,19 @@ describe('decodeRecords', () => {
       nowMs += 1
       return nowMs
     })
-    expect(into.decoded.size).to.equal(64)
+    expect(into.decoded.size, 'in 20 ms').to.equal(20)
     Object.assign(clock, { monotonicMs: () => 0 })
     await clock.advance(0)
     await decoding
     expect(into.decoded.size).to.equal(1_000)
+  })
+
+  it('seldom asks what time it is where records take no time', () => {
+    const { clock, run } = rig()
+    let looks = 0
+    Object.assign(clock, { monotonicMs: () => ++looks / 1_000 })
+    expect(run(records(6_400), () => 0)).to.equal(undefined)
+    expect(looks).to.be.below(110)
   })
 
   it('throws what the decoder has failed with, and keeps what it has', async () => {
