@@ -3,7 +3,7 @@
 import type { Tenure } from '../leases/tenure.ts'
 import { asConsumerError, type ConsumerError, ServiceError, TableMismatchError } from '../model/errors.ts'
 import type { Lease } from '../model/lease.ts'
-import { arnLike, parseStreamId, type StreamNames, streamIdOf } from '../model/stream-id.ts'
+import { arnLike, parseStreamId, type StreamIdentity, type StreamNames, streamIdOf } from '../model/stream-id.ts'
 import { allowManyListeners } from '../runtime/abort.ts'
 import type { Clock } from '../runtime/clock.ts'
 import { waitAtMost } from '../runtime/deadline.ts'
@@ -134,7 +134,6 @@ export class ManyStreams implements StreamSet {
       onError: error => listener.brokeDown('ask for the streams to read', error),
       runAtOnce: false
     })
-    // Those that had not answered by then.
     void this.#lookAgain()
   }
 
@@ -272,7 +271,7 @@ export class ManyStreams implements StreamSet {
   async #open(listed: Listed, signal: AbortSignal): Promise<void> {
     const { listener } = this.#options
     try {
-      if (!this.#isStillListed(listed)) return
+      if (![...this.#listed.values()].includes(listed)) return
       const streamId = streamIdOf(await listed.stream.syncer.open(signal))
       const known = this.#byId.get(streamId)
       if (known !== undefined && known !== listed.stream) this.#replace(listed, known)
@@ -318,7 +317,8 @@ export class ManyStreams implements StreamSet {
 
   #notCompared(stream: WorkerStream, error: unknown, gone: Set<string>, signal: AbortSignal): void {
     if (signal.aborted) return
-    if (isNotFound(error) && stream.syncer.stream !== undefined) gone.add(streamIdOf(stream.syncer.stream))
+    const { stream: identity } = stream.syncer
+    if (isNotFound(error) && identity !== undefined && this.#isSurelyAt(identity)) gone.add(streamIdOf(identity))
     const listed = this.#entryOf(stream)
     if (listed !== undefined) this.#failed(listed, error, 'compare')
     // Nobody expects one that is in the list no more to be there.
@@ -326,7 +326,7 @@ export class ManyStreams implements StreamSet {
   }
 
   #failed(listed: Listed, error: unknown, during: 'find' | 'compare'): void {
-    if (!this.#isStillListed(listed)) return
+    if (![...this.#listed.values()].includes(listed)) return
     listed.problem = asConsumerError(error)
     this.#options.listener.failed(listed.stream.names, listed.problem, during)
   }
@@ -344,10 +344,6 @@ export class ManyStreams implements StreamSet {
 
   #isRetired({ syncer }: WorkerStream): boolean {
     return syncer.stream !== undefined && this.#options.former.isRetired(streamIdOf(syncer.stream))
-  }
-
-  #isStillListed(listed: Listed): boolean {
-    return [...this.#listed.values()].includes(listed)
   }
 
   #entryOf(stream: WorkerStream): Listed | undefined {
@@ -376,6 +372,11 @@ export class ManyStreams implements StreamSet {
   #knownAs({ stream }: StreamSettings): WorkerStream | undefined {
     const name = nameOf({ stream })
     return [...this.#byId.values()].find(({ names, settings }) => nameOf(settings) === name || names.streamArn === name)
+  }
+
+  /** A row that KCL wrote says nothing of the region: while no stream of the list is known, that was guessed. */
+  #isSurelyAt({ streamArn }: StreamIdentity): boolean {
+    return this.#someArn().startsWith(`${streamArn.split(':', 4).join(':')}:`)
   }
 
   #someArn(): string {

@@ -445,6 +445,20 @@ describe('many streams', () => {
     expect(await world.rowsByStream()).to.deep.equal({ a: 1, b: 1 })
   })
 
+  it('forgets no stream of which it can only guess the region', async () => {
+    world.kinesis.createStream('a', 1)
+    const checkpoint = { sequenceNumber: 'TRIM_HORIZON', subSequenceNumber: 0 }
+    const lease = newLease({ shardId: 'shardId-000000000000', streamId: '000000000000:b:5', checkpoint })
+    await world.table.create(lease)
+    let names: string[] = []
+    await world.start({ streams: { list: () => entries(names), everyMs: 10_000 }, shardSyncIntervalMs: 20_000 })
+    await world.clock.advance(120_000)
+    expect(await world.rowsByStream()).to.deep.equal({ b: 1 })
+    names = ['a']
+    await world.clock.advance(120_000)
+    expect(await world.rowsByStream(), 'which is known now').to.deep.equal({ a: 1 })
+  })
+
   for (const [what, before, after, problem] of [
     ['one stream', { streamName: 'a' }, { streams: entries(['a']) }, 'an application of one stream'],
     ['several streams', { streams: entries(['a']) }, { streamName: 'a' }, 'an application of several streams']
