@@ -10,8 +10,9 @@ import { waitAtMost } from '../runtime/deadline.ts'
 import { type Loop, startLoop } from '../runtime/loop.ts'
 import type { FormerStreams } from './former-streams.ts'
 import type { StreamHealth } from './health-rules.ts'
-import type { ResolvedStreamList, StreamSettings } from './stream-options.ts'
+import { givenName, type ResolvedStreamList, type StreamSettings } from './stream-options.ts'
 import type { StreamSet, TableSync } from './stream-set.ts'
+import { StreamTurns } from './stream-turns.ts'
 import type { WorkerStream } from './worker-stream.ts'
 
 /** What is told of the streams, after it is so. Must not throw. */
@@ -62,6 +63,8 @@ export class ManyStreams implements StreamSet {
   readonly #listed = new Map<string, Listed>()
   /** By stream id: all that were found, or that a lease is of. */
   readonly #byId = new Map<string, WorkerStream>()
+  readonly #finding = new StreamTurns<WorkerStream, boolean>()
+  readonly #comparing = new StreamTurns<WorkerStream, readonly unknown[]>()
   #held: ReadonlySet<string> = new Set()
   #watching: Loop | undefined
   readonly #over = new AbortController()
@@ -148,22 +151,20 @@ export class ManyStreams implements StreamSet {
     const { former, listener } = this.#options
     const streams = [...new Set(this.#byId.values())].filter(({ syncer }) => syncer.stream !== undefined)
     const gone = new Set<string>()
-    const finding = streams.map((stream, n) => this.#findAgain(stream, n, gone, signal))
+    const find = (each: WorkerStream, n: number): Promise<boolean> => this.#findAgain(each, n, gone, signal)
+    await this.#briefly(this.#finding.take(streams, find), signal)
+    const found = this.#finding.done().flatMap(({ stream, value }) => (value ? stream : []))
+    const there = found.filter(stream => streams.includes(stream) && !this.#isRetired(stream))
     // All of them ask for the lease table at about the same time, and share a listing.
-    await this.#briefly(Promise.all(finding), signal)
-    const created = await Promise.all(
-      streams.map(async (stream, n) => {
-        const isThere = await finding[n]
-        return isThere && !this.#isRetired(stream) ? this.#compare(stream, gone, signal) : []
-      })
-    )
+    const comparing = this.#comparing.take(there, each => this.#compare(each, gone, signal))
+    await this.#briefly(comparing, signal)
     signal.throwIfAborted()
+    const created = this.#comparing.done().map(({ value }) => value)
     const isListed = (streamId: string): boolean => this.#isListed(streamId)
     const { inTable, retired } = await former.tidy({ gone, isListed, of: lease => this.of(lease) }, signal)
     for (const streamId of this.#byId.keys()) if (!inTable.has(streamId)) this.#dropUnlisted(streamId)
-    const create = [...created.flat(), ...retired]
-    if (create.length > 0) listener.leasesCreated()
-    return { create }
+    if (retired.length > 0) listener.leasesCreated()
+    return { create: [...created.flat(), ...retired] }
   }
 
   remember(lease: Lease): void {
@@ -195,7 +196,7 @@ export class ManyStreams implements StreamSet {
 
   async #ask(): Promise<void> {
     const { list, clock, make, listener } = this.#options
-    const wanted = new Map((await list.list(clock.epochMs())).map(each => [nameOf(each), each]))
+    const wanted = new Map((await list.list(clock.epochMs())).map(each => [givenName(each.stream), each]))
     this.#over.signal.throwIfAborted()
     for (const [name, { stream, isFound }] of this.#listed) {
       if (wanted.has(name)) continue
@@ -305,6 +306,7 @@ export class ManyStreams implements StreamSet {
   async #compare(stream: WorkerStream, gone: Set<string>, signal: AbortSignal): Promise<readonly unknown[]> {
     try {
       const { create } = await stream.syncer.sync(signal)
+      if (create.length > 0) this.#options.listener.leasesCreated()
       const listed = this.#entryOf(stream)
       if (listed !== undefined) this.#recovered(listed)
       return create
@@ -370,8 +372,10 @@ export class ManyStreams implements StreamSet {
 
   /** One that is read already, and comes back to the list. */
   #knownAs({ stream }: StreamSettings): WorkerStream | undefined {
-    const name = nameOf({ stream })
-    return [...this.#byId.values()].find(({ names, settings }) => nameOf(settings) === name || names.streamArn === name)
+    const name = givenName(stream)
+    return [...this.#byId.values()].find(
+      ({ names, settings }) => givenName(settings.stream) === name || names.streamArn === name
+    )
   }
 
   /** A row that KCL wrote says nothing of the region: while no stream of the list is known, that was guessed. */
@@ -389,10 +393,6 @@ export class ManyStreams implements StreamSet {
     this.#byId.get(streamId)?.close()
     this.#byId.delete(streamId)
   }
-}
-
-function nameOf({ stream }: Pick<StreamSettings, 'stream'>): string {
-  return 'streamArn' in stream ? stream.streamArn : stream.streamName
 }
 
 function isNotFound(error: unknown): boolean {

@@ -123,6 +123,11 @@ const CODE_NAMES = ['processor', 'handler', 'each', 'concurrency', 'batch']
 const ENTRY_NAMES = ['streamName', 'streamArn', 'startAt', 'retrieval', ...CODE_NAMES]
 const MONTH_MS = 31 * 86_400_000
 
+/** The name or the ARN that a stream was given by. */
+export function givenName(stream: StreamReference): string {
+  return 'streamArn' in stream ? stream.streamArn : stream.streamName
+}
+
 /** Which stream is meant: by its name or by its ARN. @throws OptionError */
 export function resolveStream({
   streamName,

@@ -10,7 +10,7 @@ import type { Random } from '../runtime/random.ts'
 import { ShardSyncer, type ShardSyncerOptions } from '../shards/shard-syncer.ts'
 import type { ResolvedOptions } from './options.ts'
 import { ShardRetrievers } from './shard-retrievers.ts'
-import type { StreamSettings } from './stream-options.ts'
+import { givenName, type StreamSettings } from './stream-options.ts'
 
 /** The doors to one stream. */
 export interface StreamPorts {
@@ -80,8 +80,7 @@ export class WorkerStream {
 
   /** What dead letters say it is: the ARN or the name that it was given by. */
   get reference(): string {
-    const { stream } = this.settings
-    return 'streamArn' in stream ? stream.streamArn : stream.streamName
+    return givenName(this.settings.stream)
   }
 
   /** Ends what is still being asked for, and lets go of the ports. */
