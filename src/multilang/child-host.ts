@@ -43,6 +43,8 @@ export class ChildHost implements SeatHost {
   readonly #settings: HostSettings
   readonly #logger: Logger
   readonly #seats = new Map<string, ChildSeat>()
+  /** Those that nobody asks any more, and whose last question is not answered yet. */
+  readonly #left = new Set<ChildSeat>()
   #child: Child | undefined
   #maxShards: number | undefined
   #isAnswered = false
@@ -82,12 +84,13 @@ export class ChildHost implements SeatHost {
 
   /** The shards in it. */
   get shardIds(): readonly string[] {
-    return [...this.#seats.keys()]
+    return [...this.#seats.values()].filter(seat => !this.#left.has(seat)).map(({ shardId }) => shardId)
   }
 
-  /** Whether it may serve one more shard. */
-  get hasRoom(): boolean {
-    return !this.#isOver && this.#seats.size < Math.min(this.#settings.shardsPerChild, this.#maxShards ?? 0)
+  /** Whether it may serve this shard as well: not one of which it still owes an answer from when it had it before. */
+  hasRoomFor(shardId: string): boolean {
+    const isFull = this.#seats.size >= Math.min(this.#settings.shardsPerChild, this.#maxShards ?? 0)
+    return !(this.#isOver || isFull || this.#seats.has(shardId))
   }
 
   /** A seat for a shard. */
@@ -115,9 +118,16 @@ export class ChildHost implements SeatHost {
   }
 
   async leave(seat: ChildSeat): Promise<void> {
-    if (this.#seats.get(seat.shardId) === seat) this.#seats.delete(seat.shardId)
-    if (this.#seats.size === 0) await this.close()
-    else this.#listener.changed()
+    this.#left.add(seat)
+    if (this.shardIds.length === 0) await this.close()
+    else if (seat.waitsFor === undefined) this.#vacate(seat)
+    else void seat.whenAnswered.then(() => this.#vacate(seat))
+  }
+
+  #vacate(seat: ChildSeat): void {
+    this.#left.delete(seat)
+    this.#seats.delete(seat.shardId)
+    this.#listener.changed()
   }
 
   /** Lets the child end, whoever is in it. Resolves when it has. */
@@ -175,8 +185,7 @@ export class ChildHost implements SeatHost {
     const during = Object.fromEntries(waiting.map(({ shardId, waitsFor }) => [shardId, String(waitsFor)]))
     const guilty = culprit ?? (waiting.length === 1 ? waiting[0] : undefined)
     const isEarly = seats.some(({ isFinished }) => !isFinished)
-    if (isEarly)
-      this.#listener.died(this, { pid: this.pid, shardIds: seats.map(({ shardId }) => shardId), during, because })
+    if (isEarly) this.#listener.died(this, { pid: this.pid, shardIds: this.shardIds, during, because })
     for (const seat of seats) {
       const isSuspect = guilty === undefined && (waiting.length === 0 || waiting.includes(seat))
       seat.ended(because, seat === guilty ? 'own' : isSuspect ? 'nobody' : 'another', cause)

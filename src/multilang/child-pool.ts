@@ -60,7 +60,7 @@ export class ChildPool {
       if (this.#isClosed) await whenAborted(signal)
       signal.throwIfAborted()
       if (this.#cannotShare || this.#alone.has(shardId)) return this.#start(shardId)
-      const host = [...this.#hosts].find(each => each.hasRoom)
+      const host = [...this.#hosts].find(each => each.hasRoomFor(shardId))
       if (host !== undefined) return host.seat(shardId)
       const isUnknown = this.#starting > 0 || [...this.#hosts].some(each => each.isUnknown)
       if (!isUnknown) return this.#start(shardId)

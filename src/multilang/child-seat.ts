@@ -64,6 +64,7 @@ export class ChildSeat {
   readonly #host: SeatHost
   readonly #settings: SeatSettings
   #pending: Pending | undefined
+  #asked: Promise<unknown> = Promise.resolve()
   /** Of the last request: a child that has answered may still want what it was given then to be checkpointed. */
   #wishes: Wishes | undefined
   #heard: Promise<void> = Promise.resolve()
@@ -102,6 +103,11 @@ export class ChildSeat {
     return this.#pending?.action
   }
 
+  /** Resolves once the child has answered what it was asked last, or is gone. */
+  get whenAnswered(): Promise<unknown> {
+    return this.#asked
+  }
+
   /** The shard, where messages have to say which one it is. */
   get spokenShardId(): string | undefined {
     return this.#host.isShared ? this.shardId : undefined
@@ -115,13 +121,15 @@ export class ChildSeat {
   ask({ action, pieces, wishes }: Request): Promise<Status> {
     if (this.#end !== undefined) return Promise.reject(this.#end.error)
     this.#wishes = wishes
-    return new Promise((resolve, reject) => {
+    const asked = new Promise<Status>((resolve, reject) => {
       this.#pending = { action, resolve, reject }
       this.#expect()
       void this.#host.write(pieces, () => {
         if (this.#silence !== undefined) this.#expect()
       })
     })
+    this.#asked = asked.catch(() => {})
+    return asked
   }
 
   /** The child has said something about this shard. What it says is dealt with one after another, as it was said. */

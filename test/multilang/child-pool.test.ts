@@ -211,6 +211,20 @@ describe('ChildPool', () => {
     expect(rig.pool.size).to.equal(0)
   })
 
+  it('lets a shard leave a shared child that has not answered yet, and hears the answer', async () => {
+    const rig = new Rig({ maxShards: 3, on: { shutdownRequested: () => {} } }, 3, 1_000)
+    const [a, b] = [await rig.seat('a'), await rig.seat('b')]
+    expect(await rig.ask(a)).to.equal('waiting')
+    await a.leave()
+    const again = await rig.seat('a')
+    expect(again.pid, 'a child that owes an answer').to.not.equal(b.pid)
+    rig.children.all[0]?.done('shutdownRequested', 'a')
+    await rig.clock.advance(5_000)
+    expect(b.end, 'others are left alone').to.equal(undefined)
+    expect(rig.deaths).to.deep.equal([])
+    expect((await rig.seat('c')).pid, 'its place is free again').to.equal(b.pid)
+  })
+
   it('knows whose call a shared child has died in, if only one was waited for', async () => {
     const rig = new Rig(SHARED, 8)
     const [a, b] = [await rig.seat('a'), await rig.seat('b')]
