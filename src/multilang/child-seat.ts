@@ -58,6 +58,9 @@ interface Pending {
   readonly reject: (error: ProcessorGoneError) => void
 }
 
+/** So much a child may say about a shard before what it said earlier is dealt with. One that waits for its answers says one thing. */
+const MAX_UNHEARD = 1_000
+
 /** The conversation about one shard. */
 export class ChildSeat {
   readonly shardId: string
@@ -68,6 +71,7 @@ export class ChildSeat {
   /** Of the last request: a child that has answered may still want what it was given then to be checkpointed. */
   #wishes: Wishes | undefined
   #heard: Promise<void> = Promise.resolve()
+  #unheard = 0
   #silence: AbortController | undefined
   #end: SeatEnd | undefined
   #isFinished = false
@@ -134,7 +138,17 @@ export class ChildSeat {
 
   /** The child has said something about this shard. What it says is dealt with one after another, as it was said. */
   hear(message: Extract<ChildMessage, { readonly kind: 'status' | 'checkpoint' }>): void {
-    this.#heard = this.#heard.then(() => this.#answer(message))
+    if (this.#end !== undefined) return
+    this.#unheard += 1
+    if (this.#unheard > MAX_UNHEARD) {
+      this.#host.broken(this, `it has said ${MAX_UNHEARD} things without waiting for an answer`)
+      return
+    }
+    this.#heard = this.#heard
+      .then(() => this.#answer(message))
+      .finally(() => {
+        this.#unheard -= 1
+      })
   }
 
   /** The child is gone. What it was asked is not answered any more. */

@@ -153,6 +153,20 @@ describe('ChildSeat', () => {
     expect(seat.end?.error.message).to.include('it has said nothing for 1000 ms')
   })
 
+  it('has its child replaced that asks for checkpoints without end and waits for none', async () => {
+    const rig = new Rig(saying(...Array.from({ length: 1_200 }, () => '{"action":"checkpoint"}')))
+    const seat = await rig.seat('a')
+    let wishes = 0
+    const slow = async (): Promise<void> => {
+      wishes += 1
+      await rig.clock.sleep(60_000)
+    }
+    expect(await rig.ask(seat, slow, 100)).to.include('it has said 1000 things without waiting for an answer')
+    expect(rig.children.last.signals).to.deep.equal(['SIGKILL'])
+    await rig.clock.advance(600_000)
+    expect(wishes, 'the rest is forgotten').to.equal(1)
+  })
+
   it('is told of a child that closes its standard output, and of one that ends', async () => {
     const rig = new Rig([
       { on: { shutdownRequested: (_, child) => void child.stdout.end() } },
