@@ -100,12 +100,26 @@ export function parseCredentials(value: string): CredentialsOutcome {
   return { kind: 'sources', sources: parsed.filter(each => each.kind !== 'refused') }
 }
 
+/** A provider as it may be shown: its name. What may be a key that stands where a name should is left out. */
+export function shownProvider(text: string): string {
+  const given = text.trim()
+  const [name = ''] = /^[\w$.]*/.exec(given) ?? []
+  const isAlone = name === given && (name.length < 16 || name.includes('.'))
+  const isClass = isAlone || /(provider|chain|wrapper)$/i.test(name)
+  if (!isClass) return '…'
+  if (name === given) return name
+  return given[name.length] === '|' ? `${name}|…` : `${name}…`
+}
+
 function parseProvider(text: string): Parsed {
   const [given = '', ...args] = text.split('|').map(part => part.trim())
   const name = given.slice(PACKAGES.find(prefix => given.startsWith(prefix))?.length ?? 0)
   const parse = Object.hasOwn(PROVIDERS, name) ? PROVIDERS[name] : undefined
   if (parse === undefined) {
-    return refused(`names ${given}, a class that only Java can load; expected one of ${KNOWN_PROVIDERS.join(', ')}`)
+    const shown = shownProvider(given)
+    const what = shown === given ? `names ${given}, a class that only Java can load` : `names ${shown}, which is no class`
+    const form = shown === given ? '' : ', with arguments behind bars (NAME|ARGUMENT|ARGUMENT)'
+    return refused(`${what}; expected one of ${KNOWN_PROVIDERS.join(', ')}${form}`)
   }
   const parsed = parse(args)
   return parsed.kind === 'refused' ? refused(`names ${name}, which ${parsed.problem}`) : parsed

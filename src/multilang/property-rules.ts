@@ -1,5 +1,6 @@
 // The values of a .properties file, read one after another: what each comes to, and everything that is wrong, with its line.
 import { shown } from '../model/option-rules.ts'
+import { shownProvider } from './credential-rules.ts'
 import { nearestKey } from './nearest-key-rules.ts'
 import { effectiveEntries, type PropertiesFile, type Property } from './properties.ts'
 import { canonicalKey, OWN_PREFIX, type PropertyRow, rowOf } from './property-table.ts'
@@ -269,10 +270,7 @@ export class PropertySheet {
 /** A value as it may be shown: of credentials the names of the providers, and nothing behind them. */
 export function shownValue({ key, value }: Pick<Property, 'key' | 'value'>): string {
   if (!/^awscredentialsprovider/i.test(key)) return value.length > 200 ? `${value.slice(0, 200)}…` : value
-  return value
-    .split(',')
-    .map(provider => provider.trim().replace(/\|.*$/s, '|…'))
-    .join(', ')
+  return value.split(',').map(shownProvider).join(', ')
 }
 
 /** Markdown as plain text. */

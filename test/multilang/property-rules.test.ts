@@ -180,6 +180,14 @@ describe('shownValue', () => {
     )
   })
 
+  it('shows no key that stands where a provider should', () => {
+    const [key, id] = ['aB3dE6gH9jK2mN5pQ8rS1tU4vW7xY0zA3bC6dE/g', 'AKIA0123456789ABCDEF']
+    const value = `StaticCredentialsProvider:${id}:${key}, StaticCredentialsProvider ${id} ${key}, ${id}, ${key}, com.example.Mine`
+    expect(shownValue({ key: 'AwsCredentialsProvider', value })).to.equal(
+      'StaticCredentialsProvider…, StaticCredentialsProvider…, …, …, com.example.Mine'
+    )
+  })
+
   it('shows the beginning of what is long', () => {
     expect(shownValue({ key: 'a', value: 'x'.repeat(300) })).to.equal(`${'x'.repeat(200)}…`)
   })
