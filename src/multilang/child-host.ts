@@ -119,7 +119,8 @@ export class ChildHost implements SeatHost {
 
   async leave(seat: ChildSeat): Promise<void> {
     this.#left.add(seat)
-    if (this.shardIds.length === 0) await this.close()
+    // One that is of no use may still work at what it was given: nothing begins anew before it has ended.
+    if (this.#isOver || this.shardIds.length === 0) await this.close()
     else if (seat.waitsFor === undefined) this.#vacate(seat)
     else void seat.whenAnswered.then(() => this.#vacate(seat))
   }

@@ -239,6 +239,24 @@ describe('ChildPool', () => {
     expect((await rig.seat('c')).pid, 'its place is free again').to.equal(b.pid)
   })
 
+  it('lets no shard go of a shared child that cannot be talked to and still runs', async () => {
+    const rig = new Rig({ maxShards: 3, ignoresEnd: true, ignoresTerm: true }, 3)
+    const [a] = [await rig.seat('a'), await rig.seat('b')]
+    const [child] = rig.children.all
+    child?.stdout.end()
+    await rig.clock.advance(600)
+    expect(a.end?.error.message).to.include('its standard output is closed')
+    let hasLeft = false
+    const left = a.leave().then(() => {
+      hasLeft = true
+    })
+    await rig.clock.advance(500)
+    expect({ hasLeft, isOver: child?.isOver }).to.deep.equal({ hasLeft: false, isOver: false })
+    await rig.clock.advance(3_000)
+    await left
+    expect(child?.signals).to.deep.equal(['SIGTERM', 'SIGKILL'])
+  })
+
   it('knows whose call a shared child has died in, if only one was waited for', async () => {
     const rig = new Rig(SHARED, 8)
     const [a, b] = [await rig.seat('a'), await rig.seat('b')]
