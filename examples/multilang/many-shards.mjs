@@ -35,6 +35,7 @@ function act({ action, records, error, ...message }) {
       return checkpoint(shardId, action)
     case 'checkpoint':
       if (error !== null) console.error(`${shardId}: no checkpoint, ${error}`)
+      else if (shard.waiting === 'shardEnded') shards.delete(shardId)
       return done(shard.waiting, shardId)
     case 'leaseLost':
       return done(action, shardId)
