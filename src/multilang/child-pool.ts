@@ -9,7 +9,7 @@ import type { ChildSeat } from './child-seat.ts'
 
 /** What the children of a daemon are like. */
 export interface ChildPoolSettings extends HostSettings {
-  /** How long a child may take to answer `leaseLost` once its shard was given back. Milliseconds. */
+  /** How long a child may take to answer `leaseLost`, whether its shard was given back or lost. Milliseconds. */
   readonly partingMs: number
   /** A child has died that nobody has asked to. */
   readonly died: (death: ChildDeath) => void

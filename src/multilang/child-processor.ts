@@ -81,8 +81,12 @@ export class ChildProcessor extends HostedProcessor {
     const isToHear = this.#phase === 'initialized' || this.#phase === 'parting'
     if (!isToHear || this.#seat?.end !== undefined) return
     this.#phase = 'over'
-    await this.#tell(shardId, 'leaseLost', refuseWishes)
-    this.#seat?.finish()
+    const told = new AbortController()
+    const telling = this.#tell(shardId, 'leaseLost', refuseWishes)
+      .then(() => this.#seat?.finish())
+      .finally(() => told.abort('told'))
+    // There is nothing left that is worth waiting for, and the shard may come back at any time.
+    await Promise.race([telling, this.#pool.clock.sleep(this.#pool.partingMs, told.signal)])
   }
 
   override async shardEnded({ shardId, checkpointer }: ShardEndedInput): Promise<void> {
@@ -112,14 +116,7 @@ export class ChildProcessor extends HostedProcessor {
   async #part(): Promise<void> {
     const seat = this.#seat
     if (seat === undefined) return
-    if (this.#phase === 'parting') {
-      const { shardId } = seat
-      const told = new AbortController()
-      const telling = this.leaseLost({ shardId })
-        .catch(() => {})
-        .finally(() => told.abort('told'))
-      await Promise.race([telling, this.#pool.clock.sleep(this.#pool.partingMs, told.signal)])
-    }
+    if (this.#phase === 'parting') await this.leaseLost({ shardId: seat.shardId }).catch(() => {})
     await seat.leave()
   }
 
