@@ -38,6 +38,11 @@ export class ChildPool {
     return this.#settings.partingMs
   }
 
+  /** How long a child may still be at `shutdownRequested` when its shard is gone. Milliseconds. */
+  get lateMs(): number {
+    return Math.max(this.#settings.partingMs, this.#settings.exitTimeoutMs)
+  }
+
   /** See {@link ChildPoolSettings.clock}. */
   get clock(): Clock {
     return this.#settings.clock

@@ -12,6 +12,7 @@ import type {
   ShardEndedInput,
   ShutdownRequestedInput
 } from '../processor/record-processor.ts'
+import { firstAborted } from '../runtime/abort.ts'
 import { checkpointWishes, endWishes, refuseWishes } from './checkpoint-wishes.ts'
 import type { ChildPool } from './child-pool.ts'
 import type { ChildSeat, SeatEnd, Wishes } from './child-seat.ts'
@@ -71,8 +72,14 @@ export class ChildProcessor extends HostedProcessor {
     this.#pool.proved(shardId)
   }
 
-  override async shutdownRequested({ shardId, checkpointer }: ShutdownRequestedInput): Promise<void> {
-    await this.#tell(shardId, 'shutdownRequested', this.#wishes(checkpointer))
+  override async shutdownRequested({ shardId, checkpointer, signal }: ShutdownRequestedInput): Promise<void> {
+    const answered = new AbortController()
+    void this.#endLate(signal, answered.signal)
+    try {
+      await this.#tell(shardId, 'shutdownRequested', this.#wishes(checkpointer))
+    } finally {
+      answered.abort('answered')
+    }
     // The lease is given back now; that the child hears before it ends.
     this.#phase = 'parting'
   }
@@ -110,6 +117,17 @@ export class ChildProcessor extends HostedProcessor {
   override close(): Promise<void> {
     this.#closed ??= this.#part()
     return this.#closed
+  }
+
+  /** A child that says nothing although its lease is gone would keep the shard from coming back here. */
+  async #endLate(lost: AbortSignal, answered: AbortSignal): Promise<void> {
+    const { clock, lateMs } = this.#pool
+    await firstAborted([lost, answered])
+    await clock.sleep(lateMs, answered)
+    if (answered.aborted) return
+    this.#seat?.giveUp(
+      new Error(`it had not answered ${lateMs} ms after its shard was given back without waiting for it`)
+    )
   }
 
   /** Says the last words that are due, and leaves. */

@@ -117,7 +117,8 @@ function parseProvider(text: string): Parsed {
   const parse = Object.hasOwn(PROVIDERS, name) ? PROVIDERS[name] : undefined
   if (parse === undefined) {
     const shown = shownProvider(given)
-    const what = shown === given ? `names ${given}, a class that only Java can load` : `names ${shown}, which is no class`
+    const what =
+      shown === given ? `names ${given}, a class that only Java can load` : `names ${shown}, which is no class`
     const form = shown === given ? '' : ', with arguments behind bars (NAME|ARGUMENT|ARGUMENT)'
     return refused(`${what}; expected one of ${KNOWN_PROVIDERS.join(', ')}${form}`)
   }

@@ -2,7 +2,7 @@ import { expect } from 'chai'
 import { TRIM_HORIZON } from '../../src/model/sequence-number.ts'
 import { ChildPool } from '../../src/multilang/child-pool.ts'
 import { ChildProcessor } from '../../src/multilang/child-processor.ts'
-import type { InitializeInput } from '../../src/processor/record-processor.ts'
+import type { InitializeInput, ShutdownRequestedInput } from '../../src/processor/record-processor.ts'
 import { VirtualClock } from '../../src/testing/virtual-clock.ts'
 import { collectingLogger } from '../support/collecting-logger.ts'
 import { ScriptedChildren, type Traits } from './scripted-children.ts'
@@ -43,6 +43,25 @@ describe('ChildProcessor', () => {
     await closed
     expect(child.actions).to.deep.equal(['initialize', 'leaseLost'])
     expect(child.signals).to.deep.equal(['SIGTERM'])
+  })
+
+  it('ends a child that does not answer shutdownRequested once its shard is gone, and not before', async () => {
+    const { clock, child, processor } = await begun({ on: { shutdownRequested: () => {} } })
+    const lost = new AbortController()
+    const asked = processor
+      .shutdownRequested({ ...PLACE, signal: lost.signal } as ShutdownRequestedInput)
+      .catch(error => error)
+    await clock.advance(600_000)
+    expect(child.isOver).to.equal(false)
+    lost.abort('lost')
+    await clock.advance(1_900)
+    expect(child.isOver).to.equal(false)
+    await clock.advance(200)
+    expect(child.signals).to.deep.equal(['SIGKILL'])
+    expect(await asked)
+      .to.have.property('message')
+      .that.includes('after its shard was given back')
+    expect(clock.sleeping, 'timers').to.equal(0)
   })
 
   it('waits no longer than it has to for one that answers', async () => {

@@ -73,7 +73,9 @@ describe('parseCredentials', () => {
   })
 
   it('tells no key that was written with another separator', () => {
-    const problem = sourcesOf('StaticCredentialsProvider:AKIA0123456789ABCDEF:s3cret, aB3dE6gH9jK2mN5pQ8rS1tU4vW7xY0zA3bC6dEfg')
+    const problem = sourcesOf(
+      'StaticCredentialsProvider:AKIA0123456789ABCDEF:s3cret, aB3dE6gH9jK2mN5pQ8rS1tU4vW7xY0zA3bC6dEfg'
+    )
     expect(problem).to.match(/^names StaticCredentialsProvider…, which is no class; expected one of .*NAME\|ARGUMENT/)
     expect(problem).to.match(/; names …, which is no class/)
     expect(problem).to.not.match(/AKIA|s3cret|aB3/)
