@@ -68,7 +68,6 @@ const TESTED_BY: Readonly<Record<string, string>> = {
   'leases/kcl-estate.ts': 'leases/dynamo-kcl-estate.test.ts',
   'leases/lease-store.ts': 'contracts/lease-store.test.ts',
   'multilang/child-host.ts': 'multilang/child-pool.test.ts',
-  'multilang/child-processor.ts': 'multilang/daemon.test.ts',
   'multilang/child-seat.ts': 'multilang/child-pool.test.ts',
   'operate/checkpoints.ts': 'operate/fleet.test.ts',
   'operate/doctor.ts': 'operate/fleet.test.ts',
