@@ -166,9 +166,11 @@ export class PropertySheet {
     this.#problems.push({ property: key, ...this.#lineOf(key), problem })
   }
 
-  /** Notes what holds because there is no entry. */
+  /** Notes what holds because there is no entry, or one that only says what holds without it. */
   absent(key: string, told: string): void {
-    this.#note({ kind: 'missing', property: key, told })
+    const finding = this.#findings.findIndex(({ property, kind }) => property === key && kind === 'honoured')
+    const [given] = finding === -1 ? [] : this.#findings.splice(finding, 1)
+    this.#note(given === undefined ? { kind: 'missing', property: key, told } : { ...given, told })
   }
 
   /** Notes that another entry counts in place of this one. */

@@ -254,6 +254,8 @@ describe('planSettings', () => {
 
     it('is told where the file leaves it open', () => {
       expect(findingsOf('maxRecords=500')).to.include('missing retrievalMode')
+      const said = findingsOf('retrievalMode=DEFAULT').filter(finding => finding.endsWith(' retrievalMode'))
+      expect(said, 'it is there').to.deep.equal(['honoured retrievalMode'])
       expect(findingsOf('retrievalMode=POLLING\nfanoutConfig.consumerName=me')).to.include(
         'overridden fanoutConfig.consumerName'
       )
