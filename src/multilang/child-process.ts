@@ -121,7 +121,7 @@ export class Child {
       this.#isClosing = true
       this.#process.stdin.end()
       await this.#waitFor(exitTimeoutMs)
-      if (!this.#exited.signal.aborted) {
+      if (!this.#exited.signal.aborted && !this.#hurried.signal.aborted) {
         this.#settings.logger.warn({ pid: this.pid, exitTimeoutMs }, 'a child did not end when its input did')
         door.signal(this.#process, 'SIGTERM')
         await this.#waitFor(Math.min(exitTimeoutMs, TERM_MS))

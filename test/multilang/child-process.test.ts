@@ -120,6 +120,17 @@ describe('Child', () => {
     expect(rig.logger.text()).to.include('a child did not end when its input did')
   })
 
+  it('is not said to go on without an input if it is killed while it still had time', async () => {
+    const rig = new Rig({ exitTimeoutMs: 60_000 })
+    const child = await rig.as('stubborn')
+    await rig.hears('ready')
+    const closed = child.close()
+    child.kill()
+    await closed
+    expect(isAlive(child.pid)).to.equal(false)
+    expect(rig.logger.text()).to.not.include('a child did not end when its input did')
+  })
+
   it('is broken if it does not read any more', async () => {
     const rig = new Rig({ exitTimeoutMs: 100 })
     const child = await rig.as('deaf')
