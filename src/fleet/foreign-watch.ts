@@ -12,7 +12,7 @@ import {
 } from '../leases/kcl-rules.ts'
 import type { ModeOrder } from '../leases/order-rules.ts'
 import { isSession } from '../leases/session-id.ts'
-import { NOTHING_SEEN, observe, type Sightings, unchangedMs } from '../leases/sightings.ts'
+import { isRenewed, NOTHING_SEEN, observe, type Sightings, unchangedMs } from '../leases/sightings.ts'
 import { isFinished, type Lease } from '../model/lease.ts'
 import type { Clock } from '../runtime/clock.ts'
 import type { FleetSettings } from './fleet-settings.ts'
@@ -98,7 +98,9 @@ export class ForeignWatch {
   async look(members: readonly Member[]): Promise<boolean> {
     const { kcl, clock, settings } = this.#options
     if (kcl === undefined || this.#mode !== 'mixed') return false
-    if (clock.monotonicMs() - this.#lookedAtMs < settings.durationMs) return false
+    const isDoubted = this.doesKclAssign && this.#lock?.owner !== undefined && this.#isSilent(this.#lock.owner)
+    const everyMs = settings.durationMs * (isDoubted ? FOREIGN_LOOK_SHARE : 1)
+    if (clock.monotonicMs() - this.#lookedAtMs < everyMs) return false
     const before = this.doesKclAssign
     const nowS = clock.epochMs() / 1_000
     try {
@@ -106,7 +108,9 @@ export class ForeignWatch {
       const nowMs = clock.monotonicMs()
       this.#lookedAtMs = nowMs
       this.#standing = judgeKcl(sighting)
-      const look = { nowMs, nowS, maxStepMs: 2 * settings.durationMs, hasForeigners: this.#workers.length > 0 }
+      const hasForeigners = this.#workers.length > 0
+      const isSilent = (worker: string): boolean => this.#isSilent(worker)
+      const look = { nowMs, nowS, maxStepMs: 2 * settings.durationMs, hasForeigners, isSilent }
       this.#lock = this.#standing.algorithm === 'leader' ? watchKclLock(this.#lock, sighting, look) : undefined
       await this.#withdrawTheDead(kcl, members)
     } catch {
@@ -122,6 +126,14 @@ export class ForeignWatch {
     const isMoving = (worker: string): boolean =>
       this.#leases.some(lease => lease.owner === worker && unchangedMs(this.#sightings, lease.leaseKey) <= durationMs)
     return new Map(this.#workers.map(worker => [worker, { silent: !isMoving(worker) }]))
+  }
+
+  /** Whether a worker has stopped renewing. Who was never seen to renew may just have been given its first lease. */
+  #isSilent(worker: string): boolean {
+    const { durationMs } = this.#options.settings
+    const own = this.#workers.includes(worker) ? this.#leases.filter(({ owner }) => owner === worker) : []
+    const isStill = ({ leaseKey }: Lease): boolean => unchangedMs(this.#sightings, leaseKey) > durationMs
+    return own.every(isStill) && own.some(({ leaseKey }) => isRenewed(this.#sightings, leaseKey))
   }
 
   #judgeMode(): void {

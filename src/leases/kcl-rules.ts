@@ -37,6 +37,12 @@ export interface KclLockWatch {
   readonly version: string | undefined
   /** How long the lock has shown no sign of life. Milliseconds, as far as watched. */
   readonly stillMs: number
+  /** Who has the lock, or had it last. Absent: nobody was seen with it. */
+  readonly owner?: string
+  /** Whether that one counts as dead, or cut off: it renews no lease any more, and the lock has not moved since. */
+  readonly isOrphaned: boolean
+  /** Who counted as dead and was not. In this one only the lock is believed. */
+  readonly spared?: string
 }
 
 /** What a look at the lock is judged by. */
@@ -48,6 +54,8 @@ export interface KclLook {
   readonly maxStepMs: number
   /** Whether Java workers own leases. */
   readonly hasForeigners: boolean
+  /** Whether a Java worker owns leases, was seen to renew some of them, and has renewed none for a lease duration. */
+  readonly isSilent: (worker: string) => boolean
 }
 
 /** A lock is renewed every 30 s; a Java worker finds a free one within 50 s. After this nobody is about to lead. */
@@ -57,15 +65,30 @@ const GONE_AFTER_S = 60
 
 /**
  * The watch after another look. The first look concludes nothing against who has the lock, unless its owner has published
- * nothing for a minute; and nothing against Java workers that may be about to take it, if there are any.
+ * nothing for a minute; and nothing against Java workers that may be about to take it, if there are any. A leader renews its
+ * leases three times as often as they run out, and its lock every 30 s only, so that the leases tell of its death first. The
+ * lock has the last word: it must not have moved between the look before and this one, which finds the leases still.
  */
 export function watchKclLock(before: KclLockWatch | undefined, { lock }: KclSighting, look: KclLook): KclLockWatch {
-  const { nowMs, maxStepMs } = look
+  const { nowMs: atMs, maxStepMs, isSilent } = look
   const version = lock?.version
+  const owner = lock?.owner ?? before?.owner
+  const now = { atMs, version, ...(owner !== undefined && { owner }) }
   if (before === undefined)
-    return { atMs: nowMs, version, stillMs: isSurelyVacant(lock, look) ? KCL_LOCK_PATIENCE_MS : 0 }
-  const stepMs = Math.min(Math.max(0, nowMs - before.atMs), maxStepMs)
-  return { atMs: nowMs, version, stillMs: version === before.version ? before.stillMs + stepMs : 0 }
+    return { ...now, stillMs: isSurelyVacant(lock, look) ? KCL_LOCK_PATIENCE_MS : 0, isOrphaned: false }
+  const stepMs = Math.min(Math.max(0, atMs - before.atMs), maxStepMs)
+  const stillMs = version === before.version ? before.stillMs + stepMs : 0
+  // Nobody assigns by a lock that was given back.
+  const isAlive = lock !== undefined && version !== before.version
+  const spared = isAlive && wasWronged(before, lock.owner) ? lock.owner : before.spared
+  const hasDied = owner !== undefined && owner !== spared && isSilent(owner)
+  const isOrphaned = !isAlive && (before.isOrphaned || hasDied)
+  return { ...now, stillMs, isOrphaned, ...(spared !== undefined && { spared }) }
+}
+
+/** Later than that a worker has come back under its name. */
+function wasWronged({ isOrphaned, owner, stillMs }: KclLockWatch, mover: string): boolean {
+  return isOrphaned && owner === mover && stillMs < KCL_LOCK_PATIENCE_MS
 }
 
 function isSurelyVacant(lock: KclSighting['lock'], { nowS, hasForeigners }: KclLook): boolean {
@@ -75,8 +98,8 @@ function isSurelyVacant(lock: KclSighting['lock'], { nowS, hasForeigners }: KclL
 
 /**
  * Whether a Java leader assigns the leases, so that ours leaves all of them alone: from the first sign of life of its lock
- * until there has been none for {@link KCL_LOCK_PATIENCE_MS}.
+ * until there has been none for {@link KCL_LOCK_PATIENCE_MS}, or its own leases tell that it is dead.
  */
 export function doesKclAssign({ algorithm }: KclStanding, watch: KclLockWatch | undefined): boolean {
-  return algorithm === 'leader' && watch !== undefined && watch.stillMs < KCL_LOCK_PATIENCE_MS
+  return algorithm === 'leader' && watch !== undefined && watch.stillMs < KCL_LOCK_PATIENCE_MS && !watch.isOrphaned
 }

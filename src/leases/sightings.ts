@@ -8,6 +8,8 @@ export interface Sighting {
   readonly owner: string | undefined
   /** How long counter and owner have been the same, as far as this worker watched. Milliseconds. */
   readonly unchangedMs: number
+  /** Whether the counter was seen to move while that owner had it: the owner does renew it, or did. */
+  readonly isRenewed: boolean
 }
 
 /** Every lease as this worker has watched it. A value: each read of the table makes another one. */
@@ -30,7 +32,8 @@ export function observe(before: Sightings, leases: readonly Lease[], nowMs: numb
   for (const { leaseKey, counter, owner } of leases) {
     const last = before.byKey.get(leaseKey)
     const same = last !== undefined && last.counter === counter && last.owner === owner
-    byKey.set(leaseKey, { counter, owner, unchangedMs: same ? last.unchangedMs + stepMs : 0 })
+    const isRenewed = last !== undefined && last.owner === owner && (last.counter !== counter || last.isRenewed)
+    byKey.set(leaseKey, { counter, owner, unchangedMs: same ? last.unchangedMs + stepMs : 0, isRenewed })
   }
   return { atMs: nowMs, byKey }
 }
@@ -38,4 +41,9 @@ export function observe(before: Sightings, leases: readonly Lease[], nowMs: numb
 /** How long a lease has not moved, in milliseconds; 0 if it was never seen. */
 export function unchangedMs(sightings: Sightings, leaseKey: string): number {
   return sightings.byKey.get(leaseKey)?.unchangedMs ?? 0
+}
+
+/** Whether the owner of a lease was seen to renew it, lately or long ago. */
+export function isRenewed(sightings: Sightings, leaseKey: string): boolean {
+  return sightings.byKey.get(leaseKey)?.isRenewed ?? false
 }

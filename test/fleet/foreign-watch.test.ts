@@ -105,6 +105,52 @@ describe('ForeignWatch', () => {
     expect([await look(10_000), watch.doesKclAssign]).to.deep.equal([true, true])
   })
 
+  describe('while a Java leader stops renewing its leases', () => {
+    /** A Java leader with a lease that it has renewed, and another Java worker. Both are seen every 2.5 s. */
+    const watching = async ({ hasRenewed = true } = {}) => {
+      const { watch, look, beat, ...others } = rig({ mode: 'mixed', version: '3X' })
+      beat('1')
+      let leases = someLeases(2, index => `java-${index + 1}`)
+      const seen = async (...renewing: readonly number[]): Promise<boolean> => {
+        leases = leases.map((lease, index) => (renewing.includes(index) ? renewed(lease) : lease))
+        watch.note(leases)
+        return look(2_500)
+      }
+      const watched = async (ms: number, ...renewing: readonly number[]): Promise<void> => {
+        for (let atMs = 0; atMs < ms; atMs += 2_500) await seen(...renewing)
+      }
+      await seen(0, 1)
+      await watched(10_000, ...(hasRenewed ? [0, 1] : [1]))
+      return { watch, look, beat, watched, ...others }
+    }
+
+    it('takes the leases over after a lease duration, and leaves them to it again once its lock moves', async () => {
+      const { watch, watched, beat } = await watching()
+      await watched(10_000, 1)
+      expect(watch.doesKclAssign, 'not before').to.equal(true)
+      await watched(7_500, 1)
+      expect([watch.doesKclAssign, watch.isInterim]).to.deep.equal([false, true])
+      beat('2')
+      await watched(10_000, 1)
+      expect(watch.doesKclAssign).to.equal(true)
+    })
+
+    it('waits for the lock while another Java worker is silent, or where the leader has no lease', async () => {
+      const { watch, watched, kcl } = await watching()
+      await watched(30_000, 0)
+      expect(watch.doesKclAssign, 'the other one').to.equal(true)
+      kcl.items.lock = { owner: 'java-3', version: '2' }
+      await watched(60_000)
+      expect(watch.doesKclAssign, 'a leader without a lease').to.equal(true)
+    })
+
+    it('waits for one that may only just have been given its first lease', async () => {
+      const { watch, watched } = await watching({ hasRenewed: false })
+      await watched(40_000, 1)
+      expect(watch.doesKclAssign).to.equal(true)
+    })
+  })
+
   it('leaves a fleet of 2.x as it is', async () => {
     const { watch, look, beat } = rig({ mode: 'mixed', version: '2X' })
     beat('1')

@@ -43,18 +43,22 @@ describe('judgeKcl', () => {
 
 describe('watchKclLock and doesKclAssign', () => {
   const look = (nowMs: number, with_: Partial<KclLook> = {}): KclLook => {
-    return { nowMs, nowS: 1_000, maxStepMs: 20_000, hasForeigners: true, ...with_ }
+    return { nowMs, nowS: 1_000, maxStepMs: 20_000, hasForeigners: true, isSilent: () => false, ...with_ }
   }
   const seen = (version?: string, ownerSeenAtS?: number): KclSighting => {
     const lock = version === undefined ? undefined : { owner: 'java', version, ...(ownerSeenAtS && { ownerSeenAtS }) }
     return { hasLegacyTables: false, version: '3X', ...(lock && { lock }) }
   }
   /** The watch after looks every ten seconds. */
-  const watched = (...sightings: readonly KclSighting[]): KclLockWatch | undefined =>
-    sightings.reduce<KclLockWatch | undefined>(
-      (before, sighting) => watchKclLock(before, sighting, look((before?.atMs ?? -10_000) + 10_000)),
-      undefined
-    )
+  const goneOn = (
+    from: KclLockWatch | undefined,
+    sightings: readonly KclSighting[],
+    with_: Partial<KclLook> = {}
+  ): KclLockWatch | undefined =>
+    sightings.reduce((before, sighting) => {
+      return watchKclLock(before, sighting, look((before?.atMs ?? -10_000) + 10_000, with_))
+    }, from)
+  const watched = (...sightings: readonly KclSighting[]): KclLockWatch | undefined => goneOn(undefined, sightings)
   const times = (count: number, version?: string): KclSighting[] => Array(count).fill(seen(version))
 
   it('leaves everything to a leader at the first sight of its lock, and for as long as that moves', () => {
@@ -94,6 +98,52 @@ describe('watchKclLock and doesKclAssign', () => {
     const before = watched(seen('1'))
     const asleep = watchKclLock(before, seen('1'), look(3_600_000))
     expect(asleep).to.include({ stillMs: 20_000 })
+  })
+
+  describe('of a leader that renews none of its leases any more', () => {
+    const silent = { isSilent: (worker: string) => worker === 'java' }
+    const lock = (owner: string, version: string): KclSighting => {
+      return { hasLegacyTables: false, version: '3X', lock: { owner, version } }
+    }
+
+    it('waits for it no longer, once its lock has not moved between two looks either', () => {
+      const moved = goneOn(watched(seen('1')), [seen('2')], silent)
+      expect(doesKclAssign(LEADER, moved), 'it may have moved before').to.equal(true)
+      const still = goneOn(moved, [seen('2')], silent)
+      expect(doesKclAssign(LEADER, still)).to.equal(false)
+      expect(doesKclAssign(LEADER, goneOn(still, [seen('2')])), 'also once others have its leases').to.equal(false)
+    })
+
+    it('concludes nothing at the first sight of the lock', () => {
+      expect(doesKclAssign(LEADER, goneOn(undefined, [seen('1')], silent))).to.equal(true)
+    })
+
+    it('does not wait for another one where it has given the lock back, until one has it', () => {
+      const gone = goneOn(watched(seen('1')), [seen()], silent)
+      expect(doesKclAssign(LEADER, gone)).to.equal(false)
+      const later = goneOn(gone, times(2))
+      expect(doesKclAssign(LEADER, later), 'still').to.equal(false)
+      expect(doesKclAssign(LEADER, goneOn(later, [lock('other', '1')], silent))).to.equal(true)
+    })
+
+    it('judges who has the lock now, and not who had it before', () => {
+      const other = watched(seen('1'), lock('other', '2'))
+      expect(doesKclAssign(LEADER, goneOn(other, [lock('other', '2')], silent))).to.equal(true)
+    })
+
+    it('believes the lock alone of one that had only seemed dead', () => {
+      const woken = goneOn(goneOn(watched(seen('1')), [seen('1')], silent), [seen('2')], silent)
+      expect(doesKclAssign(LEADER, woken)).to.equal(true)
+      const still = goneOn(woken, times(7, '2'), silent)
+      expect(doesKclAssign(LEADER, still)).to.equal(true)
+      expect(doesKclAssign(LEADER, goneOn(still, [seen('2')], silent))).to.equal(false)
+    })
+
+    it('holds nothing against a worker that comes back under its name long after', () => {
+      const back = goneOn(goneOn(watched(seen('1')), times(9, '1'), silent), [seen('2')])
+      expect(doesKclAssign(LEADER, back)).to.equal(true)
+      expect(doesKclAssign(LEADER, goneOn(back, [seen('2')], silent))).to.equal(false)
+    })
   })
 
   it('leaves nothing to a fleet whose workers take leases from one another', () => {

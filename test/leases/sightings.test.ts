@@ -1,5 +1,5 @@
 import { expect } from 'chai'
-import { NOTHING_SEEN, observe, unchangedMs } from '../../src/leases/sightings.ts'
+import { isRenewed, NOTHING_SEEN, observe, unchangedMs } from '../../src/leases/sightings.ts'
 import { claimed, released, renewed } from '../../src/model/lease.ts'
 import { aLease } from '../support/builders.ts'
 
@@ -34,6 +34,16 @@ describe('observe', () => {
   it('counts the time between two reads for at most one step: a watcher that slept has not watched', () => {
     const sightings = observe(NOTHING_SEEN, [lease], 0, STEP)
     expect(unchangedMs(observe(sightings, [lease], 600_000, STEP), KEY)).to.equal(STEP)
+  })
+
+  it('remembers that an owner has renewed a lease, and not that it was given one', () => {
+    let sightings = observe(NOTHING_SEEN, [lease], 0, STEP)
+    expect(isRenewed(sightings, KEY), 'at first sight').to.equal(false)
+    sightings = observe(sightings, [renewed(lease)], 2_000, STEP)
+    sightings = observe(sightings, [renewed(lease)], 4_000, STEP)
+    expect(isRenewed(sightings, KEY)).to.equal(true)
+    expect(isRenewed(observe(sightings, [claimed(renewed(lease), 'b')], 6_000, STEP), KEY)).to.equal(false)
+    expect(isRenewed(NOTHING_SEEN, KEY)).to.equal(false)
   })
 
   it('counts nothing if time seems to go back', () => {
