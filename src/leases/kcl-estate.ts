@@ -29,8 +29,6 @@ export interface KclLeaseTraces {
   readonly multiStream: readonly string[]
   /** Keys of leases without what KCL 2.x cannot do without: it stops reading the whole table at one of them. Ascending. */
   readonly incomplete: readonly string[]
-  /** How many have a throughput, which 3.x writes. */
-  readonly withThroughput: number
   /** Rows that are neither leases nor records of KCL, by key. Ascending. */
   readonly strange: readonly string[]
 }

@@ -66,7 +66,6 @@ export function leaseTraces(items: readonly RawItem[]): KclLeaseTraces {
   const multiStream: string[] = []
   const incomplete: string[] = []
   const strange: string[] = []
-  let withThroughput = 0
   for (const item of items) {
     const reader = new AttributeReader(item)
     const key = reader.read(KCL_KEYS.leases, TEXT) ?? '?'
@@ -75,7 +74,6 @@ export function leaseTraces(items: readonly RawItem[]): KclLeaseTraces {
     else if (['leaseCounter', 'ownerSwitchesSinceCheckpoint', 'checkpoint'].some(name => !reader.has(name)))
       incomplete.push(key)
     if (isLease && reader.has('streamName')) multiStream.push(key)
-    if (isLease && reader.has('throughputKBps')) withThroughput += 1
   }
-  return { multiStream: multiStream.sort(), incomplete: incomplete.sort(), strange: strange.sort(), withThroughput }
+  return { multiStream: multiStream.sort(), incomplete: incomplete.sort(), strange: strange.sort() }
 }

@@ -174,7 +174,7 @@ export function kclStanding({ remains, leases, owners }: MigrationFacts): {
   readonly because: readonly string[]
   readonly clientVersion?: string
 } {
-  const { items = [], index, tables = [], traces } = remains ?? {}
+  const { items = [], index, tables = [] } = remains ?? {}
   const clientVersion = items.find(({ kind }) => kind === 'client-version')?.state
   const signs = [
     ...(index === undefined ? [] : [`the index ${index.name}`]),
@@ -182,7 +182,6 @@ export function kclStanding({ remains, leases, owners }: MigrationFacts): {
     ...(items.length === 0
       ? []
       : [`${items.length} records of ${[...new Set(items.map(({ kind }) => kind))].join(', ')}`]),
-    ...((traces?.withThroughput ?? 0) > 0 ? [`throughput in ${traces?.withThroughput} leases`] : []),
     ...(leases.some(({ checkpointOwner }) => checkpointOwner !== undefined) ? ['graceful hand-offs'] : [])
   ]
   const state = clientVersion === undefined ? {} : { clientVersion }

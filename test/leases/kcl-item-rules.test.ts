@@ -44,7 +44,7 @@ describe('kclItemOf', () => {
 })
 
 describe('leaseTraces', () => {
-  it('finds what a reader of KCL 2.x stumbles over, and what 3.x has left', () => {
+  it('finds what a reader of KCL 2.x stumbles over', () => {
     const lease = { leaseCounter: 1, ownerSwitchesSinceCheckpoint: 0, checkpoint: 'LATEST' }
     const traces = leaseTraces([
       { leaseKey: 'b', ...lease, throughputKBps: 1.5 },
@@ -53,7 +53,7 @@ describe('leaseTraces', () => {
       { leaseKey: 'note', text: 'hello' }
     ])
     expect(traces).to.deep.equal({
-      ...{ multiStream: ['1:orders:2:shardId-0'], incomplete: ['a'], strange: ['note'], withThroughput: 1 }
+      ...{ multiStream: ['1:orders:2:shardId-0'], incomplete: ['a'], strange: ['note'] }
     })
   })
 })

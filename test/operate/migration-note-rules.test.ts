@@ -14,7 +14,7 @@ const codes = (to: MigrationTarget, given: MigrationFacts): string[] =>
 
 const JAVA = [aReadLease(0, 'java-1')]
 const OURS = [aReadLease(0, A)]
-const traces = { multiStream: [], incomplete: [], strange: [], withThroughput: 0 }
+const traces = { multiStream: [], incomplete: [], strange: [] }
 const remains = { items: [], traces, tables: [], closed: [] }
 const aHold = { id: 'h', why: 'repairs', by: 'ann', isKept: true, beat: 0, leases: 'all' } as const
 

@@ -1,9 +1,10 @@
 import { expect } from 'chai'
+import { leaseTraces } from '../../src/leases/kcl-item-rules.ts'
 import { SHARD_END } from '../../src/model/sequence-number.ts'
 import { isOfKcl, kclStanding, longestDurationMs, seeModes, standingOf } from '../../src/operate/migration-rules.ts'
 import { A, aBox, aReadLease, aWorker, facts, session } from './migration-facts.ts'
 
-const traces = { multiStream: [], incomplete: [], strange: [], withThroughput: 0 }
+const traces = { multiStream: [], incomplete: [], strange: [] }
 const remains = { items: [], traces, tables: [], closed: [] }
 
 describe('seeModes', () => {
@@ -72,11 +73,19 @@ describe('kclStanding', () => {
       '3.x'
     )
     expect(of({ remains: { ...remains, tables: ['app-WorkerMetricStats'] } })).to.equal('3.x')
-    expect(of({ remains: { ...remains, traces: { ...traces, withThroughput: 1 } } })).to.equal('3.x')
     const items = [{ table: 't', key: 'Migration3.0', kind: 'client-version', state: 'CLIENT_VERSION_3X' }]
     expect(kclStanding(facts({ leases: [] }, { remains: { ...remains, items } as never }))).to.deep.include({
       ...{ version: '3.x', clientVersion: 'CLIENT_VERSION_3X' }
     })
+  })
+
+  it('does not tell it by the throughput in leases, which Millrace writes beside 2.x, too', () => {
+    const leases = [aReadLease(0, 'java-1', { throughputKBps: 1.5 })]
+    const raw = leases.map(({ leaseKey }) => ({
+      ...{ leaseKey, leaseCounter: 1, ownerSwitchesSinceCheckpoint: 0, checkpoint: '5', throughputKBps: 1.5 }
+    }))
+    const standing = kclStanding(facts({ leases }, { remains: { ...remains, traces: leaseTraces(raw) } }))
+    expect(standing).to.deep.equal({ version: '2.x', because: ['leases, and nothing that 3.x adds'] })
   })
 
   it('finds nothing of KCL in a table that it has never written to', () => {

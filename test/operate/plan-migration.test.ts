@@ -76,7 +76,7 @@ describe('planMigration to millrace', () => {
         { table: 'app', key: 'java-1', kind: 'worker-metrics' },
         { table: 'app-CoordinatorState', key: 'Leader', kind: 'leader' }
       ],
-      traces: { multiStream: [], incomplete: [], strange: [], withThroughput: 0 },
+      traces: { multiStream: [], incomplete: [], strange: [] },
       ...{
         index: { name: 'LeaseOwnerToLeaseKeyIndex', status: 'ACTIVE' },
         tables: ['app-CoordinatorState'],
