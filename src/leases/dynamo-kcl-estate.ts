@@ -6,8 +6,9 @@ import { isConditionFailure } from '../dynamo/dynamo-errors.ts'
 import { Expression } from '../dynamo/dynamo-expression.ts'
 import { BugError, ServiceError } from '../model/errors.ts'
 import type { Clock } from '../runtime/clock.ts'
+import { KCL_TABLE_KEYS, legacyTableNames, OWNER_INDEX } from './dynamo-kcl-item.ts'
 import type { KclEstate, KclIndex, KclItem, KclRemains } from './kcl-estate.ts'
-import { KCL_KEYS, type KclTableRole, kclItemOf, leaseTraces } from './kcl-item-rules.ts'
+import { type KclTableRole, kclItemOf, leaseTraces } from './kcl-item-rules.ts'
 
 /** Which KCL application, and how its tables are reached. */
 export interface DynamoKclEstateOptions {
@@ -27,9 +28,6 @@ export interface DynamoKclEstate extends KclEstate {
   close(): void
 }
 
-/** What KCL 3.x calls its index. */
-const INDEX_NAME = 'LeaseOwnerToLeaseKeyIndex'
-
 type Role = KclTableRole
 type Places = Readonly<Record<Role, TableCalls>>
 type RawItem = Readonly<Record<string, unknown>>
@@ -38,21 +36,21 @@ type RawItem = Readonly<Record<string, unknown>>
 export function dynamoKclEstate(options: DynamoKclEstateOptions): DynamoKclEstate {
   const { applicationName, tableName, ...how } = options
   const leases = tableCalls({ tableName, ...how })
-  const beside = (suffix: string): TableCalls =>
-    tableCalls({ ...how, tableName: `${applicationName}-${suffix}`, client: leases.client })
-  const places: Places = { leases, metrics: beside('WorkerMetricStats'), coordinator: beside('CoordinatorState') }
+  const beside = (name: string): TableCalls => tableCalls({ ...how, tableName: name, client: leases.client })
+  const { metrics, coordinator } = legacyTableNames(applicationName)
+  const places: Places = { leases, metrics: beside(metrics), coordinator: beside(coordinator) }
   return {
     look: signal => look(places, signal),
 
     async removeItem(item, signal) {
       const role = roleOf(places, item.table)
       const expression = new Expression()
-      const isNone = expression.absent(KCL_KEYS[role])
+      const isNone = expression.absent(KCL_TABLE_KEYS[role])
       // A lease is never deleted here, whatever it was taken for.
       const isNoLease = ['checkpoint', 'leaseCounter'].map(name => expression.absent(name)).join(' AND ')
       const command = new DeleteCommand({
         TableName: item.table,
-        Key: { [KCL_KEYS[role]]: item.key },
+        Key: { [KCL_TABLE_KEYS[role]]: item.key },
         ...expression.condition(`${isNone} OR (${isNoLease}${unchanged(item, expression)})`)
       })
       const { documents } = places[role]
@@ -63,7 +61,7 @@ export function dynamoKclEstate(options: DynamoKclEstateOptions): DynamoKclEstat
     async removeIndex(signal) {
       const command = new UpdateTableCommand({
         TableName: leases.tableName,
-        GlobalSecondaryIndexUpdates: [{ Delete: { IndexName: INDEX_NAME } }]
+        GlobalSecondaryIndexUpdates: [{ Delete: { IndexName: OWNER_INDEX } }]
       })
       if ((await indexOf(leases, signal)) === undefined) return
       await leases.call('UpdateTable', undefined, sending => leases.client.send(command, sending), signal)
@@ -117,8 +115,8 @@ async function itemsOf({ documents, tableName, call }: TableCalls, signal?: Abor
 async function indexOf({ client, tableName, call }: TableCalls, signal?: AbortSignal): Promise<KclIndex | undefined> {
   const command = new DescribeTableCommand({ TableName: tableName })
   const { Table } = await call('DescribeTable', undefined, sending => client.send(command, sending), signal)
-  const index = Table?.GlobalSecondaryIndexes?.find(({ IndexName }) => IndexName === INDEX_NAME)
-  return index && { name: INDEX_NAME, status: index.IndexStatus ?? 'UNKNOWN' }
+  const index = Table?.GlobalSecondaryIndexes?.find(({ IndexName }) => IndexName === OWNER_INDEX)
+  return index && { name: OWNER_INDEX, status: index.IndexStatus ?? 'UNKNOWN' }
 }
 
 function roleOf(places: Places, tableName: string): Role {

@@ -1,12 +1,10 @@
 // What an item in a table of KCL is, and what a lease in it says about the KCL that wrote it. Attribute names are KCL's.
 import { AttributeReader, TEXT } from '../dynamo/dynamo-attribute.ts'
+import { KCL_KEYS, KCL_TABLE_KEYS, METRICS_TYPE } from './dynamo-kcl-item.ts'
 import type { KclItem, KclItemKind, KclLeaseTraces } from './kcl-estate.ts'
 
-/** The partition keys of the three tables, by which a table is told. */
-export const KCL_KEYS = { leases: 'leaseKey', metrics: 'wid', coordinator: 'key' } as const
-
 /** Of which of the tables an item is. */
-export type KclTableRole = keyof typeof KCL_KEYS
+export type KclTableRole = keyof typeof KCL_TABLE_KEYS
 
 type RawItem = Readonly<Record<string, unknown>>
 
@@ -14,21 +12,21 @@ const KIND_OF_ENTITY: Readonly<Record<string, KclItemKind>> = {
   LEADER: 'leader',
   CLIENT_VERSION_MIGRATION: 'client-version',
   TABLE_MIGRATION: 'table-migration',
-  WORKER_METRIC_STATS: 'worker-metrics',
+  [METRICS_TYPE]: 'worker-metrics',
   STREAM: 'stream'
 }
 
 /** Keys of records from before every item said what it is. */
 const KIND_OF_KEY: Readonly<Record<string, KclItemKind>> = {
-  Leader: 'leader',
-  'Migration3.0': 'client-version',
-  'TableMigration3.5': 'table-migration'
+  [KCL_KEYS.lock]: 'leader',
+  [KCL_KEYS.version]: 'client-version',
+  [KCL_KEYS.tableMigration]: 'table-migration'
 }
 
 /** The record that an item is. `undefined`: it is none that is known, and perhaps a lease. */
 export function kclItemOf(item: RawItem, table: string, role: KclTableRole): KclItem | undefined {
   const reader = new AttributeReader(item)
-  const key = reader.read(KCL_KEYS[role], TEXT)
+  const key = reader.read(KCL_TABLE_KEYS[role], TEXT)
   if (key === undefined) return undefined
   const entity = reader.read('entityType', TEXT)
   // Whatever stands under one of these keys in the lease table, with a checkpoint it is a lease.
@@ -68,7 +66,7 @@ export function leaseTraces(items: readonly RawItem[]): KclLeaseTraces {
   const strange: string[] = []
   for (const item of items) {
     const reader = new AttributeReader(item)
-    const key = reader.read(KCL_KEYS.leases, TEXT) ?? '?'
+    const key = reader.read(KCL_TABLE_KEYS.leases, TEXT) ?? '?'
     const isLease = reader.has('checkpoint') || reader.has('leaseCounter')
     if (!isLease) strange.push(key)
     else if (['leaseCounter', 'ownerSwitchesSinceCheckpoint', 'checkpoint'].some(name => !reader.has(name)))

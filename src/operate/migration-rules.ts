@@ -4,9 +4,9 @@ import type { KclRemains } from '../leases/kcl-estate.ts'
 import type { SkippedRow } from '../leases/lease-store.ts'
 import type { Orders } from '../leases/order-rules.ts'
 import { isSession } from '../leases/session-id.ts'
-import { isFinished, type Lease, type StreamIdentity } from '../model/lease.ts'
+import { actualOwner, isFinished, type Lease, type StreamIdentity } from '../model/lease.ts'
 import type { Shard } from '../model/shard.ts'
-import { holderOf, isMoving, type OwnerSight, type OwnerWatch } from './owner-rules.ts'
+import { isMoving, type OwnerSight, type OwnerWatch } from './owner-rules.ts'
 
 /** Who is to read the stream in the end. */
 export type MigrationTarget = 'millrace' | 'kcl'
@@ -104,7 +104,7 @@ export function standingOf(facts: MigrationFacts): Standing {
   const open = leases.filter(lease => !isFinished(lease))
   const unfinished = new Set(open.map(({ shardId }) => shardId))
   const living = members.map(({ session }) => session).sort()
-  const isOfMillrace = (lease: Lease): boolean => isSession(holderOf(lease) ?? '')
+  const isOfMillrace = (lease: Lease): boolean => isSession(actualOwner(lease) ?? '')
   const isReadable = ({ parentShardIds }: Lease): boolean => !parentShardIds.some(parent => unfinished.has(parent))
   const moves = ({ leaseKey }: Lease): boolean => isMoving(watch, leaseKey, longestDurationMs(facts))
   const idsOf = (some: readonly Lease[]): string[] => some.map(({ shardId }) => shardId).sort()
@@ -117,15 +117,17 @@ export function standingOf(facts: MigrationFacts): Standing {
     kclOwners: kcl.map(({ owner }) => owner),
     kclAlive: kcl.filter(({ state }) => state === 'alive').length,
     hasKclLife: beating.length > 0,
-    unread: idsOf(open.filter(lease => isReadable(lease) && !living.includes(holderOf(lease) ?? ''))),
+    unread: idsOf(open.filter(lease => isReadable(lease) && !living.includes(actualOwner(lease) ?? ''))),
     unreadByKcl: idsOf(open.filter(lease => isReadable(lease) && !(isOfKcl(lease) && moves(lease)))),
-    still: idsOf(open.filter(lease => isOfMillrace(lease) && living.includes(holderOf(lease) ?? '') && !moves(lease)))
+    still: idsOf(
+      open.filter(lease => isOfMillrace(lease) && living.includes(actualOwner(lease) ?? '') && !moves(lease))
+    )
   }
 }
 
 /** Whether a worker of KCL processes a lease. */
 export function isOfKcl(lease: Lease): boolean {
-  const holder = holderOf(lease)
+  const holder = actualOwner(lease)
   return holder !== undefined && !isSession(holder)
 }
 

@@ -1,6 +1,6 @@
 // Who of the owners of leases lives, and how often KCL renews, as somebody sees it who reads the lease table again and again. By the
 // own clock: in a lease there is no time.
-import { isFinished, type Lease } from '../model/lease.ts'
+import { actualOwner, isFinished, type Lease } from '../model/lease.ts'
 
 /** One lease as it was watched. */
 interface LeaseSighting {
@@ -34,20 +34,12 @@ export interface OwnerSight {
   readonly writesEveryMs?: number
 }
 
-/** Who processes a lease: while KCL 3.x hands it over, not yet the one that the row names as owner. */
-export function holderOf({
-  owner,
-  checkpointOwner = owner
-}: Pick<Lease, 'owner' | 'checkpointOwner'>): string | undefined {
-  return checkpointOwner
-}
-
 /** The watch after another look. */
 export function watchOwners(before: OwnerWatch, leases: readonly Lease[], nowMs: number): OwnerWatch {
   const byKey = new Map<string, LeaseSighting>()
   for (const lease of leases.filter(each => !isFinished(each))) {
     const { leaseKey, counter } = lease
-    const owner = holderOf(lease)
+    const owner = actualOwner(lease)
     const last = before.byKey.get(leaseKey)
     if (last === undefined || last.owner !== owner) byKey.set(leaseKey, { owner, counter, sinceMs: nowMs, changes: 0 })
     else if (last.counter === counter) byKey.set(leaseKey, last)
