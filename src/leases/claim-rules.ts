@@ -14,7 +14,7 @@ export type ClaimVerdict =
  * Judges a lease as it was just read, strongly consistent (rule R1 of the protocol: the only copy of it). While a leader of
  * KCL assigns, a lease may be claimed if the row names the session: only then has that leader given it to us, and the claim
  * counts it up, so that nobody who had it before can write any more. Not before it is handed over, and not one that this
- * session itself is to hand over.
+ * session itself is to hand over: that one it claims, and so ends the hand-off, if our leader assigns by now.
  */
 export function judgeClaim(
   lease: Lease | undefined,
@@ -22,15 +22,14 @@ export function judgeClaim(
   mailbox: Pick<Mailbox, 'dead' | 'steal' | 'assigner'>
 ): ClaimVerdict {
   if (lease === undefined || isFinished(lease)) return { kind: 'over' }
-  const { owner, checkpointOwner, leaseKey } = lease
+  const { owner, leaseKey } = lease
   const holder = actualOwner(lease)
-  const isOurs = owner === session && holder === session
   if (mailbox.assigner === 'kcl') {
-    return isOurs ? { kind: 'claim', why: 'assigned' } : { kind: 'owned', by: holder ?? 'nobody' }
+    const isAssigned = owner === session && holder === session
+    return isAssigned ? { kind: 'claim', why: 'assigned' } : { kind: 'owned', by: holder ?? 'nobody' }
   }
   if (holder === undefined) return { kind: 'claim', why: 'unowned' }
-  if (isOurs) return { kind: 'claim', why: 'ours' }
-  if (owner !== undefined && checkpointOwner === session) return { kind: 'owned', by: owner }
+  if (holder === session) return { kind: 'claim', why: 'ours' }
   if (mailbox.dead.includes(holder)) return { kind: 'claim', why: 'dead' }
   if (mailbox.steal.includes(leaseKey)) return { kind: 'claim', why: 'stolen' }
   return { kind: 'owned', by: holder }

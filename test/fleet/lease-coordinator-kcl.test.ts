@@ -51,6 +51,20 @@ describe('LeaseCoordinator, while a leader of KCL assigns', () => {
     })
   }
 
+  it('reads on what it was to hand over and lost its hold on, once that leader is dead', async () => {
+    const { world, a } = await aLedWorker()
+    await assign(world, 1, a.session())
+    await world.clock.advance(SETTINGS.durationMs)
+    await handOver(world, 1, 'java-1')
+    await world.post(a, { mode: 'mixed', leases: [1] })
+    a.tenure(1).abandon('it was not written to')
+    await world.clock.advance(2 * SETTINGS.durationMs)
+    expect(a.held()).to.deep.equal([1])
+    expect(await world.row(1))
+      .to.include({ owner: a.session() })
+      .and.not.have.property('checkpointOwner')
+  })
+
   it('gives nothing back that its mailbox does not list', async () => {
     const { world, a } = await aLedWorker()
     await assign(world, 1, a.session())

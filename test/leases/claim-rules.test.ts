@@ -51,7 +51,9 @@ describe('judgeClaim', () => {
     for (const assigner of [{}, { assigner: 'kcl' }] as const) {
       expect(handedOver('me/1', 'java', assigner)).to.deep.equal(others)
     }
-    expect(handedOver('java', 'me/1'), 'ours to hand over, not to claim').to.deep.equal(others)
+    const toJava = { kind: 'owned', by: 'me/1' }
+    expect(handedOver('java', 'me/1', { assigner: 'kcl' }), 'ours to hand over, not to claim').to.deep.equal(toJava)
+    expect(handedOver('java', 'me/1'), 'nobody else would end it').to.deep.equal({ kind: 'claim', why: 'ours' })
     expect(handedOver('java', 'b/1', { dead: ['b/1'] })).to.deep.equal({ kind: 'claim', why: 'dead' })
     expect(handedOver('b/1', 'java', { dead: ['b/1'] })).to.deep.equal(others)
   })
