@@ -4,7 +4,12 @@ import { MAX_HASH_KEY } from '../model/hash-key-range.ts'
 import { isPosition } from '../model/sequence-number.ts'
 
 /** A value of the types that are in use. */
-export type AttributeValue = string | number | Set<string> | Uint8Array | Readonly<Record<string, number | string>>
+export type AttributeValue =
+  | string
+  | number
+  | Set<string>
+  | Uint8Array
+  | Readonly<Record<string, number | string | readonly number[]>>
 
 /** A set of ids. DynamoDB has no empty sets. */
 export function idSet(ids: readonly string[]): AttributeValue | undefined {

@@ -13,6 +13,8 @@ export interface KclPresenceOptions {
   readonly mode: () => FleetMode
   /** The session alive, if it is proved to live. Nothing is said of any other. */
   readonly session: () => string | undefined
+  /** Whether it may take no more leases. What it were given then, nobody would read. */
+  readonly isFull: () => boolean
   readonly failed: (what: string, error: unknown) => void
 }
 
@@ -52,10 +54,10 @@ export class KclPresence {
     })
   }
 
-  /** Something may have changed: the session, the mode, or, as `assigner` says, who assigns leases. Then acts on it now. */
+  /** Something may have changed: the session, the mode, whether it is full, or, as `assigner` says, who assigns leases. Then acts on it now. */
   notice(assigner: string | undefined): void {
-    const { session, mode } = this.#options
-    const circumstances = JSON.stringify([session(), mode(), assigner])
+    const { session, mode, isFull } = this.#options
+    const circumstances = JSON.stringify([session(), mode(), assigner, isFull()])
     if (circumstances === this.#circumstances) return
     this.#circumstances = circumstances
     this.#readAtMs = Number.NEGATIVE_INFINITY
@@ -70,7 +72,7 @@ export class KclPresence {
   }
 
   async #turn(): Promise<void> {
-    const { kcl, clock, session: current, failed } = this.#options
+    const { kcl, clock, session: current, isFull, failed } = this.#options
     await this.#read().catch(error => failed('look how a fleet of KCL is coordinated', error))
     const session = current()
     const [published, place] = [this.#published, this.#place]
@@ -78,7 +80,7 @@ export class KclPresence {
     if (session === undefined || place === undefined || this.#isStopped) return
     // Also if there is no answer: it may have landed.
     this.#published = { session, place }
-    await kcl.publish(session, place, clock.epochMs() / 1_000)
+    await kcl.publish(session, place, clock.epochMs() / 1_000, isFull())
   }
 
   /** While the fleet is mixed. A failure changes nothing: what was known stands. */

@@ -60,9 +60,9 @@ export function dynamoKclCoordination(options: DynamoKclCoordinationOptions): Dy
   return {
     read: (nowS, signal) => readSighting(tables, nowS, signal),
 
-    async publish(session, place, nowS) {
+    async publish(session, place, nowS, isFull) {
       const { calls } = placeIn(tables, place)
-      const command = new PutCommand({ TableName: calls.tableName, Item: metricsItem(session, place, nowS) })
+      const command = new PutCommand({ TableName: calls.tableName, Item: metricsItem(session, place, nowS, isFull) })
       // Where the table is not there yet, Java workers are about to create it.
       await unlessMissing(calls.call('PutItem', session, sending => calls.documents.send(command, sending)))
     },

@@ -61,12 +61,13 @@ export function publishedAtS(item: KclItem | undefined): number | undefined {
 
 /**
  * The metrics of a session: those of a worker that has no metric of its own, which is given leases by what they carry. All
- * maps have to be there, and the time at which it said what it supports.
+ * maps have to be there, and the time at which it said what it supports. One that is full says that it could not measure its
+ * CPU: a Java leader gives such a worker nothing, and counts on it in everything else.
  */
-export function metricsItem(session: string, place: KclPlace, nowS: number): Item {
+export function metricsItem(session: string, place: KclPlace, nowS: number, isFull = false): Item {
   const key = place === 'lease-table' ? KCL_TABLE_KEYS.leases : KCL_TABLE_KEYS.metrics
   const atS = Math.floor(nowS)
-  const maps = { sts: {}, opr: {}, properties: {} }
+  const maps = { ...(isFull ? { sts: { C: [-1] }, opr: { C: [100] } } : { sts: {}, opr: {} }), properties: {} }
   return { [key]: session, entityType: METRICS_TYPE, lut: atS, ...maps, sup: SUPPORT_CODE, slu: atS }
 }
 

@@ -47,9 +47,10 @@ export interface KclCoordination {
 
   /**
    * Says that a session is there and can be given leases, as a worker without a metric of its own. To be repeated at least
-   * every 30 s: after a minute it counts as gone. `nowS`: epoch seconds, which Java workers hold against their clocks.
+   * every 30 s: after a minute it counts as gone. `nowS`: epoch seconds, which Java workers hold against their clocks. `isFull`:
+   * it is there, and can be given nothing more. Default false.
    */
-  publish(session: string, place: KclPlace, nowS: number): Promise<void>
+  publish(session: string, place: KclPlace, nowS: number, isFull?: boolean): Promise<void>
 
   /** Takes that back, so that nothing is given to the session any more. */
   withdraw(session: string, place: KclPlace): Promise<void>

@@ -13,6 +13,8 @@ export interface MemoryKclItems {
   hasIndex: boolean
   /** When each worker last published its metrics, in epoch seconds, by place. */
   readonly published: Readonly<Record<KclPlace, Map<string, number>>>
+  /** Those of them that can be given nothing more. */
+  readonly full: Set<string>
 }
 
 /** A coordination in memory, beside a lease table. */
@@ -30,7 +32,8 @@ export function memoryKclCoordination(leases: Pick<LeaseStore, 'list'>): MemoryK
     tableMigration: undefined,
     lock: undefined,
     hasIndex: false,
-    published: { 'lease-table': new Map(), 'legacy-tables': new Map() }
+    published: { 'lease-table': new Map(), 'legacy-tables': new Map() },
+    full: new Set()
   }
   const { published } = items
   const isJavaIn = (place: KclPlace, nowS: number): boolean =>
@@ -51,7 +54,8 @@ export function memoryKclCoordination(leases: Pick<LeaseStore, 'list'>): MemoryK
       }
     },
 
-    async publish(session, place, nowS) {
+    async publish(session, place, nowS, isFull = false) {
+      items.full[isFull ? 'add' : 'delete'](session)
       published[place].set(session, Math.floor(nowS))
     },
 

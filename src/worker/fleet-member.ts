@@ -76,13 +76,14 @@ export class FleetMember {
     const doubt = new ReadingDoubt({ clock, changed: () => this.#coordinator.lookAtLeases() })
     this.#doubt = doubt
     const held = (): number => this.held().length
+    const mayHold = (): number => (doubt.isThere ? Math.min(maxLeases, held()) : maxLeases)
     this.#coordinator = new LeaseCoordinator({
       ...ports,
       settings,
       member: {
         ...{ workerId, generation, capacity },
         get maxLeases() {
-          return doubt.isThere ? Math.min(maxLeases, held()) : maxLeases
+          return mayHold()
         },
         get troubles() {
           return troubles?.()
@@ -134,16 +135,17 @@ export class FleetMember {
         }
       }
     })
-    this.#presence = ports.kcl && this.#presenceIn(ports.kcl)
+    this.#presence = ports.kcl && this.#presenceIn(ports.kcl, () => held() >= mayHold())
   }
 
-  #presenceIn(kcl: KclCoordination): KclPresence {
+  #presenceIn(kcl: KclCoordination, isFull: () => boolean): KclPresence {
     const { clock, listener, options } = this.#options
     return new KclPresence({
       kcl,
       clock,
       mode: () => this.#coordinator.mode ?? options.leases.mode,
       session: () => (this.#coordinator.isProved ? this.#coordinator.session : undefined),
+      isFull,
       failed: (what, error) => listener.failed(what, error)
     })
   }

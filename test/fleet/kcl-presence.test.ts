@@ -12,7 +12,13 @@ function rig() {
   const kcl = memoryKclCoordination(memoryLeaseStore())
   const { items } = kcl
   const told: string[] = []
-  const state = { mode: 'mixed' as FleetMode, session: FIRST as string | undefined, reads: 0, isDenied: false }
+  const state = {
+    mode: 'mixed' as FleetMode,
+    session: FIRST as string | undefined,
+    reads: 0,
+    isDenied: false,
+    isFull: false
+  }
   const presence = new KclPresence({
     kcl: {
       ...kcl,
@@ -25,6 +31,7 @@ function rig() {
     clock,
     mode: () => state.mode,
     session: () => state.session,
+    isFull: () => state.isFull,
     failed: what => told.push(what)
   })
   const published = (): Record<string, string[]> => ({
@@ -55,6 +62,22 @@ describe('KclPresence', () => {
       expect(published()).to.deep.equal(NOTHING)
     })
   }
+
+  it('says at once that it is full, and that it is no more', async () => {
+    const { clock, items, state, presence } = rig()
+    items.version = '3X'
+    presence.start()
+    presence.notice('kcl')
+    await clock.advance(1_000)
+    expect([...items.full]).to.deep.equal([])
+    for (const isFull of [true, false]) {
+      state.isFull = isFull
+      presence.notice('kcl')
+      await clock.advance(1_000)
+      expect(items.full.has(FIRST)).to.equal(isFull)
+      expect([...items.published['lease-table'].keys()]).to.deep.equal([FIRST])
+    }
+  })
 
   it('says that its session is there at least every 30 s, and looks once a minute how the fleet is coordinated', async () => {
     const { clock, items, state, presence } = rig()

@@ -42,6 +42,10 @@ describe('the items of a fleet of KCL', () => {
     const rest = { entityType: 'WORKER_METRIC_STATS', lut: 12, sts: {}, opr: {}, properties: {}, sup: 1, slu: 12 }
     expect(metricsItem('w/00000001', 'lease-table', 12.9)).to.deep.equal({ leaseKey: 'w/00000001', ...rest })
     expect(metricsItem('w/00000001', 'legacy-tables', 12.9)).to.deep.equal({ wid: 'w/00000001', ...rest })
+    const full = { sts: { C: [-1] }, opr: { C: [100] } }
+    expect(metricsItem('w/00000001', 'lease-table', 12.9, true)).to.deep.equal({
+      ...{ leaseKey: 'w/00000001', ...rest, ...full }
+    })
   })
 
   it('are in tables that are called by the application', () => {

@@ -120,6 +120,16 @@ describe('a lease table that is shared with Java KCL 3.x', () => {
     }
   })
 
+  it('leaves what ours may not take to Java: nothing is given to a worker again and again that never reads it', async () => {
+    for (const seed of seeds(SEEDS)) {
+      const worker = { leases: { mode: 'mixed', maxLeases: 1 } } as const
+      const { world, javas, ours } = await aKcl3Fleet({ seed, worker })
+      await untilSo(world, () => sharesOf(javas, ours).join() === '1,5', 120_000, 'everything is read')
+      await expectQuiet(world, javas)
+      await expectSafe(world, { mayStray: true })
+    }
+  })
+
   it('stops without a lease that anybody would be given later', async () => {
     for (const seed of seeds(SEEDS)) {
       const { world, javas, ours } = await aKcl3Fleet({ seed })

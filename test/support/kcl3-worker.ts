@@ -136,7 +136,7 @@ export class Kcl3Worker extends JavaWorker {
     const nowS = clock.epochMs() / 1_000
     const active = Object.values(kcl.items.published)
       .flatMap(workers => [...workers])
-      .filter(([, atS]) => nowS - atS <= ACTIVE_S)
+      .filter(([worker, atS]) => nowS - atS <= ACTIVE_S && !kcl.items.full.has(worker))
       .map(([worker]) => worker)
       .sort()
     if (active.length === 0) return
