@@ -55,7 +55,7 @@ function note(book: Map<string, string[]>, id: string, what: string): void {
 }
 
 async function startMoto(): Promise<{ readonly process: ChildProcess; readonly endpoint: string }> {
-  const program = join(import.meta.dirname, 'moto-tables.py')
+  const program = join(import.meta.dirname, '../support/moto-tables.py')
   const child = spawn(values.python, [program], { stdio: ['pipe', 'pipe', 'inherit'] })
   const failed = once(child, 'exit').then(([code]) => {
     throw new Error(

@@ -26,7 +26,9 @@ export async function checkTables(kind: TablesKind, python: string): Promise<voi
 /** Starts it. `python`: one that has moto. @throws Error that says what is missing */
 export async function startTables(kind: TablesKind, python: string): Promise<Emulator> {
   if (kind === 'dynalite') return await startDynalite()
-  const child = spawn(python, [join(import.meta.dirname, 'moto-tables.py')], { stdio: ['pipe', 'pipe', 'pipe'] })
+  const child = spawn(python, [join(import.meta.dirname, '../support/moto-tables.py')], {
+    stdio: ['pipe', 'pipe', 'pipe']
+  })
   let said = ''
   child.stderr.setEncoding('utf8').on('data', text => {
     said = (said + text).slice(-2_000)

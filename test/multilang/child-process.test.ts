@@ -6,6 +6,7 @@ import { SystemChildren } from '../../src/multilang/system-children.ts'
 import { systemClock } from '../../src/runtime/clock.ts'
 import { collectingLogger } from '../support/collecting-logger.ts'
 import { pollUntil } from '../support/poll.ts'
+import { isAlive } from '../support/process-group.ts'
 
 const SCRIPT = new URL('scripted-child.mjs', import.meta.url).pathname
 
@@ -42,15 +43,6 @@ class Rig {
   /** Resolves once the child has written this to its standard error. */
   async hears(text: string): Promise<void> {
     await pollUntil(text, () => this.errors.includes(text))
-  }
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0)
-    return true
-  } catch {
-    return false
   }
 }
 

@@ -3,17 +3,9 @@ import { once } from 'node:events'
 import { expect } from 'chai'
 import { SystemChildren } from '../../src/multilang/system-children.ts'
 import { pollUntil } from '../support/poll.ts'
+import { isAlive } from '../support/process-group.ts'
 
 const DAEMON = new URL('orphaning-daemon.ts', import.meta.url).pathname
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0)
-    return true
-  } catch {
-    return false
-  }
-}
 
 describe('SystemChildren', () => {
   it('are started with the environment of this process, without a shell, and get every argument as it is', async () => {

@@ -1,5 +1,15 @@
-// Whether anything of a group of processes still runs.
+// Whether processes still run: one, or anything of a group.
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
+
+/** Whether there is a process with this id, be it that it has ended and was not collected yet. */
+export function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0)
+    return true
+  } catch {
+    return false
+  }
+}
 
 /**
  * Whether a process of the group runs. One that has ended and waits for the first process of the machine to collect it does
