@@ -1,17 +1,16 @@
 // The calls to DynamoDB Streams through the AWS SDK: one attempt each, bounded in time, with errors of ours, and with the time at the
 // service where it says that.
 import type {
-  DescribeStreamCommand,
   DescribeStreamCommandInput,
   DescribeStreamCommandOutput,
   DynamoDBStreamsClient,
   DynamoDBStreamsClientConfig,
-  GetRecordsCommand,
   GetRecordsCommandOutput,
   GetShardIteratorCommandInput,
   ListStreamsCommandOutput
 } from '@aws-sdk/client-dynamodb-streams'
 import { NodeHttpHandler } from '@smithy/node-http-handler'
+import { keepDate } from '../kinesis/sdk-answer-date.ts'
 import { ServiceError } from '../model/errors.ts'
 import { peerPackage } from '../model/peer-package.ts'
 import type { Clock } from '../runtime/clock.ts'
@@ -151,23 +150,6 @@ export class StreamsCalls {
       })
     })
   }
-}
-
-/** Keeps the date that the answer to this one command carries: the client may be the user's, and stays as it is. */
-function keepDate(command: DescribeStreamCommand | GetRecordsCommand): () => { serviceTimeMs?: number } {
-  let serviceTimeMs = Number.NaN
-  // It looks at the response alone, which is the same for every command.
-  const stack = command.middlewareStack as DescribeStreamCommand['middlewareStack']
-  stack.add(
-    next => async args => {
-      const result = await next(args)
-      const { headers } = Object(result.response) as { headers?: Record<string, string> }
-      serviceTimeMs = Date.parse(headers?.date ?? '')
-      return result
-    },
-    { step: 'deserialize', name: 'keepDate', override: true }
-  )
-  return () => (Number.isNaN(serviceTimeMs) ? {} : { serviceTimeMs })
 }
 
 function isClient(given: DynamoDBStreamsClientOption | undefined): given is DynamoDBStreamsClient {

@@ -14,6 +14,7 @@ import type { Clock } from '../runtime/clock.ts'
 import { withDeadline } from '../runtime/deadline.ts'
 import { hashKeyRangeFrom } from '../wire/records-answer.ts'
 import type { CallOptions, IteratorStart, KinesisPort, ShardFilter, StreamDescription } from './kinesis-port.ts'
+import { keepDate } from './sdk-answer-date.ts'
 import { type ClientInUse, clientInUse, type KinesisClientOption, type StreamReference } from './sdk-client.ts'
 import { GetRecords } from './sdk-get-records.ts'
 import { type FailedCall, kinesisErrorOf, kinesisTimeout } from './sdk-kinesis-errors.ts'
@@ -159,21 +160,6 @@ class SdkKinesis implements SdkKinesisPort {
       () => kinesisTimeout(thisCall, this.#requestTimeoutMs)
     )
   }
-}
-
-/** Keeps the date that the answer to this one command carries: the client may be the user's, and stays as it is. */
-function keepDate(command: DescribeStreamSummaryCommand): () => { serviceTimeMs?: number } {
-  let serviceTimeMs = Number.NaN
-  command.middlewareStack.add(
-    next => async args => {
-      const result = await next(args)
-      const { headers } = Object(result.response) as { headers?: Record<string, string> }
-      serviceTimeMs = Date.parse(headers?.date ?? '')
-      return result
-    },
-    { step: 'deserialize', name: 'keepDate', override: true }
-  )
-  return () => (Number.isNaN(serviceTimeMs) ? {} : { serviceTimeMs })
 }
 
 function filterParameter(filter: ShardFilter | undefined): Pick<ListShardsCommandInput, 'ShardFilter'> {

@@ -63,6 +63,7 @@ const TESTED_BY: Readonly<Record<string, string>> = {
   'fleet/beating-thread.ts': 'fleet/thread-heartbeat.test.ts',
   'fleet/heartbeat.ts': 'fleet/thread-heartbeat.test.ts',
   'fleet/coordinator-options.ts': 'fleet/lease-coordinator.test.ts',
+  'kinesis/sdk-answer-date.ts': 'kinesis/sdk-kinesis.test.ts',
   'leases/control-store.ts': 'contracts/control-store.test.ts',
   'leases/kcl-coordination.ts': 'leases/dynamo-kcl-coordination.test.ts',
   'leases/kcl-estate.ts': 'leases/dynamo-kcl-estate.test.ts',
