@@ -20,6 +20,7 @@ import {
 import { changeOf, dynamodbStream } from '../../src/dynamodb-streams/dynamodb-stream.ts'
 import { ServiceError, type StartPosition, silentLogger, TableMismatchError, Worker } from '../../src/index.ts'
 import { openFleet } from '../../src/operate/fleet.ts'
+import { pollUntil } from '../support/poll.ts'
 
 const { values } = parseArgs({
   options: {
@@ -135,9 +136,9 @@ function worker(startAt: StartPosition, onRecreatedStream: 'refuse' | 'start-ove
 }
 
 async function until(what: string, holds: () => boolean, seconds = 60): Promise<boolean> {
-  for (let tenths = 0; tenths < seconds * 10 && !holds(); tenths++) await sleep(100)
-  check(what, holds())
-  return holds()
+  const isSo = await pollUntil(what, holds, seconds * 1_000).catch(() => false)
+  check(what, isSo)
+  return isSo
 }
 
 const isAllThere = (): boolean => [...expected].every(([id, all]) => (seen.get(id)?.length ?? 0) >= all.length)
