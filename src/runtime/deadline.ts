@@ -1,21 +1,31 @@
 // Bounds one piece of work in time. Every call to a service goes through here, so that none can hang for ever.
 import type { Clock } from './clock.ts'
 
+/** The time that a piece of work has. */
+export interface Deadline {
+  /** Time that passes from here on does not count, until what is returned is called. */
+  suspend(): () => void
+}
+
+/** While time does not count, it is looked again after so long whether it does. Milliseconds. */
+const LOOK_AGAIN_MS = 100
+
 /**
- * Runs `work` and rejects with `onTimeout()` once `ms` milliseconds have passed, or with the reason of `signal` once that
- * aborts. The signal given to `work` aborts in both cases; work that ignores it is left behind.
+ * Runs `work` and rejects with `onTimeout()` once `ms` milliseconds have passed that count, or with the reason of `signal` once
+ * that aborts. The signal given to `work` aborts in both cases; work that ignores it is left behind.
  */
 export function withDeadline<T>(
   clock: Clock,
   ms: number,
   signal: AbortSignal | undefined,
-  work: (signal: AbortSignal) => Promise<T>,
+  work: (signal: AbortSignal, deadline: Deadline) => Promise<T>,
   onTimeout: () => Error
 ): Promise<T> {
   return new Promise((resolve, reject) => {
     if (signal?.aborted) return reject(signal.reason)
     const working = new AbortController()
     const timer = new AbortController()
+    const time = new CountedTime(clock)
     const finish = (settle: () => void): void => {
       // With a reason, or one would be made: an error with its stack, for each call.
       timer.abort('over')
@@ -28,15 +38,49 @@ export function withDeadline<T>(
     }
     const stop = (): void => fail(signal?.reason)
     signal?.addEventListener('abort', stop, { once: true })
-    const begin = async (): Promise<T> => work(working.signal)
+    const begin = async (): Promise<T> => work(working.signal, time)
     begin().then(
       value => finish(() => resolve(value)),
       error => finish(() => reject(error))
     )
-    void clock.sleep(ms, timer.signal).then(() => {
+    void time.pass(ms, timer.signal).then(() => {
       if (!timer.signal.aborted) fail(onTimeout())
     })
   })
+}
+
+/** Time that does not count always. */
+class CountedTime implements Deadline {
+  readonly #clock: Clock
+  #suspensions = 0
+  #suspendedAtMs = 0
+  #suspendedMs = 0
+
+  constructor(clock: Clock) {
+    this.#clock = clock
+  }
+
+  suspend(): () => void {
+    if (this.#suspensions++ === 0) this.#suspendedAtMs = this.#clock.monotonicMs()
+    let isOver = false
+    return () => {
+      if (isOver) return
+      isOver = true
+      if (--this.#suspensions === 0) this.#suspendedMs += this.#clock.monotonicMs() - this.#suspendedAtMs
+    }
+  }
+
+  /** Resolves when so much has passed that counts, or the signal aborts. */
+  async pass(ms: number, signal: AbortSignal): Promise<void> {
+    let addedMs = 0
+    for (let leftMs = ms; leftMs > 0 && !signal.aborted; ) {
+      await this.#clock.sleep(leftMs, signal)
+      const isSuspended = this.#suspensions > 0
+      const suspendedMs = this.#suspendedMs + (isSuspended ? this.#clock.monotonicMs() - this.#suspendedAtMs : 0)
+      leftMs = isSuspended ? Math.max(LOOK_AGAIN_MS, suspendedMs - addedMs) : suspendedMs - addedMs
+      addedMs = suspendedMs
+    }
+  }
 }
 
 /**

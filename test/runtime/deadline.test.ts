@@ -1,6 +1,6 @@
 import { getEventListeners } from 'node:events'
 import { expect } from 'chai'
-import { withDeadline } from '../../src/runtime/deadline.ts'
+import { type Deadline, withDeadline } from '../../src/runtime/deadline.ts'
 import { VirtualClock } from '../../src/testing/virtual-clock.ts'
 
 const late = () => new Error('late')
@@ -37,6 +37,49 @@ describe('withDeadline', () => {
     expect(await failure).to.have.property('message', 'late')
     expect(inner?.aborted).to.equal(true)
     expect(getEventListeners(signal, 'abort')).to.deep.equal([])
+  })
+
+  it('does not count time in which it is suspended, however often and by how many', async () => {
+    const clock = new VirtualClock()
+    let time: Deadline | undefined
+    const work = (_signal: AbortSignal, deadline: Deadline): Promise<never> => {
+      time = deadline
+      return new Promise(() => {})
+    }
+    let isOver = false
+    const failure = failureOf(withDeadline(clock, 1_000, undefined, work, late)).then(error => {
+      isOver = true
+      return error
+    })
+    await clock.advance(400)
+    const [first, second] = [time?.suspend(), time?.suspend()]
+    await clock.advance(5_000)
+    first?.()
+    first?.()
+    await clock.advance(5_000)
+    second?.()
+    await clock.advance(300)
+    const third = time?.suspend()
+    await clock.advance(50)
+    third?.()
+    await clock.advance(299)
+    expect(isOver).to.equal(false)
+    await clock.advance(101)
+    expect(await failure).to.have.property('message', 'late')
+    expect(clock.sleeping).to.equal(0)
+  })
+
+  it('leaves nothing behind when the work ends while its time is suspended', async () => {
+    const clock = new VirtualClock()
+    const work = async (_signal: AbortSignal, deadline: Deadline): Promise<string> => {
+      deadline.suspend()
+      await clock.sleep(5_000)
+      return 'value'
+    }
+    const value = withDeadline(clock, 1_000, undefined, work, late)
+    await clock.advance(5_000)
+    expect(await value).to.equal('value')
+    expect(clock.sleeping).to.equal(0)
   })
 
   it('rejects with the reason of the signal, and aborts the work', async () => {
