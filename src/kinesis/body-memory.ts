@@ -3,8 +3,8 @@
 
 /** Bodies shorter than this are not worth it. Bytes. */
 const LEAST_BYTES = 64 * 1024
-/** No more than this is kept that nobody uses: bodies are decoded one after another, so few are enough. Bytes. */
-const MOST_FREE_BYTES = 32 * 1024 * 1024
+/** No more than this is kept that nobody uses: a body or two is decoded and a few are received at a time. Bytes. */
+const MOST_FREE_BYTES = 64 * 1024 * 1024
 /** A piece is not used for a body that would leave most of it empty. */
 const MOST_ROOM = 4
 

@@ -34,9 +34,15 @@ export class DecodeTurns {
   #isLongDue = false
   #isRunning = false
   #sliceMs = SLICE_MS
+  #waitingBytes = 0
 
   constructor(clock: Clock) {
     this.#clock = clock
+  }
+
+  /** How long all that is together that is not decoded to its end. Bytes. */
+  get waitingBytes(): number {
+    return this.#waitingBytes
   }
 
   /**
@@ -48,7 +54,7 @@ export class DecodeTurns {
       if (signal?.aborted) return reject(signal.reason)
       const lane = bytes <= SHORT_BYTES ? this.#short : this.#long
       const leave = (): void => {
-        lane.delete(slice)
+        if (lane.delete(slice)) this.#waitingBytes -= bytes
         signal?.removeEventListener('abort', abort)
       }
       const abort = (): void => {
@@ -68,6 +74,7 @@ export class DecodeTurns {
       }
       signal?.addEventListener('abort', abort, { once: true })
       lane.add(slice)
+      this.#waitingBytes += bytes
       if (!this.#isRunning) void this.#run()
     })
   }

@@ -3,8 +3,7 @@
 // the client's own request handler. Only for clients to which nothing was added that would have a say in each call.
 import { GetRecordsCommand, KinesisClient } from '@aws-sdk/client-kinesis'
 import type { Clock } from '../runtime/clock.ts'
-import type { BodyMemory } from './body-memory.ts'
-import { isBodyStream, receiveBody } from './response-body.ts'
+import { isBodyStream, type ReceiveOptions, receiveBody } from './response-body.ts'
 import type { RecordsLine } from './sdk-client.ts'
 import { faultIn } from './sdk-faults.ts'
 import { isClockFault } from './sdk-kinesis-errors.ts'
@@ -13,9 +12,10 @@ import { isClockFault } from './sdk-kinesis-errors.ts'
 export interface DirectBody {
   readonly contentType: string
   readonly body: string | Uint8Array
-  /** Where the answer is to be received into. Absent: memory of its own. */
-  readonly memory?: BodyMemory
 }
+
+/** How the answer is to be received. */
+export type Answering = Omit<ReceiveOptions, 'expectedBytes'>
 
 /** An answer that is not a fault. */
 export interface DirectAnswer {
@@ -93,19 +93,19 @@ export class DirectCalls {
    * Makes one call, and receives the answer. Rejects with a fault that has the name that the service gave it, or as the request
    * handler does.
    */
-  async send(prepared: PreparedCall, content: DirectBody, signal: AbortSignal): Promise<DirectAnswer> {
+  async send(prepared: PreparedCall, content: DirectBody, answering: Answering): Promise<DirectAnswer> {
     try {
-      return await this.#sendOnce(prepared, content, signal)
+      return await this.#sendOnce(prepared, content, answering)
     } catch (error) {
       if (!isClockFault(error)) throw error
-      return this.#sendOnce(prepared, content, signal)
+      return this.#sendOnce(prepared, content, answering)
     }
   }
 
   async #sendOnce(
     prepared: PreparedCall,
-    { contentType, body, memory }: DirectBody,
-    signal: AbortSignal
+    { contentType, body }: DirectBody,
+    answering: Answering
   ): Promise<DirectAnswer> {
     const { signer } = prepared
     const headers = { ...prepared.request.headers, 'content-type': contentType }
@@ -114,7 +114,7 @@ export class DirectCalls {
     // The signer notes there when it signed.
     const properties = { ...prepared.signingProperties }
     const signed = await signer.sign(request, await this.#client.config.credentials(), properties)
-    const { response, received } = await this.#exchange(signed, signal, memory)
+    const { response, received } = await this.#exchange(signed, answering)
     const type = String(response.headers['content-type'] ?? '')
     if (response.statusCode >= 300) {
       const fault = faultIn(response, type, received)
@@ -126,21 +126,19 @@ export class DirectCalls {
     return { contentType: type, body: received }
   }
 
-  async #exchange(
-    request: Request,
-    signal: AbortSignal,
-    memory: BodyMemory | undefined
-  ): Promise<{ response: Response; received: Buffer }> {
+  async #exchange(request: Request, answering: Answering): Promise<{ response: Response; received: Buffer }> {
     const { handler, places } = this.#line ?? { handler: this.#client.config.requestHandler }
+    const { signal } = answering
     const exchange = async () => {
       const { response } = await handler.handle(request, { abortSignal: signal })
-      return { response, received: await this.#receive(response, signal, memory) }
+      return { response, received: await this.#receive(response, answering) }
     }
     return places === undefined ? exchange() : places.run(exchange, signal)
   }
 
-  async #receive({ body, headers }: Response, signal: AbortSignal, memory?: BodyMemory): Promise<Buffer> {
-    if (isBodyStream(body)) return receiveBody(body, Number(headers['content-length'] ?? Number.NaN), signal, memory)
+  async #receive({ body, headers }: Response, answering: Answering): Promise<Buffer> {
+    const expectedBytes = Number(headers['content-length'] ?? Number.NaN)
+    if (isBodyStream(body)) return receiveBody(body, { ...answering, expectedBytes })
     const bytes = await this.#client.config.streamCollector(body)
     return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
   }

@@ -4,6 +4,7 @@ import type { KinesisRecord } from '../model/record.ts'
 import type { RecordsAnswer } from '../model/records-answer.ts'
 import { unlessAborted } from '../runtime/abort.ts'
 import type { Clock } from '../runtime/clock.ts'
+import type { Deadline } from '../runtime/deadline.ts'
 import { cborMap } from '../wire/cbor.ts'
 import { decodeCborAnswer } from '../wire/cbor-answer.ts'
 import { decodeJsonAnswer } from '../wire/json-answer.ts'
@@ -11,9 +12,11 @@ import { RecordScanner } from '../wire/record-scanner.ts'
 import { madeRecords, malformedAnswer, memoryOf, recordsAnswer } from '../wire/records-answer.ts'
 import { BodyMemory } from './body-memory.ts'
 import { DecodeTurns } from './decode-turns.ts'
+import { ReceiveTurns } from './receive-turns.ts'
 import type { RecordsLine } from './sdk-client.ts'
-import { DirectCalls } from './sdk-direct-calls.ts'
+import { type Answering, DirectCalls } from './sdk-direct-calls.ts'
 import { isEncodingFault, isUnderstood } from './sdk-kinesis-errors.ts'
+import { UsedPieces } from './used-pieces.ts'
 import { type Wire, WireChoice, type WireListener } from './wire-choice.ts'
 
 /** Through which client, of which stream if calls are to say so, and how. */
@@ -30,10 +33,13 @@ export interface GetRecordsOptions {
    * Makes a request and waits for what comes back, within a time. What becomes of that afterwards is not the service's doing,
    * and takes as long as it takes.
    */
-  readonly inTime: <T>(signal: AbortSignal | undefined, request: (signal: AbortSignal) => Promise<T>) => Promise<T>
+  readonly inTime: <T>(signal: AbortSignal | undefined, request: TimedRequest<T>) => Promise<T>
   /** The error to throw for an answer that cannot be read. */
   readonly errorOf: (error: unknown) => unknown
 }
+
+/** A request, and the time that it has. */
+type TimedRequest<T> = (signal: AbortSignal, deadline: Deadline) => Promise<T>
 
 interface Input {
   readonly ShardIterator: string
@@ -68,6 +74,8 @@ export class GetRecords {
   readonly #memory = new BodyMemory()
   readonly #scanner = new RecordScanner()
   readonly #turns: DecodeTurns
+  readonly #receiveTurns: ReceiveTurns
+  readonly #used: UsedPieces | undefined
   readonly #choice: WireChoice
 
   constructor(options: GetRecordsOptions) {
@@ -75,6 +83,9 @@ export class GetRecords {
     this.#options = options
     this.#direct = new DirectCalls(client, streamArn, clock, line)
     this.#turns = new DecodeTurns(clock)
+    // What a request handler that was given to us makes of pieces, nobody knows.
+    this.#used = line === undefined ? undefined : new UsedPieces(clock)
+    this.#receiveTurns = new ReceiveTurns(clock, () => this.#turns.waitingBytes)
     this.#choice = new WireChoice(wire, clock, onWireChange)
   }
 
@@ -92,9 +103,9 @@ export class GetRecords {
     const arn = streamArn === undefined ? {} : { StreamARN: streamArn }
     const input: Input = { ShardIterator: iterator, Limit: limit, ...arn }
     if (this.#choice.wire === 'json') {
-      return this.#answerIn(await inTime(signal, own => this.#receive(input, own)), signal)
+      return this.#answerIn(await inTime(signal, (own, time) => this.#receive(input, own, time)), signal)
     }
-    const received = await inTime(signal, own => this.#receiveCbor(input, own))
+    const received = await inTime(signal, (own, time) => this.#receiveCbor(input, own, time))
     switch (received.kind) {
       case 'cbor': {
         const answer = await this.#decode(received.body, decodeCborAnswer(received.body), signal)
@@ -118,9 +129,9 @@ export class GetRecords {
     // At once: should the same call in JSON fail for another reason, the next one must not end up here again.
     if (typeof because === 'string') this.#choice.cborFailed(because)
     const refused = (fault: Error): void => this.#choice.cborFailed(`a call in CBOR was refused (${fault.name})`)
-    const same = await this.#options.inTime(signal, async own => {
+    const same = await this.#options.inTime(signal, async (own, time) => {
       try {
-        return await this.#receive(input, own)
+        return await this.#receive(input, own, time)
       } catch (error) {
         // Only then: an endpoint that understands neither is not there at all, and may come back.
         if (typeof because !== 'string' && isUnderstood(error, because)) refused(because)
@@ -131,26 +142,35 @@ export class GetRecords {
     return this.#answerIn(same, signal)
   }
 
-  async #receive(input: Input, signal: AbortSignal): Promise<Received> {
+  async #receive(input: Input, signal: AbortSignal, deadline: Deadline): Promise<Received> {
     const prepared = await this.#direct.prepared()
     if (prepared === undefined) return this.#throughClient(input, signal)
-    const asked = { contentType: JSON_TYPE, body: JSON.stringify(input), memory: this.#memory }
-    const { body } = await this.#direct.send(prepared, asked, signal)
+    const content = { contentType: JSON_TYPE, body: JSON.stringify(input) }
+    const answering = { ...this.#answering(signal, deadline), memory: this.#memory }
+    const { body } = await this.#direct.send(prepared, content, answering)
     return { kind: 'json', body }
   }
 
-  async #receiveCbor(input: Input, signal: AbortSignal): Promise<ReceivedCbor> {
+  async #receiveCbor(input: Input, signal: AbortSignal, deadline: Deadline): Promise<ReceivedCbor> {
     const prepared = await this.#direct.prepared()
     if (prepared === undefined) return this.#throughClient(input, signal)
-    const asked = { contentType: CBOR_TYPE, body: cborMap({ ...input }) }
+    const content = { contentType: CBOR_TYPE, body: cborMap({ ...input }) }
     try {
-      const { contentType, body } = await this.#direct.send(prepared, asked, signal)
+      const { contentType, body } = await this.#direct.send(prepared, content, {
+        signal,
+        deadline,
+        turns: this.#receiveTurns
+      })
       if (contentType.startsWith(CBOR_TYPE)) return { kind: 'cbor', body }
       return { kind: 'odd', because: `a call in CBOR was answered in ${JSON.stringify(contentType)}` }
     } catch (error) {
       if (isEncodingFault(error)) return { kind: 'refused', fault: error }
       throw error
     }
+  }
+
+  #answering(signal: AbortSignal, deadline: Deadline): Answering {
+    return { signal, deadline, turns: this.#receiveTurns, used: this.#used }
   }
 
   async #answerIn(received: Received, signal: AbortSignal | undefined): Promise<RecordsAnswer> {

@@ -11,7 +11,7 @@ import {
 import type { RecordsAnswer } from '../model/records-answer.ts'
 import type { Shard } from '../model/shard.ts'
 import type { Clock } from '../runtime/clock.ts'
-import { withDeadline } from '../runtime/deadline.ts'
+import { type Deadline, withDeadline } from '../runtime/deadline.ts'
 import { hashKeyRangeFrom } from '../wire/records-answer.ts'
 import type { CallOptions, IteratorStart, KinesisPort, ShardFilter, StreamDescription } from './kinesis-port.ts'
 import { keepDate } from './sdk-answer-date.ts'
@@ -29,7 +29,7 @@ export interface SdkKinesisOptions {
   /** Absent: a client of our own with what the environment says. A client given here is not destroyed by `close()`. */
   readonly client?: KinesisClientOption | undefined
   readonly clock: Clock
-  /** How long one call may take, decoding of the answer not counted. Milliseconds; default 10,000. */
+  /** How long one call may take, decoding of the answer and waiting for it not counted. Milliseconds; default 10,000. */
   readonly requestTimeoutMs?: number
   /**
    * How the answers of GetRecords are encoded; default `json`. `cbor` is spoken only where nothing was added to the client, and
@@ -79,7 +79,8 @@ class SdkKinesis implements SdkKinesisPort {
     this.#requestTimeoutMs = requestTimeoutMs
     this.#getRecords = new GetRecords({
       ...{ client: this.#client, line: this.#inUse.recordsLine, streamArn, clock, wire, onWireChange },
-      inTime: (signal, request) => this.#call('GetRecords', { signal }, ({ abortSignal }) => request(abortSignal)),
+      inTime: (signal, request) =>
+        this.#call('GetRecords', { signal }, ({ abortSignal }, deadline) => request(abortSignal, deadline)),
       errorOf: error => kinesisErrorOf(error, { name: 'GetRecords', streamName: this.streamName })
     })
   }
@@ -143,16 +144,16 @@ class SdkKinesis implements SdkKinesisPort {
   #call<T>(
     name: string,
     { signal, shardId }: CallOptions & { shardId?: string },
-    send: (options: { abortSignal: AbortSignal }) => Promise<T>
+    send: (options: { abortSignal: AbortSignal }, deadline: Deadline) => Promise<T>
   ): Promise<T> {
     const thisCall: FailedCall = { name, streamName: this.streamName, shardId }
     return withDeadline(
       this.#clock,
       this.#requestTimeoutMs,
       signal,
-      async abortSignal => {
+      async (abortSignal, deadline) => {
         try {
-          return await send({ abortSignal })
+          return await send({ abortSignal }, deadline)
         } catch (error) {
           throw kinesisErrorOf(error, thisCall)
         }

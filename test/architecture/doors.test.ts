@@ -72,9 +72,10 @@ const PACKAGES: Readonly<Record<string, { readonly files: RegExp; readonly names
   'node:v8': { files: /^worker\/retrieval-options\.ts$/, names: ['getHeapStatistics'] },
   'node:http': {
     files:
-      /^(kinesis\/(sdk-client|fan-out-http1)|serving\/(health-endpoint|listening)|dashboard\/(dashboard|request-body)|cli\/emulators)\.ts$/
+      /^(kinesis\/(sdk-client|fan-out-http1|used-pieces)|serving\/(health-endpoint|listening)|dashboard\/(dashboard|request-body)|cli\/emulators)\.ts$/
   },
-  'node:net': { files: /^kinesis\/fan-out-http1\.ts$/ },
+  'node:net': { files: /^kinesis\/(fan-out-http1|used-pieces)\.ts$/ },
+  'node:tls': { files: /^kinesis\/used-pieces\.ts$/, names: ['TLSSocket'] },
   'node:stream': { files: /^(kinesis\/fan-out-body|cli\/cli-ports)\.ts$/ },
   'node:zlib': { files: /^(kinesis\/event-stream-frames|glue-schema-registry\/inflate)\.ts$/ },
   'node:http2': { files: /^kinesis\/http2-session\.ts$/ },

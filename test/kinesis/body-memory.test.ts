@@ -50,12 +50,12 @@ describe('BodyMemory', () => {
     expect(memory.freeBytes).to.equal(0)
   })
 
-  it('keeps neither small pieces nor more than 32 MiB', () => {
+  it('keeps neither small pieces nor more than 64 MiB', () => {
     const memory = new BodyMemory()
     memory.giveBack(memory.take(10 * KIB))
     expect(memory.freeBytes).to.equal(0)
     const pieces = Array.from({ length: 10 }, () => memory.take(8 * MIB))
     for (const piece of pieces) memory.giveBack(piece)
-    expect(memory.freeBytes).to.equal(32 * MIB)
+    expect(memory.freeBytes).to.equal(64 * MIB)
   })
 })

@@ -79,6 +79,25 @@ describe('DecodeTurns', () => {
     expect(journal.join(' ')).to.equal('a1 x1 a2 x2 a3 y1 b1 y2 b2 b3')
   })
 
+  it('says how much is not decoded to its end, until it is, or failed, or was given up', async () => {
+    const turns = new DecodeTurns(slowClock(100))
+    const stop = new AbortController()
+    // biome-ignore lint/correctness/useYield: it throws at once
+    const failing = (function* (): Generator<void, never, void> {
+      throw new Error('odd')
+    })()
+    const work = [
+      turns.run(steps('a', 3, []), LONG),
+      turns.run(failing, SHORT),
+      turns.run(steps('b', 3, []), { ...SHORT, signal: stop.signal })
+    ]
+    expect(turns.waitingBytes).to.equal(LONG.bytes + 2 * SHORT.bytes)
+    stop.abort(new Error('enough'))
+    expect(turns.waitingBytes).to.equal(LONG.bytes + SHORT.bytes)
+    await Promise.allSettled(work)
+    expect(turns.waitingBytes).to.equal(0)
+  })
+
   it('goes on after work that throws', async () => {
     const turns = new DecodeTurns(slowClock(0))
     // biome-ignore lint/correctness/useYield: it throws at once

@@ -1,8 +1,12 @@
 import { EventEmitter } from 'node:events'
 import { PassThrough, Readable } from 'node:stream'
 import { expect } from 'chai'
+import { BodyMemory } from '../../src/kinesis/body-memory.ts'
+import { ReceiveTurns } from '../../src/kinesis/receive-turns.ts'
 import { isBodyStream, receiveBody } from '../../src/kinesis/response-body.ts'
 import { ServiceError } from '../../src/model/errors.ts'
+import { systemClock } from '../../src/runtime/clock.ts'
+import type { Deadline } from '../../src/runtime/deadline.ts'
 
 const NEVER = new AbortController().signal
 
@@ -24,17 +28,20 @@ describe('receiveBody', () => {
     ['that says more', whole.length * 2]
   ] as const) {
     it(`receives a body ${title}`, async () => {
-      expect((await receiveBody(Readable.from(pieces), expectedBytes, NEVER)).equals(whole)).to.equal(true)
+      expect((await receiveBody(Readable.from(pieces), { expectedBytes, signal: NEVER })).equals(whole)).to.equal(true)
     })
   }
 
   it('takes a memory of its own, no larger than what was announced', async () => {
-    const body = await receiveBody(Readable.from([Buffer.from('abc')]), 3, NEVER)
+    const body = await receiveBody(Readable.from([Buffer.from('abc')]), { expectedBytes: 3, signal: NEVER })
     expect(body.buffer.byteLength).to.equal(3)
   })
 
   it('keeps no more memory than is used, but for an eighth', async () => {
-    const body = await receiveBody(Readable.from([Buffer.alloc(70_000), Buffer.alloc(10)]), Number.NaN, NEVER)
+    const body = await receiveBody(Readable.from([Buffer.alloc(70_000), Buffer.alloc(10)]), {
+      expectedBytes: Number.NaN,
+      signal: NEVER
+    })
     expect(body.length).to.equal(70_010)
     expect(body.buffer.byteLength).to.be.below((70_010 * 8) / 7)
   })
@@ -49,7 +56,7 @@ describe('receiveBody', () => {
           this.push(piece)
         }
       })
-      const failure = await failureOf(receiveBody(endless, expectedBytes, NEVER))
+      const failure = await failureOf(receiveBody(endless, { expectedBytes, signal: NEVER }))
       expect(failure).to.be.instanceOf(ServiceError).and.include({ kind: 'other', retryable: true })
       expect(endless.destroyed).to.equal(true)
       expect(sent).to.be.below(80 * 1_048_576)
@@ -57,8 +64,8 @@ describe('receiveBody', () => {
   })
 
   it('rejects if a piece cannot be taken', async () => {
-    const stream = Object.assign(new EventEmitter(), { destroy: () => {} })
-    const receiving = failureOf(receiveBody(stream, Number.NaN, NEVER))
+    const stream = Object.assign(new EventEmitter(), { destroy: () => {}, pause: () => {}, resume: () => {} })
+    const receiving = failureOf(receiveBody(stream, { expectedBytes: Number.NaN, signal: NEVER }))
     stream.emit('data', {
       get length() {
         throw new TypeError('odd')
@@ -69,7 +76,7 @@ describe('receiveBody', () => {
 
   it('rejects with the error of the stream', async () => {
     const stream = new PassThrough()
-    const receiving = failureOf(receiveBody(stream, 10, NEVER))
+    const receiving = failureOf(receiveBody(stream, { expectedBytes: 10, signal: NEVER }))
     const error = new Error('odd')
     stream.destroy(error)
     expect(await receiving).to.equal(error)
@@ -77,7 +84,7 @@ describe('receiveBody', () => {
 
   it('rejects as a broken connection does if the stream closes before its end', async () => {
     const stream = new PassThrough()
-    const receiving = failureOf(receiveBody(stream, 10, NEVER))
+    const receiving = failureOf(receiveBody(stream, { expectedBytes: 10, signal: NEVER }))
     stream.write('abc')
     stream.destroy()
     expect(await receiving).to.have.property('code', 'ECONNRESET')
@@ -89,11 +96,100 @@ describe('receiveBody', () => {
       const stop = new AbortController()
       const reason = new Error('enough')
       if (isEarly) stop.abort(reason)
-      const receiving = failureOf(receiveBody(stream, 10, stop.signal))
+      const receiving = failureOf(receiveBody(stream, { expectedBytes: 10, signal: stop.signal }))
       stop.abort(reason)
       expect(await receiving).to.equal(reason)
       expect(stream.destroyed).to.equal(true)
     }
+  })
+})
+
+describe('receiveBody, when it is its turn', () => {
+  const LONG = 70_000
+  const turn = () => new Promise(resolve => setImmediate(resolve))
+
+  /** Turns in which a body has to wait until it is let in. */
+  function busyTurns(): { readonly turns: ReceiveTurns; letIn(): void } {
+    let backlogBytes = 2 ** 30
+    return { turns: new ReceiveTurns(systemClock, () => backlogBytes), letIn: () => (backlogBytes = 0) }
+  }
+
+  function counted(): Deadline & { readonly open: number } {
+    let open = 0
+    return {
+      get open() {
+        return open
+      },
+      suspend: () => {
+        let isOver = false
+        open += 1
+        return () => {
+          if (!isOver) open -= 1
+          isOver = true
+        }
+      }
+    }
+  }
+
+  it('takes neither memory nor pieces before, and no time counts until then', async () => {
+    const { turns, letIn } = busyTurns()
+    const [memory, deadline] = [new BodyMemory(), counted()]
+    const whole = Buffer.alloc(LONG, 7)
+    const stream = Readable.from([whole])
+    const receiving = receiveBody(stream, { expectedBytes: LONG, signal: NEVER, memory, turns, deadline })
+    for (let i = 0; i < 5; i++) await turn()
+    expect(stream.readableFlowing).to.equal(null)
+    expect(deadline.open).to.equal(1)
+    letIn()
+    expect((await receiving).equals(whole)).to.equal(true)
+    expect(deadline.open).to.equal(0)
+  })
+
+  it('does not have a short one wait', async () => {
+    const { turns } = busyTurns()
+    const stream = Readable.from([Buffer.alloc(100)])
+    expect(await receiveBody(stream, { expectedBytes: 100, signal: NEVER, turns })).to.have.length(100)
+  })
+
+  it('pauses what comes too fast, with no time that counts, and receives all of it', async () => {
+    const deadline = counted()
+    const turns = new ReceiveTurns(systemClock, () => 0)
+    const pieces = Array.from({ length: 200 }, (_, index) => Buffer.alloc(65_536, index))
+    const stream = Readable.from(pieces, { objectMode: false, highWaterMark: 65_536 })
+    let pauses = 0
+    stream.on('pause', () => {
+      pauses += 1
+      expect(deadline.open).to.equal(1)
+    })
+    const options = { expectedBytes: 200 * 65_536, signal: NEVER, turns, deadline }
+    expect((await receiveBody(stream, options)).equals(Buffer.concat(pieces))).to.equal(true)
+    expect(pauses).to.be.within(1, 4)
+    expect(deadline.open).to.equal(0)
+  })
+
+  it('fails while it waits, and has nobody wait for it', async () => {
+    const { turns, letIn } = busyTurns()
+    const stop = new AbortController()
+    const reason = new Error('enough')
+    for (const [title, end] of [
+      ['aborted', () => stop.abort(reason)],
+      ['destroyed', (stream: Readable) => stream.destroy(reason)],
+      ['closed', (stream: Readable) => stream.destroy()]
+    ] as const) {
+      const deadline = counted()
+      const stream = new PassThrough()
+      const { signal } = title === 'aborted' ? stop : new AbortController()
+      const receiving = failureOf(receiveBody(stream, { expectedBytes: LONG, signal, turns, deadline }))
+      end(stream)
+      const failure = await receiving
+      if (title === 'closed') expect(failure).to.have.property('code', 'ECONNRESET')
+      else expect(failure).to.equal(reason)
+      expect(deadline.open).to.equal(0)
+    }
+    letIn()
+    const whole = Buffer.alloc(LONG)
+    const next = receiveBody(Readable.from([whole]), { expectedBytes: LONG, signal: NEVER, turns })
+    expect((await next).equals(whole)).to.equal(true)
   })
 })
 

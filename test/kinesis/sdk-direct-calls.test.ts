@@ -23,7 +23,7 @@ async function failureOf(call: Promise<unknown>): Promise<Error> {
 async function send(calls: DirectCalls, signal = NEVER): Promise<DirectAnswer> {
   const prepared = await calls.prepared()
   if (prepared === undefined) return expect.fail('cannot be sent')
-  return calls.send(prepared, BODY, signal)
+  return calls.send(prepared, BODY, { signal })
 }
 
 /** The signature that the request should have, made by the library from what arrived of what it says it signed. */

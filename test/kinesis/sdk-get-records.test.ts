@@ -5,6 +5,7 @@ import { GetRecords, type GetRecordsOptions } from '../../src/kinesis/sdk-get-re
 import type { Wire } from '../../src/kinesis/wire-choice.ts'
 import { ServiceError } from '../../src/model/errors.ts'
 import { systemClock } from '../../src/runtime/clock.ts'
+import type { Deadline } from '../../src/runtime/deadline.ts'
 import { VirtualClock } from '../../src/testing/virtual-clock.ts'
 import { cborOf, inCbor, type MadeAnswer } from '../wire/random-answers.ts'
 import { EMPTY_ANSWER, refusal, type ScriptedAnswer, ScriptedServer } from './scripted-server.ts'
@@ -12,6 +13,7 @@ import { EMPTY_ANSWER, refusal, type ScriptedAnswer, ScriptedServer } from './sc
 const CBOR = 'application/x-amz-cbor-1.1'
 const ARN = 'arn:aws:kinesis:eu-west-3:123456789012:stream/orders'
 const NEVER = new AbortController().signal
+const UNHURRIED: Deadline = { suspend: () => () => {} }
 const ONE: MadeAnswer = {
   records: [{ SequenceNumber: '17', PartitionKey: 'key', Data: Buffer.from('abc') }],
   fields: { MillisBehindLatest: 5, NextShardIterator: 'next' }
@@ -48,7 +50,7 @@ describe('GetRecords', () => {
     changes = []
     return new GetRecords({
       ...{ client, clock: systemClock, wire },
-      inTime: (signal, request) => request(signal ?? NEVER),
+      inTime: (signal, request) => request(signal ?? NEVER, UNHURRIED),
       errorOf: error => error,
       onWireChange: (...change) => changes.push(change),
       ...options
@@ -234,7 +236,7 @@ describe('GetRecords', () => {
     const stop = new AbortController()
     const inTime: GetRecordsOptions['inTime'] = async (signal, request) => {
       const own = new AbortController()
-      const received = await request(own.signal)
+      const received = await request(own.signal, UNHURRIED)
       expect(signal).to.equal(stop.signal)
       own.abort(new Error('the time is over'))
       return received
@@ -244,13 +246,41 @@ describe('GetRecords', () => {
     expect((await calls('json', { inTime }).call('it', 10, stop.signal)).bytes).to.equal(60_000)
   })
 
+  for (const wire of ['json', 'cbor'] as const) {
+    it(`receives one large answer after another, and does not count the time that they wait for that, in ${wire}`, async () => {
+      let [waits, waiting] = [0, 0]
+      const suspend = (): (() => void) => {
+        let isOver = false
+        waits += 1
+        waiting += 1
+        return () => {
+          if (!isOver) waiting -= 1
+          isOver = true
+        }
+      }
+      const inTime: GetRecordsOptions['inTime'] = (signal, request) => request(signal ?? NEVER, { suspend })
+      const data = Buffer.alloc(3_000_000, 'abc')
+      const record = { SequenceNumber: '1', PartitionKey: 'a', Data: data }
+      const inJson = JSON.stringify({ Records: [{ ...record, Data: data.toString('base64') }] })
+      const body = wire === 'json' ? inJson : inCbor({ records: [record], fields: {} })
+      server.answer = () => ({ body })
+      const getRecords = calls(wire, { inTime })
+      const call = () => getRecords.call('it', 10, new AbortController().signal)
+      const answers = await Promise.all(Array.from({ length: 12 }, call))
+      expect(getRecords.wire).to.equal(wire)
+      for (const { records } of answers) expect(data.equals(records[0]?.data as Uint8Array)).to.equal(true)
+      expect(waits).to.be.at.least(12)
+      expect(waiting).to.equal(0)
+    })
+  }
+
   it('rejects with the reason of the signal that aborts while an answer waits to be decoded', async () => {
     const Data = Buffer.alloc(60_000).toString('base64')
     server.answer = () => ({ body: JSON.stringify({ Records: [{ SequenceNumber: '1', Data }] }) })
     const stop = new AbortController()
     const reason = new Error('enough')
     const inTime: GetRecordsOptions['inTime'] = async (_, request) => {
-      const received = await request(NEVER)
+      const received = await request(NEVER, UNHURRIED)
       stop.abort(reason)
       return received
     }
