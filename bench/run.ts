@@ -59,7 +59,7 @@ async function measureAll(options: BenchOptions, remarks: string[]): Promise<Par
   const results: PartResults = {}
   const extent: Extent = {
     ...{ rounds, library, shards: options.shards, kcl: options.kcl },
-    ...(quick ? { warmUpMs: 1_000, windowMs: 1_000 } : { warmUpMs: 2_000, windowMs: 3_000 })
+    ...(quick ? { warmUpMs: 1_000, windowMs: 1_000 } : { warmUpMs: 8_000, windowMs: 3_000 })
   }
   const attempt = async (part: Part, measure: () => Promise<void>): Promise<void> => {
     if (!parts.includes(part)) return
