@@ -121,8 +121,13 @@ class Receiving implements Receiver {
 
   resume(): void {
     this.#count?.()
-    if (this.#body === undefined) this.#listen()
-    else this.#stream.resume()
+    try {
+      if (this.#body === undefined) this.#listen()
+      else this.#stream.resume()
+    } catch (error) {
+      // There is no memory for it: that is this body's trouble, and not that of whoever's turn is next.
+      this.#fail(error)
+    }
   }
 
   pause(): void {

@@ -156,11 +156,7 @@ export class GetRecords {
     if (prepared === undefined) return this.#throughClient(input, signal)
     const content = { contentType: CBOR_TYPE, body: cborMap({ ...input }) }
     try {
-      const { contentType, body } = await this.#direct.send(prepared, content, {
-        signal,
-        deadline,
-        turns: this.#receiveTurns
-      })
+      const { contentType, body } = await this.#direct.send(prepared, content, this.#answering(signal, deadline))
       if (contentType.startsWith(CBOR_TYPE)) return { kind: 'cbor', body }
       return { kind: 'odd', because: `a call in CBOR was answered in ${JSON.stringify(contentType)}` }
     } catch (error) {

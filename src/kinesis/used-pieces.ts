@@ -1,6 +1,6 @@
 // Lets go at once of the memory that Node.js has received a piece of a body into, once its bytes are elsewhere. Otherwise the
 // garbage collector has to run for it: each answer leaves as much of it behind as it is long on the wire, and V8 begins to mark
-// the whole heap, however large, with every 64 MiB of such memory. Takes Node.js 22; with 20 the collector does it.
+// the whole heap, however large, with every 64 MiB of such memory.
 import { IncomingMessage } from 'node:http'
 import { Socket } from 'node:net'
 import { TLSSocket } from 'node:tls'
@@ -9,18 +9,16 @@ import type { Clock } from '../runtime/clock.ts'
 /** What is shorter may be in memory that others have a part of, and is not worth it. Bytes. */
 const LEAST_BYTES = 16 * 1024
 
-/** Of ES2024. */
-interface Transferable {
-  transfer?(newByteLength: number): unknown
-}
-
 /** Pieces of bodies whose bytes are not needed any more. */
 export class UsedPieces {
   readonly #clock: Clock
-  #memories: ArrayBufferLike[] = []
+  /** What is transferred to a port that is closed is ours no more, and nobody else's. */
+  readonly #nowhere = new MessageChannel().port1
+  #memories: ArrayBuffer[] = []
 
   constructor(clock: Clock) {
     this.#clock = clock
+    this.#nowhere.close()
   }
 
   /**
@@ -30,7 +28,8 @@ export class UsedPieces {
    */
   add(stream: unknown, piece: Uint8Array): void {
     const { buffer, byteLength } = piece
-    if (byteLength < LEAST_BYTES || buffer.byteLength !== byteLength || !isFromSocket(stream)) return
+    const isWhole = buffer instanceof ArrayBuffer && buffer.byteLength === byteLength
+    if (byteLength < LEAST_BYTES || !isWhole || !isFromSocket(stream)) return
     this.#memories.push(buffer)
     if (this.#memories.length === 1) void this.#letGo()
   }
@@ -39,7 +38,15 @@ export class UsedPieces {
     await this.#clock.sleep(0)
     const memories = this.#memories
     this.#memories = []
-    for (const memory of memories) (memory as Transferable).transfer?.(0)
+    try {
+      // What is empty now, somebody else has taken.
+      this.#nowhere.postMessage(
+        undefined,
+        memories.filter(({ byteLength }) => byteLength > 0)
+      )
+    } catch {
+      // May not be transferred: left to the garbage collector.
+    }
   }
 }
 

@@ -167,6 +167,24 @@ describe('receiveBody, when it is its turn', () => {
     expect(deadline.open).to.equal(0)
   })
 
+  it('rejects if there is no memory for it, and the next one is received', async () => {
+    const { turns, letIn } = busyTurns()
+    const lack = new RangeError('Array buffer allocation failed')
+    const memory = Object.assign(new BodyMemory(), {
+      take: () => {
+        throw lack
+      }
+    })
+    const whole = Buffer.alloc(LONG, 7)
+    const stream = Readable.from([whole])
+    const failing = failureOf(receiveBody(stream, { expectedBytes: LONG, signal: NEVER, memory, turns }))
+    const next = receiveBody(Readable.from([whole]), { expectedBytes: LONG, signal: NEVER, turns })
+    letIn()
+    expect(await failing).to.equal(lack)
+    expect(stream.destroyed).to.equal(true)
+    expect((await next).equals(whole)).to.equal(true)
+  })
+
   it('fails while it waits, and has nobody wait for it', async () => {
     const { turns, letIn } = busyTurns()
     const stop = new AbortController()
