@@ -105,7 +105,7 @@ const RATIO_LABELS: Readonly<Record<string, string>> = {
 
 function deaggregationLabel(name: string): string {
   const [, bytes = '', how = ''] = /^deaggregate(\d+)(\w*)$/.exec(name) ?? []
-  const input = { Base64: ', base64', Bytes: ', bytes', Batch: ', batch of 8', '': ', base64' }[how] ?? how
+  const input = { Base64: ', base64', Bytes: ', bytes', Batch: ', batch of 4', '': ', base64' }[how] ?? how
   return `aws-kinesis-agg: ${bytes} B${input}`
 }
 
