@@ -3,7 +3,7 @@
 
 /** Bodies shorter than this are not worth it. Bytes. */
 const LEAST_BYTES = 64 * 1024
-/** No more than this is kept that nobody uses: a body or two is decoded and a few are received at a time. Bytes. */
+/** No more than this is kept that nobody uses, if not less: a body or two is decoded and a few are received at a time. Bytes. */
 const MOST_FREE_BYTES = 64 * 1024 * 1024
 /** A piece is not used for a body that would leave most of it empty. */
 const MOST_ROOM = 4
@@ -12,9 +12,15 @@ const MOST_ROOM = 4
 export class BodyMemory {
   /** Smallest first. */
   readonly #free: Buffer[] = []
+  readonly #mostFreeBytes: number
   #freeBytes = 0
   /** What was made here. Nothing else is taken back: who knows who has it. */
   readonly #ours = new WeakSet<ArrayBufferLike>()
+
+  /** @param mostFreeBytes how much is kept at most that nobody uses, and never more than 64 MiB. Bytes */
+  constructor(mostFreeBytes = MOST_FREE_BYTES) {
+    this.#mostFreeBytes = Math.min(mostFreeBytes, MOST_FREE_BYTES)
+  }
 
   /** How much is kept that nobody uses. Bytes. */
   get freeBytes(): number {
@@ -39,7 +45,7 @@ export class BodyMemory {
   /** Gives back the piece that `body` is in, if it is from here. Nobody may look at anything in it any more. */
   giveBack(body: Buffer): void {
     const { byteLength } = body.buffer
-    if (!this.#ours.has(body.buffer) || byteLength < LEAST_BYTES || this.#freeBytes + byteLength > MOST_FREE_BYTES)
+    if (!this.#ours.has(body.buffer) || byteLength < LEAST_BYTES || this.#freeBytes + byteLength > this.#mostFreeBytes)
       return
     const piece = Buffer.from(body.buffer as ArrayBuffer)
     const index = this.#free.findIndex(({ length }) => length > byteLength)

@@ -6,8 +6,8 @@ import type { Clock } from '../runtime/clock.ts'
 const SLICE_MS = 8
 
 /**
- * Where the event loop took longer than this for everything else, a slice may take longer too: a turn of it may receive two
- * megabytes from each of many connections, so that more and more answers would be there, and none be decoded. Milliseconds.
+ * Where the event loop took longer than this for everything else, a slice may take longer too: with handlers that compute, and
+ * much that is received, more and more answers would be there, and few be decoded. Milliseconds.
  */
 const LONG_TURN_MS = 50
 const LONG_SLICE_MS = 24

@@ -1,6 +1,6 @@
-// Has the bodies of answers received a share at a time and one after another. Otherwise a turn of the event loop takes two
-// megabytes from each connection that has as much, which with hundreds of them is seconds; and as many bodies are in memory as
-// there are connections, although they are decoded one by one. Those that wait are in the buffers of the kernel.
+// Has the bodies of answers received a share at a time, and one after another where more comes than is decoded. Otherwise a turn
+// of the event loop takes two megabytes from each connection that has as much, which with hundreds of them is seconds; and as
+// many bodies are in memory as there are connections. Those that wait are in the buffers of the kernel.
 import type { Clock } from '../runtime/clock.ts'
 
 /** How much is received in one turn of the event loop, but for one piece of each body that was not paused yet. Bytes. */

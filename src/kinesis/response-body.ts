@@ -49,8 +49,8 @@ const WELL_USED = 7 / 8
 
 /** Whether something is a stream of Node.js. */
 export function isBodyStream(body: unknown): body is BodyStream {
-  const { on, destroy } = Object(body) as Partial<BodyStream>
-  return typeof on === 'function' && typeof destroy === 'function'
+  const { on, pause, resume, destroy } = Object(body) as Partial<BodyStream>
+  return [on, pause, resume, destroy].every(method => typeof method === 'function')
 }
 
 /**
@@ -84,7 +84,12 @@ export function receiveBody(stream: BodyStream, options: ReceiveOptions): Promis
     signal.addEventListener('abort', abort, { once: true })
     stream.on('end', () => {
       finish()
-      resolve(receiving.whole())
+      try {
+        resolve(receiving.whole())
+      } catch (error) {
+        // Thrown here, it would be nobody's: there is no memory for a copy.
+        reject(error)
+      }
     })
     stream.on('close', () => {
       if (!isOver) fail(Object.assign(new Error('the answer breaks off'), { code: 'ECONNRESET' }))

@@ -128,12 +128,20 @@ export class DirectCalls {
 
   async #exchange(request: Request, answering: Answering): Promise<{ response: Response; received: Buffer }> {
     const { handler, places } = this.#line ?? { handler: this.#client.config.requestHandler }
-    const { signal } = answering
+    const { signal, deadline } = answering
+    // Whoever has a place may be waiting for its turn to receive.
+    const count = places && deadline?.suspend()
     const exchange = async () => {
+      count?.()
       const { response } = await handler.handle(request, { abortSignal: signal })
       return { response, received: await this.#receive(response, answering) }
     }
-    return places === undefined ? exchange() : places.run(exchange, signal)
+    if (places === undefined) return exchange()
+    try {
+      return await places.run(exchange, signal)
+    } finally {
+      count?.()
+    }
   }
 
   async #receive({ body, headers }: Response, answering: Answering): Promise<Buffer> {

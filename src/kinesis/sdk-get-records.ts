@@ -28,6 +28,8 @@ export interface GetRecordsOptions {
   readonly streamArn?: string | undefined
   readonly clock: Clock
   readonly wire: Wire
+  /** How much memory is kept at most to receive answers into, while there are none. Bytes; default 64 MiB, and never more. */
+  readonly keptBytes?: number | undefined
   readonly onWireChange?: WireListener | undefined
   /**
    * Makes a request and waits for what comes back, within a time. What becomes of that afterwards is not the service's doing,
@@ -71,7 +73,7 @@ const SMALL_BYTES = 32_768
 export class GetRecords {
   readonly #options: GetRecordsOptions
   readonly #direct: DirectCalls
-  readonly #memory = new BodyMemory()
+  readonly #memory: BodyMemory
   readonly #scanner = new RecordScanner()
   readonly #turns: DecodeTurns
   readonly #receiveTurns: ReceiveTurns
@@ -79,8 +81,9 @@ export class GetRecords {
   readonly #choice: WireChoice
 
   constructor(options: GetRecordsOptions) {
-    const { client, streamArn, clock, line, wire, onWireChange } = options
+    const { client, streamArn, clock, line, wire, keptBytes, onWireChange } = options
     this.#options = options
+    this.#memory = new BodyMemory(keptBytes)
     this.#direct = new DirectCalls(client, streamArn, clock, line)
     this.#turns = new DecodeTurns(clock)
     // What a request handler that was given to us makes of pieces, nobody knows.

@@ -36,6 +36,8 @@ export interface SdkKinesisOptions {
    * only to an endpoint that answers in it: any other is spoken to in JSON, and asked again after an hour.
    */
   readonly wire?: Wire
+  /** How much memory is kept at most to receive answers into, while there are none. Bytes; default 64 MiB, and never more. */
+  readonly keptBytes?: number
   /** Told when GetRecords is encoded in another way than before, and why. Must not throw. */
   readonly onWireChange?: WireListener | undefined
 }
@@ -67,7 +69,7 @@ class SdkKinesis implements SdkKinesisPort {
   readonly #requestTimeoutMs: number
 
   constructor(options: SdkKinesisOptions) {
-    const { stream, client, clock, requestTimeoutMs = 10_000, wire = 'json', onWireChange } = options
+    const { stream, client, clock, requestTimeoutMs = 10_000, wire = 'json', keptBytes, onWireChange } = options
     const isByArn = 'streamArn' in stream
     this.streamName = streamNameOf(stream)
     this.#stream = isByArn ? { StreamARN: stream.streamArn } : { StreamName: stream.streamName }
@@ -78,7 +80,7 @@ class SdkKinesis implements SdkKinesisPort {
     this.#clock = clock
     this.#requestTimeoutMs = requestTimeoutMs
     this.#getRecords = new GetRecords({
-      ...{ client: this.#client, line: this.#inUse.recordsLine, streamArn, clock, wire, onWireChange },
+      ...{ client: this.#client, line: this.#inUse.recordsLine, streamArn, clock, wire, keptBytes, onWireChange },
       inTime: (signal, request) =>
         this.#call('GetRecords', { signal }, ({ abortSignal }, deadline) => request(abortSignal, deadline)),
       errorOf: error => kinesisErrorOf(error, { name: 'GetRecords', streamName: this.streamName })

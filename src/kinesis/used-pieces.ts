@@ -1,4 +1,4 @@
-// Lets go at once of the memory that Node.js has received a piece of a body into, once its bytes are elsewhere. Otherwise the
+// Lets go at once of the memory that Node.js gives out a piece of a body in, once its bytes are elsewhere. Otherwise the
 // garbage collector has to run for it: each answer leaves as much of it behind as it is long on the wire, and V8 begins to mark
 // the whole heap, however large, with every 64 MiB of such memory.
 import { IncomingMessage } from 'node:http'
@@ -23,13 +23,13 @@ export class UsedPieces {
 
   /**
    * Takes a piece that came with `data` from `stream`, and whose bytes have been copied. It is let go of in the next turn of the
-   * event loop: until then the parser may still be at it. Not, if it did not come out of a socket of Node.js or is only a part of
-   * its memory: then others may have it too.
+   * event loop, with others, and when whoever gave it out is done with it. Not, if others may have it too: if it did not come out
+   * of a socket of Node.js, is only a part of its memory, or went to somebody else who listens.
    */
   add(stream: unknown, piece: Uint8Array): void {
     const { buffer, byteLength } = piece
     const isWhole = buffer instanceof ArrayBuffer && buffer.byteLength === byteLength
-    if (byteLength < LEAST_BYTES || !isWhole || !isFromSocket(stream)) return
+    if (byteLength < LEAST_BYTES || !isWhole || !isForUsAlone(stream)) return
     this.#memories.push(buffer)
     if (this.#memories.length === 1) void this.#letGo()
   }
@@ -50,9 +50,10 @@ export class UsedPieces {
   }
 }
 
-/** Not of a class of its own, as tools that stand in for the network have. */
-function isFromSocket(stream: unknown): boolean {
+/** Not of a class of its own, as tools that stand in for the network have, and to us alone. */
+function isForUsAlone(stream: unknown): boolean {
   if (!(stream instanceof IncomingMessage)) return false
-  const kind = stream.socket.constructor
-  return kind === Socket || kind === TLSSocket
+  // Without one: made by a tool that stands in for the network.
+  const kind = (stream.socket as Socket | null)?.constructor
+  return (kind === Socket || kind === TLSSocket) && stream.listenerCount('data') === 1
 }

@@ -23,6 +23,7 @@ import { BugError } from '../model/errors.ts'
 import type { Clock } from '../runtime/clock.ts'
 import type { Random } from '../runtime/random.ts'
 import type { ResolvedOptions } from './options.ts'
+import { RECORDS_SHARE } from './shard-retrievers.ts'
 import type { StreamPorts } from './worker-stream.ts'
 
 /** Time, chance, Kinesis and the two tables: everything a worker reaches outside of itself. */
@@ -125,6 +126,7 @@ function streamPorts(
       source?.open({ clock, random, requestTimeoutMs, lost: loss => lost?.(loss, source.streamName) }) ??
         sdkKinesis({
           ...{ stream, client, clock, requestTimeoutMs, wire },
+          keptBytes: maxBufferedBytes * (1 - RECORDS_SHARE),
           onWireChange: (encoding, because) =>
             logger.warn({ encoding, because }, 'GetRecords is answered in another encoding from here on')
         })

@@ -38,7 +38,7 @@ export interface ShardRetrieversOptions {
  * How much of the memory is for records. The rest is for what is there beside them: memory that answers were received into, kept
  * to be used again, and memory that is free but that the allocator has not given back.
  */
-const RECORDS_SHARE = 7 / 8
+export const RECORDS_SHARE = 7 / 8
 
 /** The budget of bytes of a worker, for all the shards that it reads. */
 export function budgetOf({ maxBufferedBytes, maxShardBufferedBytes }: ResolvedRetrieval): ByteBudget {

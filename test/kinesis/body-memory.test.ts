@@ -58,4 +58,16 @@ describe('BodyMemory', () => {
     for (const piece of pieces) memory.giveBack(piece)
     expect(memory.freeBytes).to.equal(64 * MIB)
   })
+
+  it('keeps less where it is told to, and never more than 64 MiB', () => {
+    for (const [mostBytes, kept] of [
+      [16 * MIB, 16 * MIB],
+      [1024 * MIB, 64 * MIB]
+    ] as const) {
+      const memory = new BodyMemory(mostBytes)
+      const pieces = Array.from({ length: 10 }, () => memory.take(8 * MIB))
+      for (const piece of pieces) memory.giveBack(piece)
+      expect(memory.freeBytes).to.equal(kept)
+    }
+  })
 })

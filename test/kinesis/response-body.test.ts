@@ -134,15 +134,23 @@ describe('receiveBody, when it is its turn', () => {
   it('takes neither memory nor pieces before, and no time counts until then', async () => {
     const { turns, letIn } = busyTurns()
     const [memory, deadline] = [new BodyMemory(), counted()]
+    let taken = 0
+    const take = memory.take.bind(memory)
+    memory.take = bytes => {
+      taken += 1
+      return take(bytes)
+    }
     const whole = Buffer.alloc(LONG, 7)
     const stream = Readable.from([whole])
     const receiving = receiveBody(stream, { expectedBytes: LONG, signal: NEVER, memory, turns, deadline })
     for (let i = 0; i < 5; i++) await turn()
     expect(stream.readableFlowing).to.equal(null)
+    expect(taken).to.equal(0)
     expect(deadline.open).to.equal(1)
     letIn()
     expect((await receiving).equals(whole)).to.equal(true)
     expect(deadline.open).to.equal(0)
+    expect(taken).to.equal(1)
   })
 
   it('does not have a short one wait', async () => {
@@ -213,11 +221,8 @@ describe('receiveBody, when it is its turn', () => {
 
 describe('isBodyStream', () => {
   it('tells streams of Node.js from anything else', () => {
-    expect([new PassThrough(), new ReadableStream(), new Uint8Array(1), undefined].map(isBodyStream)).to.deep.equal([
-      true,
-      false,
-      false,
-      false
-    ])
+    const cannotPause = new EventEmitter()
+    const bodies = [new PassThrough(), new ReadableStream(), cannotPause, new Uint8Array(1), undefined]
+    expect(bodies.map(isBodyStream)).to.deep.equal([true, false, false, false, false])
   })
 })

@@ -247,14 +247,14 @@ describe('GetRecords', () => {
   })
 
   for (const wire of ['json', 'cbor'] as const) {
-    it(`receives one large answer after another, and does not count the time that they wait for that, in ${wire}`, async () => {
-      let [waits, waiting] = [0, 0]
+    it(`receives many large answers that come at once, and has their time count again, in ${wire}`, async () => {
+      let [suspensions, suspended] = [0, 0]
       const suspend = (): (() => void) => {
         let isOver = false
-        waits += 1
-        waiting += 1
+        suspensions += 1
+        suspended += 1
         return () => {
-          if (!isOver) waiting -= 1
+          if (!isOver) suspended -= 1
           isOver = true
         }
       }
@@ -269,8 +269,8 @@ describe('GetRecords', () => {
       const answers = await Promise.all(Array.from({ length: 12 }, call))
       expect(getRecords.wire).to.equal(wire)
       for (const { records } of answers) expect(data.equals(records[0]?.data as Uint8Array)).to.equal(true)
-      expect(waits).to.be.at.least(12)
-      expect(waiting).to.equal(0)
+      expect(suspensions).to.be.at.least(12)
+      expect(suspended).to.equal(0)
     })
   }
 

@@ -1,5 +1,5 @@
 import { createServer, IncomingMessage, request, type Server } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import { type AddressInfo, Socket } from 'node:net'
 import { Readable } from 'node:stream'
 import { expect } from 'chai'
 import { receiveBody } from '../../src/kinesis/response-body.ts'
@@ -61,11 +61,35 @@ describe('UsedPieces', () => {
     expect(gone).to.be.above(pieces.length / 2)
   })
 
-  it('keeps pieces that are parts of a memory, which others may have a part of', async () => {
+  it('receives what comes in chunks of the protocol', async () => {
     headers = { 'transfer-encoding': 'chunked' }
-    const { body, pieces } = await receive(await get())
+    const { body } = await receive(await get())
     expect(body.equals(WHOLE)).to.equal(true)
-    expect(pieces.filter(({ byteLength }) => byteLength === 0)).to.deep.equal([])
+  })
+
+  it('keeps pieces that are parts of a memory, which others may have a part of, and those of no socket', async () => {
+    const used = new UsedPieces(systemClock)
+    const memory = new ArrayBuffer(200_000)
+    const stream = new IncomingMessage(new Socket()).on('data', () => {})
+    used.add(stream, Buffer.from(memory, 0, 100_000))
+    const ofNone = new ArrayBuffer(100_000)
+    used.add(
+      new IncomingMessage(null as unknown as Socket).on('data', () => {}),
+      Buffer.from(ofNone)
+    )
+    const whole = new ArrayBuffer(100_000)
+    used.add(stream, Buffer.from(whole))
+    await turn()
+    expect([memory, ofNone, whole].map(({ byteLength }) => byteLength)).to.deep.equal([200_000, 100_000, 0])
+  })
+
+  it('keeps pieces that somebody else listens for, too', async () => {
+    headers = { 'content-length': LONG }
+    const stream = await get()
+    const theirs: Buffer[] = []
+    stream.on('data', piece => theirs.push(piece))
+    await receive(stream)
+    expect(Buffer.concat(theirs).equals(WHOLE)).to.equal(true)
   })
 
   it('keeps pieces that come from anywhere else', async () => {
@@ -76,14 +100,11 @@ describe('UsedPieces', () => {
   })
 
   it('keeps pieces of a socket of a class of its own, as tools that stand in for the network have', async () => {
-    headers = { 'content-length': LONG }
-    const { socket } = await get()
-    class Mocked extends (socket.constructor as typeof import('node:net').Socket) {}
-    const stream = new IncomingMessage(new Mocked())
+    class Mocked extends Socket {}
+    const stream = new IncomingMessage(new Mocked()).on('data', () => {})
     const piece = Buffer.from(new ArrayBuffer(100_000))
     new UsedPieces(systemClock).add(stream, piece)
     await turn()
     expect(piece.byteLength).to.equal(100_000)
-    socket.destroy()
   })
 })
