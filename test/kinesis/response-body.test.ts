@@ -6,7 +6,7 @@ import { ReceiveTurns } from '../../src/kinesis/receive-turns.ts'
 import { isBodyStream, receiveBody } from '../../src/kinesis/response-body.ts'
 import { ServiceError } from '../../src/model/errors.ts'
 import { systemClock } from '../../src/runtime/clock.ts'
-import type { Deadline } from '../../src/runtime/deadline.ts'
+import { countedDeadline } from './counted-deadline.ts'
 
 const NEVER = new AbortController().signal
 
@@ -114,26 +114,9 @@ describe('receiveBody, when it is its turn', () => {
     return { turns: new ReceiveTurns(systemClock, () => backlogBytes), letIn: () => (backlogBytes = 0) }
   }
 
-  function counted(): Deadline & { readonly open: number } {
-    let open = 0
-    return {
-      get open() {
-        return open
-      },
-      suspend: () => {
-        let isOver = false
-        open += 1
-        return () => {
-          if (!isOver) open -= 1
-          isOver = true
-        }
-      }
-    }
-  }
-
   it('takes neither memory nor pieces before, and no time counts until then', async () => {
     const { turns, letIn } = busyTurns()
-    const [memory, deadline] = [new BodyMemory(), counted()]
+    const [memory, deadline] = [new BodyMemory(), countedDeadline()]
     let taken = 0
     const take = memory.take.bind(memory)
     memory.take = bytes => {
@@ -160,7 +143,7 @@ describe('receiveBody, when it is its turn', () => {
   })
 
   it('pauses what comes too fast, with no time that counts, and receives all of it', async () => {
-    const deadline = counted()
+    const deadline = countedDeadline()
     const turns = new ReceiveTurns(systemClock, () => 0)
     const pieces = Array.from({ length: 200 }, (_, index) => Buffer.alloc(65_536, index))
     const stream = Readable.from(pieces, { objectMode: false, highWaterMark: 65_536 })
@@ -202,7 +185,7 @@ describe('receiveBody, when it is its turn', () => {
       ['destroyed', (stream: Readable) => stream.destroy(reason)],
       ['closed', (stream: Readable) => stream.destroy()]
     ] as const) {
-      const deadline = counted()
+      const deadline = countedDeadline()
       const stream = new PassThrough()
       const { signal } = title === 'aborted' ? stop : new AbortController()
       const receiving = failureOf(receiveBody(stream, { expectedBytes: LONG, signal, turns, deadline }))

@@ -8,6 +8,7 @@ import { systemClock } from '../../src/runtime/clock.ts'
 import type { Deadline } from '../../src/runtime/deadline.ts'
 import { VirtualClock } from '../../src/testing/virtual-clock.ts'
 import { cborOf, inCbor, type MadeAnswer } from '../wire/random-answers.ts'
+import { countedDeadline } from './counted-deadline.ts'
 import { EMPTY_ANSWER, refusal, type ScriptedAnswer, ScriptedServer } from './scripted-server.ts'
 
 const CBOR = 'application/x-amz-cbor-1.1'
@@ -248,17 +249,8 @@ describe('GetRecords', () => {
 
   for (const wire of ['json', 'cbor'] as const) {
     it(`receives many large answers that come at once, and has their time count again, in ${wire}`, async () => {
-      let [suspensions, suspended] = [0, 0]
-      const suspend = (): (() => void) => {
-        let isOver = false
-        suspensions += 1
-        suspended += 1
-        return () => {
-          if (!isOver) suspended -= 1
-          isOver = true
-        }
-      }
-      const inTime: GetRecordsOptions['inTime'] = (signal, request) => request(signal ?? NEVER, { suspend })
+      const deadline = countedDeadline()
+      const inTime: GetRecordsOptions['inTime'] = (signal, request) => request(signal ?? NEVER, deadline)
       const data = Buffer.alloc(3_000_000, 'abc')
       const record = { SequenceNumber: '1', PartitionKey: 'a', Data: data }
       const inJson = JSON.stringify({ Records: [{ ...record, Data: data.toString('base64') }] })
@@ -269,8 +261,8 @@ describe('GetRecords', () => {
       const answers = await Promise.all(Array.from({ length: 12 }, call))
       expect(getRecords.wire).to.equal(wire)
       for (const { records } of answers) expect(data.equals(records[0]?.data as Uint8Array)).to.equal(true)
-      expect(suspensions).to.be.at.least(12)
-      expect(suspended).to.equal(0)
+      expect(deadline.suspensions).to.be.at.least(12)
+      expect(deadline.open).to.equal(0)
     })
   }
 
